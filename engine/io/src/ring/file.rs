@@ -1,0 +1,104 @@
+//! Direct I/O on a real file.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use glommio::io::{DmaBuffer, DmaFile, OpenOptions};
+
+use crate::buffer::Slice;
+use crate::error::{IoError, Result};
+use crate::file::{OpenMode, SyncPath};
+
+/// A file opened for direct I/O on the current executor.
+#[derive(Debug)]
+pub struct RingFile {
+    file: DmaFile,
+    path: PathBuf,
+}
+
+impl RingFile {
+    pub(crate) async fn open(path: &Path, mode: OpenMode) -> Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        match mode {
+            OpenMode::Read => {}
+            OpenMode::ReadWrite => {
+                options.write(true);
+            }
+            OpenMode::CreateOrOpen => {
+                options.write(true).create(true);
+            }
+            OpenMode::CreateEmpty => {
+                options.write(true).create(true).truncate(true);
+            }
+        }
+        let file = options
+            .dma_open(path)
+            .await
+            .map_err(|error| IoError::new("open", path, io::Error::from(error)))?;
+        Ok(Self { file, path: path.to_path_buf() })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) async fn write(&self, buffer: DmaBuffer, position: u64) -> Result<()> {
+        let len = buffer.len();
+        let written = self.file.write_at(buffer, position).await;
+        self.whole(len, written.map_err(io::Error::from))
+    }
+
+    pub(crate) async fn write_shared(&self, buffer: Rc<DmaBuffer>, position: u64) -> Result<()> {
+        let len = buffer.len();
+        let written = self.file.write_rc_at(buffer, position).await;
+        self.whole(len, written.map_err(io::Error::from))
+    }
+
+    // A short write leaves a hole of old bytes: it is a failure like any other.
+    fn whole(&self, len: usize, written: io::Result<usize>) -> Result<()> {
+        match written {
+            Ok(written) if written == len => Ok(()),
+            Ok(written) => {
+                let why = format!("short write, {written} of {len} bytes");
+                Err(self.failed("write", io::Error::new(io::ErrorKind::WriteZero, why)))
+            }
+            Err(error) => Err(self.failed("write", error)),
+        }
+    }
+
+    pub(crate) async fn read(&self, position: u64, len: usize) -> Result<Slice> {
+        let read = self.file.read_at_aligned(position, len).await;
+        Ok(Slice::of_read(read.map_err(|error| self.failed("read", error.into()))?))
+    }
+
+    pub(crate) async fn sync(&self, road: SyncPath) -> Result<()> {
+        match road {
+            SyncPath::Ring => {
+                self.file.fdatasync().await.map_err(|error| self.failed("sync", error.into()))
+            }
+            SyncPath::Thread => {
+                let descriptor = rustix::io::dup(self.file.as_fd())
+                    .map_err(|error| self.failed("sync", error.into()))?;
+                glommio::executor()
+                    .spawn_blocking(move || rustix::fs::fdatasync(&descriptor))
+                    .await
+                    .map_err(|error| self.failed("sync", error.into()))
+            }
+        }
+    }
+
+    pub(crate) async fn truncate(&self, len: u64) -> Result<()> {
+        self.file.truncate(len).await.map_err(|error| self.failed("truncate", error.into()))
+    }
+
+    pub(crate) async fn len(&self) -> Result<u64> {
+        self.file.file_size().await.map_err(|error| self.failed("stat", error.into()))
+    }
+
+    fn failed(&self, operation: &'static str, error: io::Error) -> IoError {
+        IoError::new(operation, &self.path, error)
+    }
+}

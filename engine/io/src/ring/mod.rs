@@ -1,0 +1,7 @@
+//! The real machine: a glommio executor pinned to one core.
+
+pub mod clock;
+pub mod directory;
+pub mod executor;
+pub mod file;
+pub mod preflight;

@@ -1,0 +1,461 @@
+//! The simulated disk. Each file has what a reader sees now and what a power cut would leave; a sync moves one to the
+//! other, and a power cut keeps an arbitrary part of what was not synced, torn at sector or block boundaries.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::directory::Entry;
+use crate::error::{IoError, Result};
+use crate::file::OpenMode;
+
+/// Where an unsynced write may be cut by a power loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tearing {
+    /// At 512-byte sectors.
+    Sector,
+    /// At 4096-byte blocks.
+    Block,
+}
+
+impl Tearing {
+    fn bytes(self) -> usize {
+        match self {
+            Self::Sector => 512,
+            Self::Block => 4096,
+        }
+    }
+}
+
+/// What can go wrong with the disk. Rates are chances in a million operations.
+#[derive(Debug, Clone)]
+pub struct DiskFaults {
+    /// Granularity at which unsynced writes survive a power cut.
+    pub tearing: Tearing,
+    /// Writes that fail with EIO.
+    pub write_failures_ppm: u32,
+    /// Syncs that fail with EIO, leaving it open what became durable.
+    pub sync_failures_ppm: u32,
+    /// Reads that fail with EIO.
+    pub read_failures_ppm: u32,
+    /// A disk that claims to sync and does not: the negative control.
+    pub lies_about_sync: bool,
+    /// Bytes that fit on it; `None` is without bound.
+    pub capacity_bytes: Option<u64>,
+}
+
+impl Default for DiskFaults {
+    fn default() -> Self {
+        Self {
+            tearing: Tearing::Sector,
+            write_failures_ppm: 0,
+            sync_failures_ppm: 0,
+            read_failures_ppm: 0,
+            lies_about_sync: false,
+            capacity_bytes: None,
+        }
+    }
+}
+
+/// One file as the disk holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskReport {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its length in bytes.
+    pub len: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    Write { position: u64, bytes: Vec<u8> },
+    Truncate(u64),
+}
+
+#[derive(Debug)]
+struct Pending {
+    id: u64,
+    change: Change,
+    completed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Inode {
+    current: Vec<u8>,
+    durable: Vec<u8>,
+    pending: Vec<Pending>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Node {
+    File(u64),
+    Directory,
+}
+
+#[derive(Debug, Clone)]
+enum NameChange {
+    Insert(PathBuf, Node),
+    Remove(PathBuf),
+    Rename(PathBuf, PathBuf),
+}
+
+impl NameChange {
+    fn touches(&self, directory: &Path) -> bool {
+        match self {
+            Self::Insert(path, _) | Self::Remove(path) => path.parent() == Some(directory),
+            Self::Rename(from, to) => {
+                from.parent() == Some(directory) || to.parent() == Some(directory)
+            }
+        }
+    }
+}
+
+type Names = BTreeMap<PathBuf, Node>;
+
+fn apply_name_change(names: &mut Names, change: &NameChange) {
+    let below = |names: &Names, root: &Path| -> Vec<PathBuf> {
+        names.keys().filter(|path| path.starts_with(root)).cloned().collect()
+    };
+    match change {
+        NameChange::Insert(path, node) => {
+            names.insert(path.clone(), *node);
+        }
+        NameChange::Remove(path) => {
+            for path in below(names, path) {
+                names.remove(&path);
+            }
+        }
+        NameChange::Rename(from, to) => {
+            for path in below(names, from) {
+                let node = names.remove(&path).expect("the path was just listed");
+                let rest = path.strip_prefix(from).expect("the path starts with `from`");
+                let target = if rest.as_os_str().is_empty() { to.clone() } else { to.join(rest) };
+                names.insert(target, node);
+            }
+        }
+    }
+}
+
+fn apply(content: &mut Vec<u8>, change: &Change) {
+    match change {
+        Change::Write { position, bytes } => overwrite(content, *position as usize, bytes),
+        Change::Truncate(len) => content.resize(*len as usize, 0),
+    }
+}
+
+fn overwrite(content: &mut Vec<u8>, position: usize, bytes: &[u8]) {
+    if content.len() < position + bytes.len() {
+        content.resize(position + bytes.len(), 0);
+    }
+    content[position..position + bytes.len()].copy_from_slice(bytes);
+}
+
+/// The disk of one simulated machine.
+#[derive(Debug)]
+pub struct Disk {
+    random: fastrand::Rng,
+    faults: DiskFaults,
+    inodes: BTreeMap<u64, Inode>,
+    next_id: u64,
+    names: Names,
+    durable_names: Names,
+    pending_names: Vec<NameChange>,
+}
+
+impl Disk {
+    pub(super) fn new(random: fastrand::Rng, faults: DiskFaults) -> Self {
+        Self {
+            random,
+            faults,
+            inodes: BTreeMap::new(),
+            next_id: 0,
+            names: Names::new(),
+            durable_names: Names::new(),
+            pending_names: Vec::new(),
+        }
+    }
+
+    /// Changes what can go wrong from now on.
+    pub fn set_faults(&mut self, faults: DiskFaults) {
+        self.faults = faults;
+    }
+
+    /// What can go wrong now.
+    pub fn faults(&self) -> &DiskFaults {
+        &self.faults
+    }
+
+    /// Every file, in path order.
+    pub fn files(&self) -> Vec<DiskReport> {
+        let file = |(path, node): (&PathBuf, &Node)| match node {
+            Node::File(inode) => Some(DiskReport { path: path.clone(), len: self.len(*inode) }),
+            Node::Directory => None,
+        };
+        self.names.iter().filter_map(file).collect()
+    }
+
+    /// Inverts bit `bit` of the byte at `position` of a file, both now and durably: bit rot.
+    pub fn flip_bit(&mut self, path: &Path, position: u64, bit: u8) {
+        let Some(Node::File(inode)) = self.names.get(path) else {
+            panic!("no file {}", path.display());
+        };
+        let inode = self.inodes.get_mut(inode).expect("a named inode exists");
+        for content in [&mut inode.current, &mut inode.durable] {
+            if let Some(byte) = content.get_mut(position as usize) {
+                *byte ^= 1 << bit;
+            }
+        }
+    }
+
+    /// Bytes that still fit.
+    pub fn available_bytes(&self) -> u64 {
+        let used: u64 = self.files().iter().map(|file| file.len).sum();
+        self.faults.capacity_bytes.map_or(u64::MAX / 2, |capacity| capacity.saturating_sub(used))
+    }
+
+    fn fails(&mut self, rate_ppm: u32) -> bool {
+        rate_ppm > 0 && self.random.u32(..1_000_000) < rate_ppm
+    }
+
+    fn take_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn inode(&mut self, inode: u64) -> &mut Inode {
+        self.inodes.get_mut(&inode).expect("an open inode exists")
+    }
+
+    pub(super) fn open(&mut self, path: &Path, mode: OpenMode) -> Result<u64> {
+        match (self.names.get(path).copied(), mode) {
+            (Some(Node::Directory), _) => Err(missing("open", path)),
+            (Some(Node::File(inode)), OpenMode::CreateEmpty) => {
+                self.truncate(inode, path, 0)?;
+                Ok(inode)
+            }
+            (Some(Node::File(inode)), _) => Ok(inode),
+            (None, OpenMode::Read | OpenMode::ReadWrite) => Err(missing("open", path)),
+            (None, OpenMode::CreateOrOpen | OpenMode::CreateEmpty) => {
+                if let Some(parent) = path.parent()
+                    && !parent.as_os_str().is_empty()
+                    && !self.names.contains_key(parent)
+                {
+                    return Err(missing("create", path));
+                }
+                let inode = self.take_id();
+                self.inodes.insert(inode, Inode::default());
+                self.change_names(NameChange::Insert(path.to_path_buf(), Node::File(inode)));
+                Ok(inode)
+            }
+        }
+    }
+
+    pub(super) fn len(&self, inode: u64) -> u64 {
+        self.inodes.get(&inode).map_or(0, |inode| inode.current.len() as u64)
+    }
+
+    pub(super) fn begin_write(
+        &mut self,
+        inode: u64,
+        path: &Path,
+        position: u64,
+        bytes: Vec<u8>,
+    ) -> Result<u64> {
+        let growth = (position + bytes.len() as u64).saturating_sub(self.len(inode));
+        if growth > self.available_bytes() {
+            return Err(IoError::new("write", path, io::Error::from(io::ErrorKind::StorageFull)));
+        }
+        let id = self.take_id();
+        let change = Change::Write { position, bytes };
+        self.inode(inode).pending.push(Pending { id, change, completed: false });
+        Ok(id)
+    }
+
+    pub(super) fn end_write(&mut self, inode: u64, path: &Path, id: u64) -> Result<()> {
+        let fails = self.fails(self.faults.write_failures_ppm);
+        let inode = self.inode(inode);
+        let Some(pending) = inode.pending.iter_mut().find(|pending| pending.id == id) else {
+            // The file was cut to nothing meanwhile.
+            return Ok(());
+        };
+        if fails {
+            // Any part of it may still reach the disk; it stays pending and never completes.
+            return Err(broken("write", path));
+        }
+        pending.completed = true;
+        apply(&mut inode.current, &pending.change);
+        Ok(())
+    }
+
+    pub(super) fn read(
+        &mut self,
+        inode: u64,
+        path: &Path,
+        position: u64,
+        len: usize,
+    ) -> Result<Vec<u8>> {
+        if self.fails(self.faults.read_failures_ppm) {
+            return Err(broken("read", path));
+        }
+        let content = &self.inode(inode).current;
+        let start = (position as usize).min(content.len());
+        let end = start.saturating_add(len).min(content.len());
+        Ok(content[start..end].to_vec())
+    }
+
+    pub(super) fn begin_sync(&mut self, inode: u64) -> Vec<u64> {
+        let pending = &self.inode(inode).pending;
+        pending.iter().filter(|pending| pending.completed).map(|pending| pending.id).collect()
+    }
+
+    pub(super) fn end_sync(&mut self, inode: u64, path: &Path, covered: Vec<u64>) -> Result<()> {
+        if self.faults.lies_about_sync {
+            return Ok(());
+        }
+        let fails = self.fails(self.faults.sync_failures_ppm);
+        let kept: Vec<u64> = covered.into_iter().filter(|_| !fails || self.random.bool()).collect();
+        let inode = self.inode(inode);
+        let durable = &mut inode.durable;
+        inode.pending.retain(|pending| {
+            let covered = kept.binary_search(&pending.id).is_ok();
+            if covered {
+                apply(durable, &pending.change);
+            }
+            !covered
+        });
+        if fails { Err(broken("sync", path)) } else { Ok(()) }
+    }
+
+    pub(super) fn truncate(&mut self, inode: u64, path: &Path, len: u64) -> Result<()> {
+        if len.saturating_sub(self.len(inode)) > self.available_bytes() {
+            return Err(IoError::new(
+                "truncate",
+                path,
+                io::Error::from(io::ErrorKind::StorageFull),
+            ));
+        }
+        let id = self.take_id();
+        let inode = self.inode(inode);
+        let change = Change::Truncate(len);
+        apply(&mut inode.current, &change);
+        inode.pending.push(Pending { id, change, completed: true });
+        Ok(())
+    }
+
+    fn change_names(&mut self, change: NameChange) {
+        apply_name_change(&mut self.names, &change);
+        self.pending_names.push(change);
+    }
+
+    pub(super) fn create_directory(&mut self, path: &Path) {
+        for directory in path.ancestors().filter(|path| !path.as_os_str().is_empty()) {
+            self.names.insert(directory.to_path_buf(), Node::Directory);
+            self.durable_names.insert(directory.to_path_buf(), Node::Directory);
+        }
+    }
+
+    pub(super) fn list(&self, path: &Path) -> Result<Vec<Entry>> {
+        if self.names.get(path) != Some(&Node::Directory) {
+            return Err(missing("list directory", path));
+        }
+        let children = self.names.iter().filter(|(child, _)| child.parent() == Some(path));
+        let entry = |(child, node): (&PathBuf, &Node)| Entry {
+            name: child.file_name().map(|name| name.to_string_lossy().into()).unwrap_or_default(),
+            is_directory: *node == Node::Directory,
+            len: if let Node::File(inode) = node { self.len(*inode) } else { 0 },
+        };
+        Ok(children.map(entry).collect())
+    }
+
+    pub(super) fn sync_directory(&mut self, path: &Path) -> Result<()> {
+        if self.faults.lies_about_sync {
+            return Ok(());
+        }
+        if self.fails(self.faults.sync_failures_ppm) {
+            return Err(broken("sync directory", path));
+        }
+        let durable = &mut self.durable_names;
+        self.pending_names.retain(|change| {
+            let covered = change.touches(path);
+            if covered {
+                apply_name_change(durable, change);
+            }
+            !covered
+        });
+        Ok(())
+    }
+
+    pub(super) fn rename(&mut self, from: &Path, to: &Path) -> Result<()> {
+        if !self.names.contains_key(from) {
+            return Err(missing("rename", from));
+        }
+        self.change_names(NameChange::Rename(from.to_path_buf(), to.to_path_buf()));
+        Ok(())
+    }
+
+    pub(super) fn remove_file(&mut self, path: &Path) -> Result<()> {
+        match self.names.get(path) {
+            Some(Node::File(_)) => {
+                self.change_names(NameChange::Remove(path.to_path_buf()));
+                Ok(())
+            }
+            _ => Err(missing("remove", path)),
+        }
+    }
+
+    pub(super) fn remove_directory(&mut self, path: &Path) -> Result<()> {
+        if self.names.get(path) != Some(&Node::Directory) {
+            return Err(missing("remove directory", path));
+        }
+        self.change_names(NameChange::Remove(path.to_path_buf()));
+        Ok(())
+    }
+
+    /// Forgets what a power cut forgets: of every unsynced write each sector survives or not by itself, in any order;
+    /// of the unsynced names a prefix survives.
+    pub(super) fn lose_power(&mut self) {
+        let survivors = self.random.usize(..=self.pending_names.len());
+        for change in self.pending_names.drain(..).take(survivors) {
+            apply_name_change(&mut self.durable_names, &change);
+        }
+        self.names = self.durable_names.clone();
+        let unit = self.faults.tearing.bytes();
+        for inode in self.inodes.values_mut() {
+            let mut pending = std::mem::take(&mut inode.pending);
+            self.random.shuffle(&mut pending);
+            let chance = [0.0, 0.5, 0.9, 1.0][self.random.usize(..4)];
+            for Pending { change, .. } in pending {
+                match change {
+                    Change::Write { position, bytes } => {
+                        for (index, piece) in bytes.chunks(unit).enumerate() {
+                            if self.random.f64() < chance {
+                                let position = position as usize + index * unit;
+                                overwrite(&mut inode.durable, position, piece);
+                            }
+                        }
+                    }
+                    Change::Truncate(len) => {
+                        if self.random.f64() < chance {
+                            inode.durable.resize(len as usize, 0);
+                        }
+                    }
+                }
+            }
+            inode.current.clone_from(&inode.durable);
+        }
+        let live: Vec<u64> = self
+            .names
+            .values()
+            .filter_map(|node| if let Node::File(inode) = node { Some(*inode) } else { None })
+            .collect();
+        self.inodes.retain(|inode, _| live.contains(inode));
+    }
+}
+
+fn missing(operation: &'static str, path: &Path) -> IoError {
+    IoError::new(operation, path, io::Error::from(io::ErrorKind::NotFound))
+}
+
+fn broken(operation: &'static str, path: &Path) -> IoError {
+    IoError::new(operation, path, io::Error::from_raw_os_error(5))
+}

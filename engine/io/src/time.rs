@@ -1,0 +1,80 @@
+//! Time: a monotonic instant for durations, the wall clock for record timestamps, and sleeping. Virtual in the
+//! simulator.
+
+use std::future::Future;
+use std::time::Duration;
+
+/// Nanoseconds on a monotonic clock whose zero means nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// An instant from its nanoseconds; for backends and tests.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the clock's zero.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Time from `earlier` to this instant; zero if `earlier` is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Time from this instant until now.
+    pub fn elapsed(self) -> Duration {
+        now().since(self)
+    }
+}
+
+impl std::ops::Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// The monotonic clock.
+pub fn now() -> Instant {
+    #[cfg(feature = "sim")]
+    if let Some(machine) = crate::sim::current() {
+        return machine.now();
+    }
+    crate::ring::clock::monotonic()
+}
+
+/// Milliseconds since 1970 on the wall clock, as Kafka's record timestamps count.
+pub fn wall_clock_ms() -> i64 {
+    #[cfg(feature = "sim")]
+    if let Some(machine) = crate::sim::current() {
+        return machine.wall_clock_ms();
+    }
+    crate::ring::clock::wall_clock_ms()
+}
+
+/// Resolves after `duration`.
+pub async fn sleep(duration: Duration) {
+    #[cfg(feature = "sim")]
+    if let Some(machine) = crate::sim::current() {
+        return machine.sleep(duration).await;
+    }
+    glommio::timer::sleep(duration).await;
+}
+
+/// The time limit of [`timeout`] passed first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the time limit passed")]
+pub struct Elapsed;
+
+/// Drives `future` for at most `duration`; then drops it.
+pub async fn timeout<T>(duration: Duration, future: impl Future<Output = T>) -> Result<T, Elapsed> {
+    futures_lite::future::or(async { Ok(future.await) }, async {
+        sleep(duration).await;
+        Err(Elapsed)
+    })
+    .await
+}
