@@ -9,6 +9,7 @@ mod directory;
 mod error;
 mod file;
 pub mod mesh;
+mod random;
 pub mod ring;
 mod signal;
 #[cfg(feature = "sim")]
@@ -23,6 +24,7 @@ pub use directory::{
 };
 pub use error::{IoError, Result};
 pub use file::{File, OpenMode, SyncPath};
+pub use random::random_u64;
 pub use signal::{Permit, Permits, Signal, Waiting};
 pub use task::{Task, spawn, yield_now};
 pub use time::{Elapsed, Instant, now, sleep, timeout, wall_clock_ms};

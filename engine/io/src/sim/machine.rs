@@ -130,6 +130,10 @@ impl Machine {
         self.state.trace.set(hasher.finish());
     }
 
+    pub(crate) fn random_u64(&self) -> u64 {
+        self.state.random.borrow_mut().u64(..)
+    }
+
     pub(crate) fn executor(&self) -> &Rc<Executor> {
         &self.state.executor
     }

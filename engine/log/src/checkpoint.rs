@@ -1,0 +1,308 @@
+//! The checkpoint: one small file per core, replaced atomically, that says for each partition up to where its segments
+//! are durable, and where in the journal replay begins. docs/storage-format.md draws it.
+
+use std::path::Path;
+
+use corelog_io::{IoError, read_file, write_file_atomically};
+use corelog_model::{
+    LeaderEpoch, Offset, PartitionId, PartitionIndex, ProducerEpoch, ProducerId, Sequence,
+    Timestamp, TopicId,
+};
+
+use crate::journal::{FileSequence, FrameSequence};
+use crate::producers::{ProducedBatch, ProducerState, ProducerTable};
+
+const MAGIC: &[u8; 4] = b"CLCP";
+const VERSION: u16 = 1;
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// Up to where the segments of a partition are durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecoveryPoint {
+    /// Base offset of the newest segment; older ones are complete.
+    pub segment: Offset,
+    /// Bytes of it that are durable in the file: whole blocks, or all of `size` after a clean stop.
+    pub durable: u64,
+    /// Its bytes including the partial block that the journal carries.
+    pub size: u64,
+    /// The offset after the last record below `size`.
+    pub end: Offset,
+}
+
+/// What the checkpoint says of one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionCheckpoint {
+    /// Which one.
+    pub partition: PartitionId,
+    /// Records below are deleted.
+    pub log_start: Offset,
+    /// Where its segments stand.
+    pub recovery: RecoveryPoint,
+    /// Leader epochs and where they began.
+    pub epochs: Vec<(LeaderEpoch, Offset)>,
+    /// Its idempotent producers as of `recovery.end`.
+    pub producers: ProducerTable,
+}
+
+/// The whole file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The journal file where replay begins.
+    pub journal_file: FileSequence,
+    /// The first frame of that file.
+    pub journal_frame: FrameSequence,
+    /// Every partition that had data, in id order.
+    pub partitions: Vec<PartitionCheckpoint>,
+}
+
+/// Why a checkpoint cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The disk refused.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// The bytes are not a checkpoint of this format.
+    #[error("the checkpoint {path} is damaged: {why}")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+impl Checkpoint {
+    /// Reads the file; `None` if there is none yet.
+    pub async fn load(path: &Path) -> Result<Option<Self>, CheckpointError> {
+        let bytes = match read_file(path, FILE_BYTES_MAX).await {
+            Ok(bytes) => bytes,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let damaged = |why| CheckpointError::Damaged { path: path.display().to_string(), why };
+        Self::decode(&bytes).map(Some).map_err(damaged)
+    }
+
+    /// Replaces the file and makes it durable.
+    pub async fn store(&self, path: &Path) -> Result<(), IoError> {
+        write_file_atomically(path, &self.encode()).await
+    }
+
+    /// The bytes of the file.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64 + self.partitions.len() * 128);
+        out.extend_from_slice(MAGIC);
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        put_u64(&mut out, self.journal_file.0);
+        put_u64(&mut out, self.journal_frame.0);
+        put_u32(&mut out, self.partitions.len() as u32);
+        for partition in &self.partitions {
+            encode_partition(&mut out, partition);
+        }
+        let crc = crc32c::crc32c(&out);
+        put_u32(&mut out, crc);
+        out
+    }
+
+    /// Reads what `encode` wrote; otherwise says what is wrong.
+    pub fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
+        let Some((body, crc)) = bytes.split_last_chunk::<4>() else {
+            return Err("it is too short");
+        };
+        if crc32c::crc32c(body) != u32::from_le_bytes(*crc) {
+            return Err("its checksum does not hold");
+        }
+        let mut input = Input { bytes: body };
+        if input.take(4)? != MAGIC {
+            return Err("it is not a checkpoint");
+        }
+        if input.array::<2>()? != VERSION.to_le_bytes() {
+            return Err("its format is not known to this program");
+        }
+        let journal_file = FileSequence(input.u64()?);
+        let journal_frame = FrameSequence(input.u64()?);
+        let count = input.u32()?;
+        let mut partitions = Vec::new();
+        for _ in 0..count {
+            partitions.push(input.partition()?);
+        }
+        if !input.bytes.is_empty() {
+            return Err("bytes are left over");
+        }
+        Ok(Self { journal_file, journal_frame, partitions })
+    }
+}
+
+fn put_u64(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+fn put_i64(out: &mut Vec<u8>, value: i64) {
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+fn put_u32(out: &mut Vec<u8>, value: u32) {
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+fn put_i32(out: &mut Vec<u8>, value: i32) {
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+fn encode_partition(out: &mut Vec<u8>, partition: &PartitionCheckpoint) {
+    out.extend_from_slice(partition.partition.topic.as_bytes());
+    put_i32(out, partition.partition.index.0);
+    put_i64(out, partition.log_start.0);
+    put_i64(out, partition.recovery.segment.0);
+    put_u64(out, partition.recovery.durable);
+    put_u64(out, partition.recovery.size);
+    put_i64(out, partition.recovery.end.0);
+    put_u32(out, partition.epochs.len() as u32);
+    for (epoch, start) in &partition.epochs {
+        put_i32(out, epoch.0);
+        put_i64(out, start.0);
+    }
+    put_u32(out, partition.producers.iter().len() as u32);
+    for (producer, state) in partition.producers.iter() {
+        put_i64(out, producer.0);
+        put_i32(out, i32::from(state.epoch.0));
+        put_i64(out, state.last_append.0);
+        put_u32(out, state.batches.len() as u32);
+        for batch in &state.batches {
+            put_i32(out, batch.first_sequence.0);
+            put_i32(out, batch.last_sequence.0);
+            put_i64(out, batch.base_offset.0);
+            put_i64(out, batch.last_offset.0);
+            put_i64(out, batch.timestamp.0);
+        }
+    }
+}
+
+struct Input<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Input<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8], &'static str> {
+        let (taken, rest) = self.bytes.split_at_checked(len).ok_or("it is cut short")?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
+        Ok(self.take(N)?.try_into().expect("exactly N bytes were taken"))
+    }
+
+    fn u64(&mut self) -> Result<u64, &'static str> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    fn i64(&mut self) -> Result<i64, &'static str> {
+        Ok(i64::from_le_bytes(self.array()?))
+    }
+
+    fn u32(&mut self) -> Result<u32, &'static str> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    fn i32(&mut self) -> Result<i32, &'static str> {
+        Ok(i32::from_le_bytes(self.array()?))
+    }
+
+    fn partition(&mut self) -> Result<PartitionCheckpoint, &'static str> {
+        let topic = TopicId::from_bytes(self.array()?);
+        let partition = PartitionId { topic, index: PartitionIndex(self.i32()?) };
+        let log_start = Offset(self.i64()?);
+        let recovery = RecoveryPoint {
+            segment: Offset(self.i64()?),
+            durable: self.u64()?,
+            size: self.u64()?,
+            end: Offset(self.i64()?),
+        };
+        let mut epochs = Vec::new();
+        for _ in 0..self.u32()? {
+            epochs.push((LeaderEpoch(self.i32()?), Offset(self.i64()?)));
+        }
+        let mut producers = ProducerTable::default();
+        for _ in 0..self.u32()? {
+            let producer = ProducerId(self.i64()?);
+            producers.restore(producer, self.producer()?);
+        }
+        Ok(PartitionCheckpoint { partition, log_start, recovery, epochs, producers })
+    }
+
+    fn producer(&mut self) -> Result<ProducerState, &'static str> {
+        let epoch = i16::try_from(self.i32()?).map_err(|_| "a producer epoch is out of range")?;
+        let last_append = Timestamp(self.i64()?);
+        let mut batches = std::collections::VecDeque::new();
+        for _ in 0..self.u32()? {
+            batches.push_back(ProducedBatch {
+                first_sequence: Sequence(self.i32()?),
+                last_sequence: Sequence(self.i32()?),
+                base_offset: Offset(self.i64()?),
+                last_offset: Offset(self.i64()?),
+                timestamp: Timestamp(self.i64()?),
+            });
+        }
+        Ok(ProducerState { epoch: ProducerEpoch(epoch), batches, last_append })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkpoint() -> Checkpoint {
+        let mut producers = ProducerTable::default();
+        let batch = ProducedBatch {
+            first_sequence: Sequence(3),
+            last_sequence: Sequence(9),
+            base_offset: Offset(70),
+            last_offset: Offset(76),
+            timestamp: Timestamp(12),
+        };
+        let state = ProducerState {
+            epoch: ProducerEpoch(2),
+            batches: [batch].into(),
+            last_append: Timestamp(99),
+        };
+        producers.restore(ProducerId(4), state);
+        let partition = PartitionCheckpoint {
+            partition: PartitionId {
+                topic: TopicId::from_bytes([9; 16]),
+                index: PartitionIndex(3),
+            },
+            log_start: Offset(10),
+            recovery: RecoveryPoint {
+                segment: Offset(50),
+                durable: 8192,
+                size: 9000,
+                end: Offset(77),
+            },
+            epochs: vec![(LeaderEpoch(0), Offset(0)), (LeaderEpoch(2), Offset(60))],
+            producers,
+        };
+        Checkpoint {
+            journal_file: FileSequence(7),
+            journal_frame: FrameSequence(1234),
+            partitions: vec![partition],
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_survives_the_round_trip() {
+        assert_eq!(Checkpoint::decode(&checkpoint().encode()), Ok(checkpoint()));
+        assert_eq!(Checkpoint::decode(&Checkpoint::default().encode()), Ok(Checkpoint::default()));
+    }
+
+    #[test]
+    fn any_flipped_bit_or_missing_byte_is_noticed() {
+        let bytes = checkpoint().encode();
+        for position in 0..bytes.len() {
+            let mut bad = bytes.clone();
+            bad[position] ^= 0x10;
+            assert!(Checkpoint::decode(&bad).is_err(), "byte {position}");
+            assert!(Checkpoint::decode(&bytes[..position]).is_err(), "cut at {position}");
+        }
+    }
+}

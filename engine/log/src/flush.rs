@@ -1,0 +1,305 @@
+//! From memory to segments, behind the journal: full chunks are written as they come, and a checkpoint writes the rest,
+//! syncs, and only then lets go of the journal.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use corelog_io::{
+    Buffer, Chunk, File, IoError, OpenMode, SyncPath, align_down, sleep, spawn, sync_directory,
+};
+use corelog_model::Offset;
+
+use crate::checkpoint::RecoveryPoint;
+use crate::epochs::EpochCache;
+use crate::journal::{Commit, JournalFailed};
+use crate::partition::{Inner, PartitionLog, Place};
+use crate::producers::ProducerTable;
+use crate::segment::{IndexWrite, load_index, store_index};
+
+const FULL_DISK_PAUSE: Duration = Duration::from_millis(500);
+
+/// Why a partition's bytes did not reach its segments.
+#[derive(Debug, thiserror::Error)]
+pub enum FlushError {
+    /// The disk refused.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// The journal stopped first.
+    #[error(transparent)]
+    Journal(#[from] JournalFailed),
+}
+
+/// A point up to which the segments hold the log, and what was known there.
+pub(crate) struct Flushed {
+    pub(crate) recovery: RecoveryPoint,
+    pub(crate) producers: ProducerTable,
+    pub(crate) epochs: EpochCache,
+}
+
+/// What is done with the partial block at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LastBlock {
+    /// The journal keeps it.
+    InJournal,
+    /// It is written too and the file is cut to its true size: the log is closed.
+    Written,
+}
+
+impl PartitionLog {
+    /// Starts the writes of chunks that became full. Each waits until the journal has made its bytes durable.
+    pub(crate) fn schedule_full_chunks(&self, inner: &mut Inner) {
+        let Some(commit) = inner.last_commit.clone() else { return };
+        let is_ready = |chunk: &crate::tail::TailChunk| {
+            chunk.is_full() && !chunk.writing && !chunk.is_written()
+        };
+        let ready: Vec<(Offset, u64)> = inner
+            .tail
+            .chunks()
+            .filter(|chunk| is_ready(chunk))
+            .map(|chunk| (chunk.segment, chunk.start))
+            .collect();
+        for (segment, start) in ready {
+            if let Some(chunk) = inner.tail.chunk_mut(segment, start) {
+                chunk.writing = true;
+            }
+            let me = self.me.upgrade().expect("the log is alive while it appends");
+            let commit = commit.clone();
+            spawn(async move { me.write_chunk(segment, start, commit).await }).detach();
+        }
+    }
+
+    async fn write_chunk(self: Rc<Self>, segment: Offset, start: u64, commit: Commit) {
+        // A journal that failed has said so itself; the chunk then stays in memory.
+        if commit.durable().await.is_err() {
+            return;
+        }
+        let _turn = self.shared.flushes.take(1).await;
+        loop {
+            let Some(work) = self.unwritten_part(segment, start) else { return };
+            match self.write_part(segment, start, work).await {
+                Ok(()) => break,
+                // The journal has the bytes and so has memory: nothing is lost while the disk is full.
+                Err(error) if error.is_full() => {
+                    tracing::warn!(%error, "the disk is full; a segment write waits");
+                    sleep(FULL_DISK_PAUSE).await;
+                }
+                Err(error) => return self.shared.disk_failed(&error),
+            }
+        }
+        let capacity = {
+            let mut inner = self.inner.borrow_mut();
+            let Some(chunk) = inner.tail.chunk_mut(segment, start) else { return };
+            chunk.writing = false;
+            chunk.flushed = chunk.chunk.capacity();
+            chunk.flushed
+        };
+        self.shared.memory.written(self.me.clone(), segment, start, capacity);
+        self.flushed.notify();
+    }
+
+    fn unwritten_part(&self, segment: Offset, start: u64) -> Option<(Chunk, Option<(u64, Buffer)>)> {
+        let mut inner = self.inner.borrow_mut();
+        if inner.is_gone {
+            return None;
+        }
+        let chunk = inner.tail.chunk_mut(segment, start)?;
+        // A chunk of which the file has a part already is written from there on, so that what a checkpoint counts
+        // on is not written again.
+        let rest = if chunk.flushed > 0 { chunk.unflushed(chunk.end()) } else { None };
+        Some((chunk.chunk.clone(), rest))
+    }
+
+    async fn write_part(
+        &self,
+        segment: Offset,
+        start: u64,
+        (chunk, rest): (Chunk, Option<(u64, Buffer)>),
+    ) -> Result<(), IoError> {
+        let Some(file) = self.segment_file(segment).await? else { return Ok(()) };
+        match rest {
+            Some((position, buffer)) => file.write(buffer, position).await,
+            None => file.write_chunk(&chunk, start).await,
+        }
+    }
+
+    /// The segment's file, opened or created if need be; `None` if the segment is gone.
+    pub(crate) async fn segment_file(&self, base: Offset) -> Result<Option<File>, IoError> {
+        let (path, mode, is_sealed) = {
+            let inner = self.inner.borrow();
+            let Some(segment) = inner.segments.get(&base) else { return Ok(None) };
+            if let Some(file) = &segment.file {
+                return Ok(Some(file.clone()));
+            }
+            let mode =
+                if segment.is_complete { OpenMode::ReadWrite } else { OpenMode::CreateOrOpen };
+            (segment.path("log"), mode, segment.is_complete)
+        };
+        let file = File::open(&path, mode).await?;
+        let mut inner = self.inner.borrow_mut();
+        let Some(segment) = inner.segments.get_mut(&base) else { return Ok(None) };
+        if let Some(file) = &segment.file {
+            return Ok(Some(file.clone()));
+        }
+        segment.file = Some(file.clone());
+        drop(inner);
+        if is_sealed {
+            self.shared.opened(self.me.clone(), base);
+        }
+        Ok(Some(file))
+    }
+
+    /// Writes and syncs everything that is in the log now. The journal still holds all of it when this returns.
+    pub(crate) async fn flush(&self, last_block: LastBlock) -> Result<Flushed, FlushError> {
+        let (end, mut flushed, commit) = {
+            let inner = self.inner.borrow();
+            let end = inner.end_place();
+            let durable = match last_block {
+                LastBlock::InJournal => align_down(end.position),
+                LastBlock::Written => end.position,
+            };
+            let (segment, size, end_offset) = (end.segment, end.position, inner.end);
+            let recovery = RecoveryPoint { segment, durable, size, end: end_offset };
+            let producers = inner.producers.clone();
+            (end, Flushed { recovery, producers, epochs: inner.epochs.clone() }, inner.last_commit.clone())
+        };
+        if let Some(commit) = commit {
+            commit.durable().await?;
+        }
+        self.complete_sealed_segments(end.segment).await?;
+        self.flush_active(end, flushed.recovery.durable, last_block).await?;
+        flushed.recovery.end = flushed.recovery.end.max(Offset::ZERO);
+        Ok(flushed)
+    }
+
+    async fn complete_sealed_segments(&self, below: Offset) -> Result<(), FlushError> {
+        loop {
+            let next = {
+                let inner = self.inner.borrow();
+                inner.segments.range(..below).find(|entry| !entry.1.is_complete).map(|entry| *entry.0)
+            };
+            let Some(base) = next else { return Ok(()) };
+            let size = self.inner.borrow().segments[&base].size;
+            self.write_up_to(base, size).await?;
+            let Some(file) = self.segment_file(base).await? else { continue };
+            file.truncate(size).await?;
+            file.sync(SyncPath::Thread).await?;
+            let index = self.inner.borrow().segments.get(&base).and_then(|found| found.index.clone());
+            if let Some(index) = index {
+                store_index(&self.directory, &index, base, IndexWrite::Final).await?;
+            }
+            sync_directory(&self.directory).await?;
+            {
+                let mut inner = self.inner.borrow_mut();
+                if let Some(segment) = inner.segments.get_mut(&base) {
+                    segment.is_complete = true;
+                }
+            }
+            self.shared.opened(self.me.clone(), base);
+        }
+    }
+
+    async fn flush_active(
+        &self,
+        end: Place,
+        durable: u64,
+        last_block: LastBlock,
+    ) -> Result<(), FlushError> {
+        if end.position == 0 {
+            return Ok(());
+        }
+        self.write_up_to(end.segment, durable).await?;
+        let Some(file) = self.segment_file(end.segment).await? else { return Ok(()) };
+        let index = {
+            let inner = self.inner.borrow();
+            inner.segments.get(&end.segment).and_then(|segment| segment.index.clone())
+        };
+        let how = match last_block {
+            LastBlock::InJournal => IndexWrite::Hint,
+            LastBlock::Written => IndexWrite::Final,
+        };
+        if last_block == LastBlock::Written {
+            file.truncate(end.position).await?;
+        }
+        file.sync(SyncPath::Thread).await?;
+        if let Some(index) = index {
+            store_index(&self.directory, &index, end.segment, how).await?;
+        }
+        sync_directory(&self.directory).await?;
+        Ok(())
+    }
+
+    /// Brings the bytes of a segment below `end` into its file: waits for the writes that are under way and writes
+    /// the rest, the last block padded.
+    async fn write_up_to(&self, base: Offset, end: u64) -> Result<(), FlushError> {
+        loop {
+            let waiting = self.flushed.waiting();
+            let busy = {
+                let inner = self.inner.borrow();
+                inner.tail.chunks().any(|chunk| chunk.segment == base && chunk.writing)
+            };
+            if !busy {
+                break;
+            }
+            if let Some(failed) = self.shared.journal.failed() {
+                return Err(failed.into());
+            }
+            futures_lite::future::or(waiting, async {
+                self.shared.journal.until_failed().await;
+            })
+            .await;
+        }
+        let part = {
+            let inner = self.inner.borrow();
+            let mut open = inner.tail.chunks().filter(|chunk| chunk.segment == base);
+            let part = open.find(|chunk| !chunk.is_written() && chunk.start < end);
+            part.and_then(|chunk| Some((chunk.start, chunk.unflushed(end)?)))
+        };
+        let Some((start, (position, buffer))) = part else { return Ok(()) };
+        let Some(file) = self.segment_file(base).await? else { return Ok(()) };
+        file.write(buffer, position).await?;
+        let mut inner = self.inner.borrow_mut();
+        if let Some(chunk) = inner.tail.chunk_mut(base, start) {
+            chunk.flushed = chunk.flushed.max((align_down(end) - start) as usize);
+        }
+        Ok(())
+    }
+
+    /// Takes over a flush whose partial block is safe: nothing below needs the journal any more.
+    pub(crate) fn settle(&self, flushed: Flushed) {
+        let mut inner = self.inner.borrow_mut();
+        inner.saved_producers = flushed.producers;
+        inner.saved_epochs = flushed.epochs;
+        inner.recovery = flushed.recovery;
+    }
+
+    /// Lets go of what the flush covers and carries the partial block forward. The commit, if there is one, must be
+    /// durable before `settle`.
+    pub(crate) fn let_go(&self, flushed: &Flushed) -> Result<Option<Commit>, JournalFailed> {
+        let mut inner = self.inner.borrow_mut();
+        let RecoveryPoint { segment, durable, size, end } = flushed.recovery;
+        let place = Place { segment, position: size };
+        inner.holds.retain(|hold| hold.1 > place);
+        if durable == size || inner.is_gone {
+            return Ok(None);
+        }
+        let before_end = inner.end.min(end);
+        self.carry(&mut inner, place, before_end)
+    }
+
+    /// Reads the index of a sealed segment again if it was dropped.
+    pub(crate) async fn load_segment_index(&self, base: Offset) {
+        let (size, next) = {
+            let inner = self.inner.borrow();
+            let Some(segment) = inner.segments.get(&base) else { return };
+            if segment.index.is_some() {
+                return;
+            }
+            let after = inner.segments.range(base.next()..).next();
+            (segment.size, after.map_or(inner.end, |entry| *entry.0))
+        };
+        let index = load_index(&self.directory, base, size, next).await;
+        if let Some(segment) = self.inner.borrow_mut().segments.get_mut(&base) {
+            segment.index.get_or_insert(index);
+        }
+    }
+}

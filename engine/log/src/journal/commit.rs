@@ -1,0 +1,583 @@
+//! Group commit: appends gather in an open frame; a writer seals and writes frames, several at a time; a syncer makes
+//! the gapless prefix of written frames durable and tells everybody who waits for it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use corelog_io::{BLOCK, Buffer, File, Instant, IoError, Signal, Task, align_up, now, spawn};
+use corelog_model::Offset;
+
+use super::JournalConfig;
+use super::entry::{ENTRY_HEAD_LEN, EntryHead};
+use super::files::{self, FilePool, UsedFile};
+use super::frame::{FRAME_HEADER_LEN, FileSequence, FrameIdentity, FrameSequence, seal};
+use super::replay::Replayed;
+use crate::latency::LatencyHistogram;
+
+/// The journal stopped for good: a write or a sync failed, and what the disk holds is no longer known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the journal stopped after a failed write or sync: {reason}")]
+pub struct JournalFailed {
+    /// What the system said.
+    pub reason: Rc<str>,
+}
+
+/// Told when entries became durable; a partition moves its durable end here.
+pub trait OnDurable {
+    /// Everything this subject appended below `end` is durable.
+    fn durable(&self, end: Offset);
+}
+
+/// What a journal did since it started.
+#[derive(Debug, Default, Clone)]
+pub struct JournalCounters {
+    /// Frames written.
+    pub frames: u64,
+    /// Entries in them.
+    pub entries: u64,
+    /// Bytes written, padding included.
+    pub bytes: u64,
+    /// Syncs completed.
+    pub syncs: u64,
+}
+
+#[derive(Debug, Default)]
+struct FrameState {
+    outcome: RefCell<Option<Result<(), JournalFailed>>>,
+    settled: Signal,
+}
+
+/// A place in the journal whose durability can be awaited.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    state: Rc<FrameState>,
+}
+
+impl Commit {
+    /// Resolves when the frame and all before it are durable, or the journal failed. Cancel-safe.
+    pub async fn durable(&self) -> Result<(), JournalFailed> {
+        loop {
+            let waiting = self.state.settled.waiting();
+            if let Some(outcome) = &*self.state.outcome.borrow() {
+                return outcome.clone();
+            }
+            waiting.await;
+        }
+    }
+}
+
+type Listener = (Rc<dyn OnDurable>, Offset);
+
+struct OpenFrame {
+    buffer: Buffer,
+    len: usize,
+    entries: u32,
+    state: Rc<FrameState>,
+    listeners: Vec<Listener>,
+}
+
+const FIRST_BUFFER_BYTES: usize = 16 << 10;
+
+impl OpenFrame {
+    fn new() -> Self {
+        Self {
+            buffer: Buffer::zeroed(FIRST_BUFFER_BYTES),
+            len: FRAME_HEADER_LEN,
+            entries: 0,
+            state: Rc::default(),
+            listeners: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.buffer[self.len..self.len + bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    // Grows by doubling and more, so that each byte is copied about once on average.
+    fn make_room(&mut self, needed: usize) {
+        if self.len + needed <= self.buffer.len() {
+            return;
+        }
+        let wanted = (self.len + needed).max(self.buffer.len() * 4);
+        let mut buffer = Buffer::zeroed(align_up(wanted as u64) as usize);
+        buffer[..self.len].copy_from_slice(&self.buffer[..self.len]);
+        self.buffer = buffer;
+    }
+
+    fn frame_len(&self) -> u64 {
+        align_up(self.len as u64)
+    }
+
+    fn listen(&mut self, listener: Listener) {
+        match self.listeners.last_mut() {
+            Some(last) if Rc::ptr_eq(&last.0, &listener.0) => last.1 = listener.1,
+            _ => self.listeners.push(listener),
+        }
+    }
+}
+
+struct InFlight {
+    frame: FrameSequence,
+    file: File,
+    file_sequence: FileSequence,
+    written: bool,
+    state: Rc<FrameState>,
+    listeners: Vec<Listener>,
+}
+
+struct Core {
+    open: OpenFrame,
+    next_frame: FrameSequence,
+    next_file: FileSequence,
+    position: u64,
+    pool: FilePool,
+    preparing: bool,
+    writing: usize,
+    in_flight: VecDeque<InFlight>,
+    durable_end: FrameSequence,
+    failed: Option<JournalFailed>,
+    counters: JournalCounters,
+    sync_latency: LatencyHistogram,
+}
+
+struct State {
+    config: JournalConfig,
+    id: [u8; 16],
+    incarnation: u64,
+    core: RefCell<Core>,
+    work: Signal,
+    sync_work: Signal,
+    room: Signal,
+    pressure: Signal,
+    failed: Signal,
+    stopping: Cell<bool>,
+    reserve: Cell<bool>,
+}
+
+/// The journal of one core. Clones share it.
+#[derive(Clone)]
+pub struct Journal {
+    state: Rc<State>,
+    _tasks: Rc<[Task<()>; 2]>,
+}
+
+impl Journal {
+    /// Starts writing behind what was replayed, in a file of its own.
+    pub fn start(config: JournalConfig, replayed: Replayed) -> Self {
+        let core = Core {
+            open: OpenFrame::new(),
+            next_frame: replayed.next_frame,
+            next_file: replayed.next_file,
+            position: config.file_bytes,
+            pool: replayed.pool,
+            preparing: false,
+            writing: 0,
+            in_flight: VecDeque::new(),
+            durable_end: replayed.next_frame,
+            failed: None,
+            counters: JournalCounters::default(),
+            sync_latency: LatencyHistogram::new(),
+        };
+        let state = Rc::new(State {
+            config,
+            id: replayed.id,
+            incarnation: corelog_io::random_u64(),
+            core: RefCell::new(core),
+            work: Signal::new(),
+            sync_work: Signal::new(),
+            room: Signal::new(),
+            pressure: Signal::new(),
+            failed: Signal::new(),
+            stopping: Cell::new(false),
+            reserve: Cell::new(false),
+        });
+        state.prepare_if_low();
+        let tasks = [spawn(write_loop(Rc::clone(&state))), spawn(sync_loop(Rc::clone(&state)))];
+        Self { state, _tasks: Rc::new(tasks) }
+    }
+
+    /// Waits until an entry of `payload_len` bytes fits without growing the open frame over its bound. Await it
+    /// right before `append`.
+    pub async fn ready(&self, payload_len: usize) -> Result<(), JournalFailed> {
+        loop {
+            let waiting = self.state.room.waiting();
+            {
+                let core = self.state.core.borrow();
+                if let Some(failed) = &core.failed {
+                    return Err(failed.clone());
+                }
+                let len = core.open.len + ENTRY_HEAD_LEN + payload_len;
+                if core.open.entries == 0 || len <= self.state.config.frame_bytes_max {
+                    return Ok(());
+                }
+            }
+            waiting.await;
+        }
+    }
+
+    /// Appends one entry whose payload is the concatenation of `parts`; `listener` is told when it is durable.
+    pub fn append(
+        &self,
+        head: &EntryHead,
+        parts: &[&[u8]],
+        listener: Option<(Rc<dyn OnDurable>, Offset)>,
+    ) -> Result<Commit, JournalFailed> {
+        let payload_len = parts.iter().map(|part| part.len()).sum();
+        assert!(
+            payload_len <= self.state.config.entry_bytes_max(),
+            "an entry fits half a journal file: {payload_len}"
+        );
+        let mut core = self.state.core.borrow_mut();
+        if let Some(failed) = &core.failed {
+            return Err(failed.clone());
+        }
+        let open = &mut core.open;
+        open.make_room(ENTRY_HEAD_LEN + payload_len);
+        open.push(&head.encode(payload_len));
+        for part in parts {
+            open.push(part);
+        }
+        open.entries += 1;
+        if let Some(listener) = listener {
+            open.listen(listener);
+        }
+        let commit = Commit { state: Rc::clone(&open.state) };
+        drop(core);
+        self.state.work.notify();
+        Ok(commit)
+    }
+
+    /// The oldest file an entry appended now can end up in.
+    pub fn current_file(&self) -> FileSequence {
+        let core = self.state.core.borrow();
+        core.pool.used.back().map_or(core.next_file, |used| used.sequence)
+    }
+
+    /// Where replay would have to begin if files below `keep` were released.
+    pub fn replay_start(&self, keep: FileSequence) -> (FileSequence, FrameSequence) {
+        let core = self.state.core.borrow();
+        let kept = core.pool.used.iter().find(|used| keep <= used.sequence);
+        kept.map_or((core.next_file, core.next_frame), |used| (used.sequence, used.first_frame))
+    }
+
+    /// Lets the files below `keep` be recycled: no partition needs what they hold.
+    pub async fn release_before(&self, keep: FileSequence) -> Result<(), IoError> {
+        let odd = {
+            let mut core = self.state.core.borrow_mut();
+            // A frame that is not durable yet may be in a file that nobody holds any more.
+            let oldest = core.in_flight.front().map(|frame| frame.file_sequence);
+            let keep = oldest.map_or(keep, |oldest| oldest.min(keep));
+            core.pool.release_before(keep, self.state.config.file_bytes)
+        };
+        self.state.work.notify();
+        for file in odd {
+            corelog_io::remove_file(&file.path()).await?;
+        }
+        Ok(())
+    }
+
+    /// Allows one file above the bound while `open`: the entries with which a checkpoint frees files must find room
+    /// even when everything is full.
+    pub fn open_reserve(&self, open: bool) {
+        self.state.reserve.set(open);
+        self.state.work.notify();
+    }
+
+    /// True when so many files are in use that recycling should begin.
+    pub fn is_under_pressure(&self) -> bool {
+        self.state.is_under_pressure()
+    }
+
+    /// Woken when recycling should begin, or the journal failed or stops.
+    pub fn pressure(&self) -> &Signal {
+        &self.state.pressure
+    }
+
+    /// Stops the journal because another part of the core's disk failed: nothing is acknowledged from here on.
+    pub fn fail(&self, error: &IoError) {
+        self.state.fail(error);
+    }
+
+    /// Why it stopped, if it did.
+    pub fn failed(&self) -> Option<JournalFailed> {
+        self.state.core.borrow().failed.clone()
+    }
+
+    /// Resolves when the journal failed.
+    pub async fn until_failed(&self) -> JournalFailed {
+        loop {
+            let waiting = self.state.failed.waiting();
+            if let Some(failed) = self.failed() {
+                return failed;
+            }
+            waiting.await;
+        }
+    }
+
+    /// Resolves when everything appended so far is durable.
+    pub async fn settle(&self) -> Result<(), JournalFailed> {
+        let newest = {
+            let core = self.state.core.borrow();
+            if let Some(failed) = &core.failed {
+                return Err(failed.clone());
+            }
+            if core.open.entries > 0 {
+                Some(Rc::clone(&core.open.state))
+            } else {
+                core.in_flight.back().map(|frame| Rc::clone(&frame.state))
+            }
+        };
+        match newest {
+            Some(state) => Commit { state }.durable().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Counters since the start.
+    pub fn counters(&self) -> JournalCounters {
+        self.state.core.borrow().counters.clone()
+    }
+
+    /// Latencies of the syncs, in microseconds.
+    pub fn sync_latency(&self) -> LatencyHistogram {
+        self.state.core.borrow().sync_latency.clone()
+    }
+
+    /// Stops the writer and the syncer. What was not durable stays so.
+    pub fn stop(&self) {
+        self.state.stopping.set(true);
+        self.state.work.notify();
+        self.state.sync_work.notify();
+        self.state.pressure.notify();
+    }
+}
+
+impl State {
+    fn is_under_pressure(&self) -> bool {
+        let core = self.core.borrow();
+        core.pool.used.len() > 1 && core.pool.used.len() * 2 >= self.config.files_max as usize
+    }
+
+    fn fail(&self, error: &IoError) {
+        tracing::error!(%error, "the journal stops: writes are refused from now on");
+        let failed = JournalFailed { reason: error.to_string().into() };
+        let states: Vec<_> = {
+            let mut core = self.core.borrow_mut();
+            if core.failed.is_some() {
+                return;
+            }
+            core.failed = Some(failed.clone());
+            let in_flight = core.in_flight.iter().map(|frame| Rc::clone(&frame.state));
+            in_flight.chain([Rc::clone(&core.open.state)]).collect()
+        };
+        for state in states {
+            state.outcome.borrow_mut().get_or_insert(Err(failed.clone()));
+            state.settled.notify();
+        }
+        for signal in [&self.room, &self.work, &self.sync_work, &self.pressure, &self.failed] {
+            signal.notify();
+        }
+    }
+
+    fn has_frame_to_seal(&self) -> bool {
+        let core = self.core.borrow();
+        let full = core.open.len >= self.config.frame_bytes_max;
+        core.failed.is_none()
+            && core.open.entries > 0
+            && core.writing < self.config.frames_in_flight_max
+            && (core.writing == 0 || full)
+    }
+
+    /// Makes the next file current if the open frame does not fit the present one. False if none is free.
+    fn has_place_for_open_frame(&self) -> bool {
+        let mut core = self.core.borrow_mut();
+        let frame_len = core.open.frame_len();
+        let fits = core.pool.used.back().is_some_and(|_| {
+            core.position + frame_len <= self.config.file_bytes
+        });
+        if fits {
+            return true;
+        }
+        let Some(file) = core.pool.spares.pop_front() else { return false };
+        let (sequence, first_frame) = (core.next_file, core.next_frame);
+        let len = self.config.file_bytes;
+        core.pool.used.push_back(UsedFile { sequence, first_frame, file, len });
+        core.next_file = sequence.next();
+        core.position = 0;
+        true
+    }
+
+    fn seal_open_frame(&self) -> (File, Buffer, u64, FrameSequence) {
+        let mut core = self.core.borrow_mut();
+        let mut frame = std::mem::replace(&mut core.open, OpenFrame::new());
+        let frame_len = frame.frame_len();
+        let used = core.pool.used.back().expect("a current file was just made sure of");
+        let (file, file_sequence) = (used.file.clone(), used.sequence);
+        let sequence = core.next_frame;
+        let identity = FrameIdentity {
+            journal: self.id,
+            incarnation: self.incarnation,
+            file: file_sequence,
+            frame: sequence,
+            position: core.position,
+            durable_end: core.durable_end,
+        };
+        frame.buffer.truncate(frame_len as usize);
+        seal(&mut frame.buffer, frame.len - FRAME_HEADER_LEN, frame.entries, &identity);
+        let position = core.position;
+        core.position += frame_len;
+        core.next_frame = sequence.next();
+        core.writing += 1;
+        core.counters.frames += 1;
+        core.counters.entries += u64::from(frame.entries);
+        core.counters.bytes += frame_len;
+        core.in_flight.push_back(InFlight {
+            frame: sequence,
+            file: file.clone(),
+            file_sequence,
+            written: false,
+            state: frame.state,
+            listeners: frame.listeners,
+        });
+        (file, frame.buffer, position, sequence)
+    }
+
+    fn written(&self, frame: FrameSequence, outcome: Result<(), IoError>) {
+        if let Err(error) = outcome {
+            return self.fail(&error);
+        }
+        let mut core = self.core.borrow_mut();
+        core.writing -= 1;
+        if let Some(in_flight) = core.in_flight.iter_mut().find(|entry| entry.frame == frame) {
+            in_flight.written = true;
+        }
+        drop(core);
+        self.work.notify();
+        self.sync_work.notify();
+    }
+
+    /// The end of the gapless prefix of written frames and the files they are in, if that is news.
+    fn sync_target(&self) -> Option<(FrameSequence, Vec<File>)> {
+        let core = self.core.borrow();
+        if core.failed.is_some() {
+            return None;
+        }
+        let written = if self.config.safeguards.gapless_prefix {
+            core.in_flight.iter().take_while(|frame| frame.written).count()
+        } else {
+            core.in_flight.iter().rposition(|frame| frame.written).map_or(0, |last| last + 1)
+        };
+        let end = core.in_flight.get(written.checked_sub(1)?)?.frame.next();
+        let mut files: Vec<(FileSequence, File)> = Vec::new();
+        for frame in core.in_flight.iter().take(written) {
+            if files.last().is_none_or(|last| last.0 != frame.file_sequence) {
+                files.push((frame.file_sequence, frame.file.clone()));
+            }
+        }
+        Some((end, files.into_iter().map(|(_, file)| file).collect()))
+    }
+
+    fn settle_before(&self, end: FrameSequence, began: Instant) {
+        let settled: Vec<InFlight> = {
+            let mut core = self.core.borrow_mut();
+            assert!(core.durable_end <= end, "durable never goes back");
+            core.durable_end = end;
+            core.counters.syncs += 1;
+            core.sync_latency.record(began.elapsed());
+            let count = core.in_flight.iter().take_while(|frame| frame.frame < end).count();
+            core.in_flight.drain(..count).collect()
+        };
+        for frame in settled {
+            for (listener, end) in &frame.listeners {
+                listener.durable(*end);
+            }
+            *frame.state.outcome.borrow_mut() = Some(Ok(()));
+            frame.state.settled.notify();
+        }
+        self.work.notify();
+    }
+
+    /// Prepares a spare file in the background while there is none and more are allowed.
+    fn prepare_if_low(self: &Rc<Self>) {
+        let number = {
+            let mut core = self.core.borrow_mut();
+            let bound = self.config.files_max as usize;
+            let bound =
+                if self.reserve.get() { bound.max(core.pool.used.len()) + 1 } else { bound };
+            let full = core.pool.file_count() >= bound;
+            if core.preparing || full || !core.pool.spares.is_empty() || core.failed.is_some() {
+                return;
+            }
+            core.preparing = true;
+            let number = core.pool.next_number;
+            core.pool.next_number += 1;
+            number
+        };
+        let state = Rc::clone(self);
+        spawn(async move {
+            let file = files::prepare(&state.config.directory, number, state.config.file_bytes);
+            let outcome = file.await;
+            let mut core = state.core.borrow_mut();
+            core.preparing = false;
+            match outcome {
+                Ok(file) => core.pool.spares.push_back(file),
+                // Nothing was promised on it. Recycling goes on, and the next rotation tries again.
+                Err(error) => tracing::warn!(%error, "no further journal file can be prepared"),
+            }
+            drop(core);
+            state.work.notify();
+        })
+        .detach();
+    }
+}
+
+async fn write_loop(state: Rc<State>) {
+    while !state.stopping.get() {
+        let waiting = state.work.waiting();
+        if !state.has_frame_to_seal() {
+            waiting.await;
+            continue;
+        }
+        if !state.has_place_for_open_frame() {
+            state.prepare_if_low();
+            state.pressure.notify();
+            waiting.await;
+            continue;
+        }
+        let (file, buffer, position, frame) = state.seal_open_frame();
+        state.room.notify();
+        if state.is_under_pressure() {
+            state.pressure.notify();
+        }
+        state.prepare_if_low();
+        let writer = Rc::clone(&state);
+        spawn(async move {
+            let outcome = file.write(buffer, position).await;
+            writer.written(frame, outcome);
+        })
+        .detach();
+    }
+}
+
+async fn sync_loop(state: Rc<State>) {
+    while !state.stopping.get() {
+        let waiting = state.sync_work.waiting();
+        let Some((end, files)) = state.sync_target() else {
+            waiting.await;
+            continue;
+        };
+        let began = now();
+        if state.config.safeguards.syncs {
+            for file in files {
+                if let Err(error) = file.sync(state.config.sync_path).await {
+                    return state.fail(&error);
+                }
+            }
+        }
+        state.settle_before(end, began);
+    }
+}
+
+const _: () = assert!(FRAME_HEADER_LEN + ENTRY_HEAD_LEN < BLOCK, "a small entry fits one block");

@@ -1,0 +1,107 @@
+//! The files of the journal: written with zeros once, so that later writes need no metadata commit of the file
+//! system, then recycled for ever.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use corelog_io::{
+    Buffer, File, IoError, OpenMode, SyncPath, remove_file, rename, spawn, sync_directory,
+};
+
+use super::frame::{FileSequence, FrameSequence};
+
+const ZERO_WRITE_BYTES: u64 = 1 << 20;
+const ZERO_WRITES_IN_FLIGHT: u64 = 4;
+
+/// A file that holds frames some partition still needs.
+#[derive(Debug)]
+pub(super) struct UsedFile {
+    pub(super) sequence: FileSequence,
+    pub(super) first_frame: FrameSequence,
+    pub(super) file: File,
+    pub(super) len: u64,
+}
+
+/// The files of one journal, used and free.
+#[derive(Debug, Default)]
+pub(super) struct FilePool {
+    /// Oldest first; the last one is being written.
+    pub(super) used: VecDeque<UsedFile>,
+    pub(super) spares: VecDeque<File>,
+    /// Number of the next file to create.
+    pub(super) next_number: u32,
+}
+
+impl FilePool {
+    pub(super) fn file_count(&self) -> usize {
+        self.used.len() + self.spares.len()
+    }
+
+    /// Takes the files below `keep` out of use, never the one being written. Those of another length than
+    /// `file_bytes` are returned to be removed; the rest become spares.
+    pub(super) fn release_before(&mut self, keep: FileSequence, file_bytes: u64) -> Vec<File> {
+        let mut odd = Vec::new();
+        while self.used.len() > 1 && self.used.front().is_some_and(|used| used.sequence < keep) {
+            let Some(used) = self.used.pop_front() else { break };
+            if used.len == file_bytes {
+                self.spares.push_back(used.file);
+            } else {
+                odd.push(used.file);
+            }
+        }
+        odd
+    }
+}
+
+/// The name of file `number`.
+pub(super) fn file_name(number: u32) -> String {
+    format!("{number:03}.jnl")
+}
+
+/// The number in a file's name, if it is one of ours.
+pub(super) fn file_number(name: &str) -> Option<u32> {
+    name.strip_suffix(".jnl")?.parse().ok()
+}
+
+/// Creates file `number` full of zeros and makes it durable. A crash or an error leaves nothing under its name.
+pub(super) async fn prepare(
+    directory: &Path,
+    number: u32,
+    file_bytes: u64,
+) -> Result<File, IoError> {
+    let path = directory.join(file_name(number));
+    let temporary = directory.join(format!("{}.new", file_name(number)));
+    let written = write_zeros(&temporary, file_bytes).await;
+    if let Err(error) = written {
+        // The space matters more than the reason why removing fails too.
+        drop(remove_file(&temporary).await);
+        return Err(error);
+    }
+    rename(&temporary, &path).await?;
+    sync_directory(directory).await?;
+    File::open(&path, OpenMode::ReadWrite).await
+}
+
+async fn write_zeros(path: &Path, file_bytes: u64) -> Result<(), IoError> {
+    let file = File::open(path, OpenMode::CreateEmpty).await?;
+    let pieces = file_bytes.div_ceil(ZERO_WRITE_BYTES);
+    let writers: Vec<_> = (0..ZERO_WRITES_IN_FLIGHT)
+        .map(|first| {
+            let file = file.clone();
+            spawn(async move {
+                let mut piece = first;
+                while piece < pieces {
+                    let position = piece * ZERO_WRITE_BYTES;
+                    let len = ZERO_WRITE_BYTES.min(file_bytes - position);
+                    file.write(Buffer::zeroed(len as usize), position).await?;
+                    piece += ZERO_WRITES_IN_FLIGHT;
+                }
+                Ok(())
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.join().await?;
+    }
+    file.sync(SyncPath::Thread).await
+}

@@ -1,0 +1,76 @@
+//! The journal: one write-ahead log per core. Every append of every partition goes into it, group after group, with
+//! one aligned direct write and one sync per group; nothing is acknowledged or visible before.
+//!
+//! `frame` and `entry` are the bytes, `files` the pre-written and recycled files, `commit` the group commit, `replay`
+//! the way back after a crash. docs/storage-format.md draws the format.
+
+mod commit;
+mod entry;
+mod files;
+mod frame;
+mod replay;
+
+pub use commit::{Commit, Journal, JournalCounters, JournalFailed, OnDurable};
+pub use entry::{Entry, EntryHead, EntryKind, MalformedEntry};
+pub use frame::{FRAME_HEADER_LEN, FileSequence, FrameError, FrameHeader, FrameSequence};
+pub use replay::{JournalDamage, Replay, ReplayError, Replayed};
+
+use std::path::PathBuf;
+
+use corelog_io::{BLOCK, SyncPath};
+
+/// Settings of one core's journal.
+#[derive(Debug, Clone)]
+pub struct JournalConfig {
+    /// Where its files live.
+    pub directory: PathBuf,
+    /// Size of one file in bytes, a multiple of 4096. Written with zeros once, then recycled.
+    pub file_bytes: u64,
+    /// Files at most. Appends wait when all of them still hold data that no segment has.
+    pub files_max: u32,
+    /// A frame is sealed when it reaches this size, even while an earlier one is being written.
+    pub frame_bytes_max: usize,
+    /// Frames whose write is under way at the same time, at most.
+    pub frames_in_flight_max: usize,
+    /// The road a sync takes.
+    pub sync_path: SyncPath,
+    /// Rules of durability; all kept outside the simulator's negative controls.
+    pub safeguards: Safeguards,
+}
+
+impl JournalConfig {
+    /// The defaults for a journal in `directory`.
+    pub fn new(directory: PathBuf) -> Self {
+        Self {
+            directory,
+            file_bytes: 64 << 20,
+            files_max: 8,
+            frame_bytes_max: 1 << 20,
+            frames_in_flight_max: 4,
+            sync_path: SyncPath::Ring,
+            safeguards: Safeguards::default(),
+        }
+    }
+
+    /// Bytes of the largest entry that fits, payload only: half a file, so that a frame always finds room.
+    pub fn entry_bytes_max(&self) -> usize {
+        (self.file_bytes / 2) as usize - 2 * BLOCK
+    }
+}
+
+/// The rules that durability rests on. The simulator turns each off once, to show that it would notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Safeguards {
+    /// Frames are synced before they count as durable.
+    pub syncs: bool,
+    /// Checksums of frames and batches are verified when they are read.
+    pub verifies_checksums: bool,
+    /// Durable covers only the gapless prefix of frames whose write completed before the sync began.
+    pub gapless_prefix: bool,
+}
+
+impl Default for Safeguards {
+    fn default() -> Self {
+        Self { syncs: true, verifies_checksums: true, gapless_prefix: true }
+    }
+}

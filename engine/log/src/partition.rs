@@ -1,0 +1,477 @@
+//! One partition's log: its segments, the tail in memory, and what has been made durable. Appending is synchronous:
+//! the bytes go to the tail and to the open journal frame; everything slow happens behind.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::{Rc, Weak};
+
+use corelog_io::{Signal, align_down};
+use corelog_model::{
+    BatchHeader, BatchView, HeaderStamp, LeaderEpoch, Offset, PartitionId, Timestamp,
+};
+
+use crate::checkpoint::{PartitionCheckpoint, RecoveryPoint};
+use crate::config::LogConfig;
+use crate::epochs::EpochCache;
+use crate::index::{IndexedBatch, SegmentIndex};
+use crate::journal::{Commit, EntryHead, EntryKind, FileSequence, JournalFailed, OnDurable};
+use crate::producers::{ProducerTable, SequenceRefusal, Verdict};
+use crate::segment::Segment;
+use crate::shared::Shared;
+use crate::tail::Tail;
+
+/// Why a batch was not appended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The idempotent producer's sequence does not fit.
+    #[error(transparent)]
+    Sequence(#[from] SequenceRefusal),
+    /// The batch is larger than a segment or a journal file can hold: RECORD_LIST_TOO_LARGE.
+    #[error("a batch of {len} bytes does not fit, {bytes_max} is the most")]
+    TooLarge {
+        /// Its length.
+        len: usize,
+        /// The most that fits.
+        bytes_max: usize,
+    },
+    /// The journal does not take writes any more.
+    #[error(transparent)]
+    Journal(#[from] JournalFailed),
+    /// The partition is being removed.
+    #[error("the partition is gone")]
+    Gone,
+}
+
+/// Where a batch ended up.
+#[derive(Debug, Clone)]
+pub struct Appended {
+    /// Offset of its first record.
+    pub base_offset: Offset,
+    /// Offset of its last record.
+    pub last_offset: Offset,
+    /// The append time if it was stamped with one.
+    pub append_time: Option<Timestamp>,
+    /// Resolves when it is durable; `None` for a duplicate, for which `until_durable` is awaited.
+    pub commit: Option<Commit>,
+}
+
+/// How a batch is stamped.
+#[derive(Debug, Clone, Copy)]
+pub struct AppendStamp {
+    /// Epoch of this leader.
+    pub leader_epoch: LeaderEpoch,
+    /// Set where the topic says LogAppendTime.
+    pub append_time: Option<Timestamp>,
+    /// The wall clock.
+    pub now: Timestamp,
+}
+
+/// A place in the log's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) segment: Offset,
+    pub(crate) position: u64,
+}
+
+pub(crate) struct Inner {
+    pub(crate) config: LogConfig,
+    pub(crate) segments: BTreeMap<Offset, Segment>,
+    pub(crate) tail: Tail,
+    pub(crate) end: Offset,
+    pub(crate) log_start: Offset,
+    pub(crate) recovery: RecoveryPoint,
+    /// Journal files with bytes that the recovery point does not cover, and where those bytes end.
+    pub(crate) holds: Vec<(FileSequence, Place)>,
+    pub(crate) epochs: EpochCache,
+    pub(crate) producers: ProducerTable,
+    /// Producers and epochs as of the recovery point, for the checkpoint.
+    pub(crate) saved_producers: ProducerTable,
+    pub(crate) saved_epochs: EpochCache,
+    pub(crate) last_commit: Option<Commit>,
+    /// The partial block in memory also stands in the file, and no journal file has it.
+    pub(crate) block_needs_journal: bool,
+    /// Where sequential readers stopped: offset and place.
+    pub(crate) cursors: Vec<(Offset, Place)>,
+    pub(crate) is_gone: bool,
+}
+
+impl Inner {
+    pub(crate) fn active(&self) -> &Segment {
+        self.segments.last_key_value().expect("a log has an active segment").1
+    }
+
+    pub(crate) fn active_mut(&mut self) -> &mut Segment {
+        self.segments.values_mut().next_back().expect("a log has an active segment")
+    }
+
+    pub(crate) fn end_place(&self) -> Place {
+        let active = self.active();
+        Place { segment: active.base, position: active.size }
+    }
+
+    pub(crate) fn hold(&mut self, file: FileSequence, end: Place) {
+        match self.holds.iter_mut().find(|hold| hold.0 == file) {
+            Some(hold) => hold.1 = hold.1.max(end),
+            None => self.holds.push((file, end)),
+        }
+    }
+
+    fn must_roll(&self, header: &BatchHeader, base_offset: Offset) -> bool {
+        let active = self.active();
+        if active.size == 0 {
+            return false;
+        }
+        let len = header.total_len() as u64;
+        let too_large = active.size + len > self.config.segment_bytes;
+        let last_offset = base_offset + i64::from(header.last_offset_delta());
+        let too_far = last_offset - active.base > i64::from(i32::MAX);
+        let newest = header.max_timestamp();
+        let too_old = active.first_timestamp.is_some_and(|first| {
+            !newest.is_none() && newest.0.saturating_sub(first.0) > self.config.segment_ms
+        });
+        too_large || too_far || too_old
+    }
+
+    /// Begins a new segment at the log's end.
+    pub(crate) fn roll(&mut self) {
+        let end = self.end;
+        let active = self.active_mut();
+        if let Some(index) = &mut active.index {
+            index.seal();
+        }
+        let segment = Segment::new(&active.directory, end);
+        self.segments.insert(end, segment);
+    }
+
+    /// Adds the bytes of a stamped batch to the tail and takes note of it everywhere but in the journal.
+    pub(crate) fn place_batch(
+        &mut self,
+        shared: &Shared,
+        header: &BatchHeader,
+        parts: &[&[u8]],
+        now: Timestamp,
+    ) {
+        let place = self.end_place();
+        let mut position = place.position;
+        for part in parts {
+            let capacity_max = shared.memory.chunk_bytes_max();
+            self.tail.append(place.segment, position, part, capacity_max, |bytes| {
+                shared.memory.added(bytes);
+            });
+            position += part.len() as u64;
+        }
+        self.note_batch(header, place.position, now);
+    }
+
+    /// Takes note of a batch whose bytes are in place.
+    pub(crate) fn note_batch(&mut self, header: &BatchHeader, position: u64, now: Timestamp) {
+        let base_offset = header.base_offset();
+        let interval = self.config.index_interval_bytes;
+        let len = header.total_len() as u64;
+        let active = self.active_mut();
+        active.size = position + len;
+        active.max_timestamp = active.max_timestamp.max(header.max_timestamp());
+        if active.first_timestamp.is_none() && !header.max_timestamp().is_none() {
+            active.first_timestamp = Some(header.max_timestamp());
+        }
+        let batch = IndexedBatch {
+            last_offset: header.last_offset(),
+            max_timestamp: header.max_timestamp(),
+            position,
+            len,
+        };
+        let index = active.index.get_or_insert_with(|| SegmentIndex::new(active.base));
+        index.add(&batch, interval);
+        self.epochs.assign(header.leader_epoch(), base_offset);
+        self.producers.remember(header, base_offset, now);
+        self.end = header.next_offset();
+    }
+}
+
+/// The log of one partition on this core.
+pub struct PartitionLog {
+    pub(crate) id: PartitionId,
+    pub(crate) directory: PathBuf,
+    pub(crate) shared: Rc<Shared>,
+    pub(crate) inner: RefCell<Inner>,
+    pub(crate) durable_end: Cell<Offset>,
+    pub(crate) progress: Signal,
+    pub(crate) flushed: Signal,
+    pub(crate) me: Weak<Self>,
+}
+
+impl std::fmt::Debug for PartitionLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PartitionLog({}, durable end {})", self.id, self.durable_end.get())
+    }
+}
+
+impl OnDurable for PartitionLog {
+    fn durable(&self, end: Offset) {
+        if end > self.durable_end.get() {
+            self.durable_end.set(end);
+        }
+        self.progress.notify();
+    }
+}
+
+impl PartitionLog {
+    pub(crate) fn new(
+        shared: &Rc<Shared>,
+        id: PartitionId,
+        config: LogConfig,
+        recovery: RecoveryPoint,
+    ) -> Rc<Self> {
+        let directory = shared.config.partitions_directory().join(id.to_string());
+        shared.memory.partition_added();
+        let first = Segment::new(&directory, recovery.segment);
+        let inner = Inner {
+            config,
+            segments: BTreeMap::from([(recovery.segment, first)]),
+            tail: Tail::default(),
+            end: recovery.end,
+            log_start: Offset::ZERO,
+            recovery,
+            holds: Vec::new(),
+            epochs: EpochCache::default(),
+            producers: ProducerTable::default(),
+            saved_producers: ProducerTable::default(),
+            saved_epochs: EpochCache::default(),
+            last_commit: None,
+            block_needs_journal: false,
+            cursors: Vec::new(),
+            is_gone: false,
+        };
+        Rc::new_cyclic(|me| Self {
+            id,
+            directory,
+            shared: Rc::clone(shared),
+            durable_end: Cell::new(recovery.end),
+            inner: RefCell::new(inner),
+            progress: Signal::new(),
+            flushed: Signal::new(),
+            me: me.clone(),
+        })
+    }
+
+    /// Which partition this is.
+    pub fn id(&self) -> PartitionId {
+        self.id
+    }
+
+    /// Waits until a batch of `len` bytes may be appended: the journal has room and memory is not short. Await it
+    /// right before `append`.
+    pub async fn ready(&self, len: usize) -> Result<(), JournalFailed> {
+        self.shared.memory.ready().await;
+        self.shared.journal.ready(len).await
+    }
+
+    /// Bytes of the largest batch that can be appended.
+    pub fn batch_bytes_max(&self) -> usize {
+        self.shared.config.journal().entry_bytes_max()
+    }
+
+    /// Appends one checked batch: stamps it with the next offset, puts it into the tail and into the journal. It is
+    /// neither visible nor durable before the returned commit resolves.
+    pub fn append(
+        &self,
+        batch: &BatchView<'_>,
+        stamp: AppendStamp,
+    ) -> Result<Appended, AppendError> {
+        let mut inner = self.inner.borrow_mut();
+        if inner.is_gone {
+            return Err(AppendError::Gone);
+        }
+        let bytes_max = self.batch_bytes_max();
+        if batch.len() > bytes_max {
+            return Err(AppendError::TooLarge { len: batch.len(), bytes_max });
+        }
+        if let Verdict::Duplicate(known) = inner.producers.judge(batch.header())? {
+            return Ok(Appended {
+                base_offset: known.base_offset,
+                last_offset: known.last_offset,
+                append_time: stamp.append_time.map(|_| known.timestamp),
+                commit: None,
+            });
+        }
+        if let Some(failed) = self.shared.journal.failed() {
+            return Err(failed.into());
+        }
+        let base_offset = inner.end;
+        if inner.must_roll(batch.header(), base_offset) {
+            inner.roll();
+        }
+        let AppendStamp { leader_epoch, append_time, now } = stamp;
+        let head = HeaderStamp { base_offset, leader_epoch, append_time }.apply(batch);
+        let header = BatchHeader::peek(&head).expect("a checked header stays one when stamped");
+        let parts = [&head[..], batch.payload()];
+        if inner.block_needs_journal {
+            self.carry_block(&mut inner)?;
+        }
+        let place = inner.end_place();
+        let entry = EntryHead {
+            kind: EntryKind::Batch,
+            partition: self.id,
+            leader_epoch,
+            segment: place.segment,
+            position: place.position,
+        };
+        let file = self.shared.journal.current_file();
+        let commit = self.journal_entry(&entry, &parts, header.next_offset())?;
+        inner.place_batch(&self.shared, header, &parts, now);
+        let end = inner.end_place();
+        inner.hold(file, end);
+        inner.last_commit = Some(commit.clone());
+        self.schedule_full_chunks(&mut inner);
+        let last_offset = header.last_offset();
+        Ok(Appended { base_offset, last_offset, append_time, commit: Some(commit) })
+    }
+
+    fn journal_entry(
+        &self,
+        entry: &EntryHead,
+        parts: &[&[u8]],
+        end: Offset,
+    ) -> Result<Commit, JournalFailed> {
+        let me: Rc<dyn OnDurable> = self.me.upgrade().expect("the log is alive while it appends");
+        self.shared.journal.append(entry, parts, Some((me, end)))
+    }
+
+    /// Puts the partial block at the end of the log into the journal, so that older journal files are not needed for
+    /// it and a torn rewrite of the block in the segment costs nothing.
+    pub(crate) fn carry_block(&self, inner: &mut Inner) -> Result<Option<Commit>, JournalFailed> {
+        inner.block_needs_journal = false;
+        let end = inner.end_place();
+        let start = align_down(end.position);
+        if start == end.position {
+            return Ok(None);
+        }
+        self.carry(inner, end, inner.end)
+    }
+
+    /// Journals the bytes from the last block boundary below `end` to `end`.
+    pub(crate) fn carry(
+        &self,
+        inner: &mut Inner,
+        end: Place,
+        end_offset: Offset,
+    ) -> Result<Option<Commit>, JournalFailed> {
+        let start = align_down(end.position);
+        let (pieces, _) = inner.tail.pieces(end.segment, start..end.position);
+        let entry = EntryHead {
+            kind: EntryKind::Block,
+            partition: self.id,
+            leader_epoch: inner.epochs.latest().unwrap_or(LeaderEpoch::NONE),
+            segment: end.segment,
+            position: start,
+        };
+        let file = self.shared.journal.current_file();
+        let commit = self.journal_entry(&entry, &[&pieces.to_vec()], end_offset)?;
+        inner.hold(file, end);
+        Ok(Some(commit))
+    }
+
+    /// The offset after the last durable record: what consumers may see.
+    pub fn durable_end(&self) -> Offset {
+        self.durable_end.get()
+    }
+
+    /// The offset the next record gets.
+    pub fn end(&self) -> Offset {
+        self.inner.borrow().end
+    }
+
+    /// The first offset that is not deleted.
+    pub fn log_start(&self) -> Offset {
+        self.inner.borrow().log_start
+    }
+
+    /// Woken when the durable end or the log start moved, or the partition goes away.
+    pub fn progress(&self) -> &Signal {
+        &self.progress
+    }
+
+    /// Resolves when everything below `end` is durable.
+    pub async fn until_durable(&self, end: Offset) -> Result<(), AppendError> {
+        loop {
+            let waiting = self.progress.waiting();
+            if end <= self.durable_end.get() {
+                return Ok(());
+            }
+            if let Some(failed) = self.shared.journal.failed() {
+                return Err(failed.into());
+            }
+            if self.inner.borrow().is_gone {
+                return Err(AppendError::Gone);
+            }
+            waiting.await;
+        }
+    }
+
+    /// The leader epoch cache.
+    pub fn epochs(&self) -> EpochCache {
+        self.inner.borrow().epochs.clone()
+    }
+
+    /// Bytes of all segments.
+    pub fn bytes(&self) -> u64 {
+        self.inner.borrow().segments.values().map(|segment| segment.size).sum()
+    }
+
+    /// Number of segments.
+    pub fn segment_count(&self) -> usize {
+        self.inner.borrow().segments.len()
+    }
+
+    /// Takes new settings; they hold from the next append or retention pass on.
+    pub fn set_config(&self, config: LogConfig) {
+        self.inner.borrow_mut().config = config;
+    }
+
+    /// Forgets idempotent producers that have not appended since `before`.
+    pub fn expire_producers(&self, before: Timestamp) {
+        self.inner.borrow_mut().producers.expire(before);
+    }
+
+    pub(crate) fn oldest_hold(&self) -> Option<FileSequence> {
+        self.inner.borrow().holds.iter().map(|hold| hold.0).min()
+    }
+
+    pub(crate) fn checkpoint(&self) -> PartitionCheckpoint {
+        let inner = self.inner.borrow();
+        PartitionCheckpoint {
+            partition: self.id,
+            log_start: inner.log_start,
+            recovery: inner.recovery,
+            epochs: inner.saved_epochs.entries().to_vec(),
+            producers: inner.saved_producers.clone(),
+        }
+    }
+
+    pub(crate) fn evict_chunk(&self, segment: Offset, start: u64) {
+        if let Some(bytes) = self.inner.borrow_mut().tail.evict(segment, start) {
+            self.shared.memory.removed(bytes, 0);
+        }
+    }
+
+    pub(crate) fn close_segment(&self, base: Offset) {
+        let mut inner = self.inner.borrow_mut();
+        let is_active = inner.active().base == base;
+        if let Some(segment) = inner.segments.get_mut(&base)
+            && !is_active
+            && segment.is_complete
+        {
+            segment.file = None;
+            segment.index = None;
+        }
+    }
+}
+
+impl Drop for PartitionLog {
+    fn drop(&mut self) {
+        let (total, unwritten) = self.inner.borrow_mut().tail.clear();
+        self.shared.memory.removed(total, unwritten);
+        self.shared.memory.partition_removed();
+    }
+}

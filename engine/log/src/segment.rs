@@ -1,0 +1,123 @@
+//! One segment of a partition: a `.log` file of record batches as Kafka writes them, with its indexes.
+
+use std::path::{Path, PathBuf};
+
+use corelog_io::{Buffer, File, IoError, OpenMode, SyncPath, align_up, read_file};
+use corelog_model::{Offset, Timestamp};
+
+use crate::index::SegmentIndex;
+
+const INDEX_BYTES_MAX: u64 = 64 << 20;
+
+/// The name of a segment's file: Kafka's twenty digits and the extension.
+pub fn file_name(base: Offset, extension: &str) -> String {
+    format!("{:020}.{extension}", base.0)
+}
+
+/// The base offset in the name of a `.log` file.
+pub fn base_of(name: &str) -> Option<Offset> {
+    let digits = name.strip_suffix(".log")?;
+    let base: i64 = (digits.len() == 20).then(|| digits.parse().ok())??;
+    (base >= 0).then_some(Offset(base))
+}
+
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) base: Offset,
+    pub(crate) directory: PathBuf,
+    pub(crate) file: Option<File>,
+    /// Bytes appended to it.
+    pub(crate) size: u64,
+    /// In memory while the segment is active; of a sealed one only while it is open.
+    pub(crate) index: Option<SegmentIndex>,
+    /// Largest timestamp in it.
+    pub(crate) max_timestamp: Timestamp,
+    /// Timestamp of its first batch, for rolling by time.
+    pub(crate) first_timestamp: Option<Timestamp>,
+    /// Everything is on disk, cut to its true size, with its indexes, synced.
+    pub(crate) is_complete: bool,
+}
+
+impl Segment {
+    pub(crate) fn new(directory: &Path, base: Offset) -> Self {
+        Self {
+            base,
+            directory: directory.to_path_buf(),
+            file: None,
+            size: 0,
+            index: Some(SegmentIndex::new(base)),
+            max_timestamp: Timestamp::NONE,
+            first_timestamp: None,
+            is_complete: false,
+        }
+    }
+
+    pub(crate) fn path(&self, extension: &str) -> PathBuf {
+        path_of(&self.directory, self.base, extension)
+    }
+}
+
+pub(crate) fn path_of(directory: &Path, base: Offset, extension: &str) -> PathBuf {
+    directory.join(file_name(base, extension))
+}
+
+/// Reads both index files; a missing or senseless one is an empty one.
+pub(crate) async fn load_index(
+    directory: &Path,
+    base: Offset,
+    position_end: u64,
+    offset_end: Offset,
+) -> SegmentIndex {
+    let offsets = read_file(&path_of(directory, base, "index"), INDEX_BYTES_MAX).await;
+    let times = read_file(&path_of(directory, base, "timeindex"), INDEX_BYTES_MAX).await;
+    let (offsets, times) = (offsets.unwrap_or_default(), times.unwrap_or_default());
+    SegmentIndex::decode(base, &offsets, &times, position_end, offset_end)
+}
+
+/// Whether index files are cut to their true size and synced, or only a hint for the next start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IndexWrite {
+    Final,
+    Hint,
+}
+
+/// Writes both index files.
+pub(crate) async fn store_index(
+    directory: &Path,
+    index: &SegmentIndex,
+    base: Offset,
+    how: IndexWrite,
+) -> Result<(), IoError> {
+    for (extension, bytes) in
+        [("index", index.encode_offsets()), ("timeindex", index.encode_times())]
+    {
+        if bytes.is_empty() && how == IndexWrite::Hint {
+            continue;
+        }
+        let file = File::open(&path_of(directory, base, extension), OpenMode::CreateOrOpen).await?;
+        if !bytes.is_empty() {
+            let mut buffer = Buffer::zeroed(align_up(bytes.len() as u64) as usize);
+            buffer[..bytes.len()].copy_from_slice(&bytes);
+            file.write(buffer, 0).await?;
+        }
+        if how == IndexWrite::Final {
+            file.truncate(bytes.len() as u64).await?;
+            file.sync(SyncPath::Thread).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_kafkas() {
+        assert_eq!(file_name(Offset(368_769), "log"), "00000000000000368769.log");
+        assert_eq!(base_of("00000000000000368769.log"), Some(Offset(368_769)));
+        for bad in ["368769.log", "00000000000000368769.index", "-0000000000000000001.log"] {
+            assert_eq!(base_of(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What all partitions of a core share: the journal, the memory budget of tails, and the bounds on background work.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::{Rc, Weak};
+
+use corelog_io::{Permits, Signal};
+use corelog_model::Offset;
+
+use crate::config::StorageConfig;
+use crate::journal::Journal;
+use crate::partition::PartitionLog;
+use crate::read_cache::ReadCache;
+use crate::tail::CHUNK_BYTES_MIN;
+
+const CHUNK_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes that tails hold, over all partitions of the core.
+#[derive(Debug, Default)]
+pub(crate) struct TailMemory {
+    limit: usize,
+    total: Cell<usize>,
+    unwritten: Cell<usize>,
+    partitions: Cell<usize>,
+    /// Written chunks, oldest first: the ones that may go.
+    evictable: RefCell<VecDeque<(Weak<PartitionLog>, Offset, u64)>>,
+    room: Signal,
+}
+
+impl TailMemory {
+    fn new(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    pub(crate) fn partition_added(&self) {
+        self.partitions.set(self.partitions.get() + 1);
+    }
+
+    pub(crate) fn partition_removed(&self) {
+        self.partitions.set(self.partitions.get() - 1);
+    }
+
+    /// Chunks get smaller the more partitions share the memory.
+    pub(crate) fn chunk_bytes_max(&self) -> usize {
+        let share = self.limit / (4 * self.partitions.get().max(1));
+        let share = share.clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX);
+        share - share % CHUNK_BYTES_MIN
+    }
+
+    pub(crate) fn added(&self, bytes: usize) {
+        self.total.set(self.total.get() + bytes);
+        self.unwritten.set(self.unwritten.get() + bytes);
+    }
+
+    pub(crate) fn removed(&self, bytes: usize, unwritten: usize) {
+        self.total.set(self.total.get() - bytes);
+        self.unwritten.set(self.unwritten.get() - unwritten);
+        self.room.notify();
+    }
+
+    /// A chunk reached its segment: it may be dropped when memory is short.
+    pub(crate) fn written(&self, owner: Weak<PartitionLog>, segment: Offset, start: u64, bytes: usize) {
+        self.unwritten.set(self.unwritten.get() - bytes);
+        self.evictable.borrow_mut().push_back((owner, segment, start));
+        self.evict_surplus();
+        self.room.notify();
+    }
+
+    fn evict_surplus(&self) {
+        while self.total.get() > self.limit {
+            let Some((owner, segment, start)) = self.evictable.borrow_mut().pop_front() else {
+                break;
+            };
+            if let Some(owner) = owner.upgrade() {
+                owner.evict_chunk(segment, start);
+            }
+        }
+    }
+
+    // Each partition may hold one chunk that is not full, which no flush will ever free.
+    fn unwritten_max(&self) -> usize {
+        self.limit.max(self.partitions.get() * 2 * CHUNK_BYTES_MIN + (8 << 20))
+    }
+
+    /// Waits while too much is not yet in segments.
+    pub(crate) async fn ready(&self) {
+        loop {
+            let waiting = self.room.waiting();
+            if self.unwritten.get() <= self.unwritten_max() {
+                return;
+            }
+            waiting.await;
+        }
+    }
+
+    pub(crate) fn total(&self) -> usize {
+        self.total.get()
+    }
+}
+
+pub(crate) struct Shared {
+    pub(crate) config: StorageConfig,
+    pub(crate) journal: Journal,
+    pub(crate) memory: TailMemory,
+    pub(crate) flushes: Permits,
+    pub(crate) cache: ReadCache,
+    /// Sealed segments whose files are open, oldest first.
+    pub(crate) open_segments: RefCell<VecDeque<(Weak<PartitionLog>, Offset)>>,
+}
+
+impl Shared {
+    pub(crate) fn new(config: StorageConfig, journal: Journal) -> Rc<Self> {
+        Rc::new(Self {
+            memory: TailMemory::new(config.tail_bytes_max),
+            flushes: Permits::new(config.flushes_in_flight_max),
+            cache: ReadCache::new(config.read_cache_bytes_max),
+            open_segments: RefCell::default(),
+            journal,
+            config,
+        })
+    }
+
+    /// A segment could not be written: the core must not promise anything any more.
+    pub(crate) fn disk_failed(&self, error: &corelog_io::IoError) {
+        self.journal.fail(error);
+    }
+
+    /// Notes that a sealed segment was opened, and closes the oldest one when there are too many.
+    pub(crate) fn opened(&self, owner: Weak<PartitionLog>, segment: Offset) {
+        let mut open = self.open_segments.borrow_mut();
+        open.push_back((owner, segment));
+        let surplus = if open.len() > self.config.open_segments_max { open.pop_front() } else { None };
+        drop(open);
+        if let Some((owner, segment)) = surplus
+            && let Some(owner) = owner.upgrade()
+        {
+            owner.close_segment(segment);
+        }
+    }
+}
