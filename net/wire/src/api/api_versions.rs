@@ -1,6 +1,6 @@
 //! ApiVersions, key 18: which APIs and versions a server speaks.
 
-use super::APIS;
+use super::{APIS, ApiInfo, ApiKey};
 use crate::Text;
 
 message! {
@@ -45,10 +45,23 @@ message! {
 
 api!(ApiVersions: ApiVersionsRequest<'q> => ApiVersionsResponse<'r>);
 
+/// UNSUPPORTED_VERSION, the one error code that belongs to the wire format itself.
+const UNSUPPORTED_VERSION: i16 = 35;
+
+impl ApiVersionsResponse<'_> {
+    /// The answer to a version outside the table. Encode it in version 0: it is the only one that
+    /// any client reads, and it names the versions to ask with (KIP-511).
+    pub fn unsupported_version() -> Self {
+        let mut api_keys = ApiVersion::advertised();
+        api_keys.retain(|api| api.api_key == ApiKey::ApiVersions.code());
+        Self { error_code: UNSUPPORTED_VERSION, api_keys, ..Self::default() }
+    }
+}
+
 impl ApiVersion {
     /// What the table of APIs announces, ordered by key.
     pub fn advertised() -> Vec<Self> {
-        let announce = |api: &super::ApiInfo| Self {
+        let announce = |api: &ApiInfo| Self {
             api_key: api.key.code(),
             min_version: api.advertised_min,
             max_version: api.advertised_max,

@@ -10,7 +10,7 @@ message! {
         transaction_timeout_ms: i32;
         producer_id: i64, in 3.., else -1;
         producer_epoch: i16, in 3.., else -1;
-        enable2_pc: bool, in 6..;
+        enable_2_pc: bool, in 6..;
         keep_prepared_txn: bool, in 6..;
     }
 

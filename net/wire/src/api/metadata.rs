@@ -9,7 +9,7 @@ message! {
     /// API 3, versions 0-13, flexible from 9.
     MetadataRequest<'a> {
         /// From version 1 null is every topic and empty is none; in version 0 empty is every topic.
-        topics: Option<Vec<MetadataRequestTopic<'a>>>, null 1..;
+        topics: Option<Vec<MetadataRequestTopic<'a>>>, null 1.., else Some(Vec::new());
         allow_auto_topic_creation: bool, in 4.., else true;
         include_cluster_authorized_operations: bool, in 8..=10;
         include_topic_authorized_operations: bool, in 8..;

@@ -150,7 +150,7 @@ impl ApiKey {
     }
 }
 
-/// The table of APIs as Markdown; `docs/protocol.md` holds a copy.
+/// The table of APIs as Markdown; `docs/protocol.md` holds a copy, and a test compares them.
 pub fn protocol_table() -> String {
     let mut table =
         String::from("| key | API | served | announced | flexible from |\n|--|--|--|--|--|\n");
