@@ -51,7 +51,9 @@ pub use api::metadata::{MetadataRequest, MetadataResponse};
 pub use api::offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 pub use api::produce::{ProduceRequest, ProduceResponse};
 pub use api::{APIS, ApiInfo, ApiKey, protocol_table};
-pub use frame::{EncodedFrame, FrameError, encode_request, encode_response, peek_frame_len};
+pub use frame::{
+    EncodedFrame, FrameError, encode_request, encode_response, encode_response_into, peek_frame_len,
+};
 pub use header::{RequestHeader, ResponseHeader, request_header_version, response_header_version};
 pub use message::{Message, Request};
 pub use reader::{Reader, WireError};

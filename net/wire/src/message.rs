@@ -264,14 +264,17 @@ macro_rules! message {
                 layout: $crate::message::Layout,
             ) -> Result<Self, $crate::WireError> {
                 $(
-                    let mut $field: $ty = message!(@default $($else)?);
-                    if !message!(@tagged $($tag)?) && message!(@has layout $($range)?) {
-                        $field = $crate::message::Field::read(reader, layout)?;
-                        $( if !($null).contains(&layout.version) {
-                            let name = concat!(stringify!($name), ".", stringify!($field));
-                            $crate::message::refuse_null(&$field, name, layout)?;
-                        } )?
-                    }
+                    let mut $field: $ty =
+                        if !message!(@tagged $($tag)?) && message!(@has layout $($range)?) {
+                            let value = $crate::message::Field::read(reader, layout)?;
+                            $( if !($null).contains(&layout.version) {
+                                let name = concat!(stringify!($name), ".", stringify!($field));
+                                $crate::message::refuse_null(&value, name, layout)?;
+                            } )?
+                            value
+                        } else {
+                            message!(@default $($else)?)
+                        };
                 )*
                 if layout.flexible {
                     for _ in 0..reader.uvarint()? {
