@@ -1,0 +1,67 @@
+//! Kafka's wire format: bytes to values and back, for servers and clients alike.
+//!
+//! Everything here is pure: no sockets, no clock, no other corelog crate. A frame is cut by
+//! [`frame`], its header read by [`RequestHeader`], its body by the [`Message`] that [`ApiKey`]
+//! names. Each message is declared once, in `api/`, close to Kafka's own schema; the versions of
+//! all of them stand in one table, [`APIS`].
+//!
+//! Decoded values borrow text and record bytes from the frame. Every length and count is checked
+//! against the bytes that remain before memory is taken, so a frame of n bytes costs at most
+//! [`Reader::HEAP_FACTOR`]` * n + `[`Reader::HEAP_BASE`] bytes of heap. Bad bytes are a
+//! [`WireError`], never a panic.
+//!
+//! ```
+//! use corelog_wire::{Message, MetadataRequest, Reader, RequestHeader, encode_request};
+//!
+//! let header = RequestHeader::new::<MetadataRequest>(12, 7, Some("me"));
+//! let frame = encode_request(&header, &MetadataRequest::default())?;
+//!
+//! let mut reader = Reader::new(&frame.head[4..]);
+//! let header = RequestHeader::decode(&mut reader)?;
+//! let request = MetadataRequest::decode(&mut reader, header.api_version)?;
+//! assert!(request.allow_auto_topic_creation);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#[macro_use]
+mod message;
+
+pub mod api;
+pub mod frame;
+mod header;
+mod reader;
+mod records;
+mod writer;
+
+pub use api::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+pub use api::create_partitions::{CreatePartitionsRequest, CreatePartitionsResponse};
+pub use api::create_topics::{CreateTopicsRequest, CreateTopicsResponse};
+pub use api::delete_records::{DeleteRecordsRequest, DeleteRecordsResponse};
+pub use api::delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
+pub use api::describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
+pub use api::describe_configs::{DescribeConfigsRequest, DescribeConfigsResponse};
+pub use api::fetch::{FetchRequest, FetchResponse};
+pub use api::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
+pub use api::incremental_alter_configs::{
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+};
+pub use api::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
+pub use api::list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
+pub use api::metadata::{MetadataRequest, MetadataResponse};
+pub use api::offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
+pub use api::produce::{ProduceRequest, ProduceResponse};
+pub use api::{APIS, ApiInfo, ApiKey, protocol_table};
+pub use frame::{
+    EncodedFrame, FrameError, encode_request, encode_response, encode_response_into, peek_frame_len,
+};
+pub use header::{RequestHeader, ResponseHeader, request_header_version, response_header_version};
+pub use message::{Message, Request};
+pub use reader::{Reader, WireError};
+pub use records::Records;
+pub use writer::{EncodeError, Writer};
+
+/// A string of the protocol: borrowed from the frame when decoded, borrowed or owned when built.
+pub type Text<'a> = std::borrow::Cow<'a, str>;
+
+/// A topic id or directory id: 16 bytes, most significant first. All zero means "none".
+pub type Uuid = [u8; 16];

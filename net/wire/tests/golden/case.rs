@@ -1,0 +1,130 @@
+//! One case per message: how to make a sample of it, and how both implementations read it.
+
+use std::ops::RangeInclusive;
+
+use bytes::Bytes;
+use corelog_wire::{ApiKey, Message, Reader, WireError, Writer};
+use kafka_protocol::protocol::{Decodable, Encodable, Message as _};
+
+use crate::samples;
+
+/// What a sample holds.
+#[derive(Clone, Copy)]
+pub(crate) enum Filled {
+    /// Every field that the version has, with values unlike any other.
+    Full,
+    /// Defaults only.
+    Default,
+}
+
+/// What one implementation made of some bytes.
+#[derive(Debug)]
+pub(crate) struct Read {
+    /// The value, printed.
+    pub(crate) debug: String,
+    /// The value, written again.
+    pub(crate) bytes: Vec<u8>,
+    /// Bytes left over.
+    pub(crate) remaining: usize,
+}
+
+/// A message and what the tests need of it.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) api: ApiKey,
+    pub(crate) versions: RangeInclusive<i16>,
+    pub(crate) oracle_versions: RangeInclusive<i16>,
+    pub(crate) encode: fn(i16, Filled) -> Vec<u8>,
+    pub(crate) decode: fn(&[u8], i16) -> Result<Read, WireError>,
+    pub(crate) oracle: fn(&[u8], i16) -> Read,
+}
+
+macro_rules! cases {
+    ($($sample:ident: $name:ident;)*) => {
+        /// Every message.
+        pub(crate) fn cases() -> Vec<Case> {
+            vec![$( {
+                type Ours<'a> = lifetime!($name 'a);
+                type Theirs = kafka_protocol::messages::$name;
+                Case {
+                    name: stringify!($name),
+                    api: Ours::KEY,
+                    versions: Ours::API.min..=Ours::API.max,
+                    oracle_versions: Theirs::VERSIONS.min..=Theirs::VERSIONS.max,
+                    encode: |version, filled| {
+                        let message = match filled {
+                            Filled::Full => samples::$sample(version),
+                            Filled::Default => Default::default(),
+                        };
+                        written(&message, version)
+                    },
+                    decode: |bytes, version| {
+                        let mut reader = Reader::new(bytes);
+                        let message = Ours::decode(&mut reader, version)?;
+                        Ok(Read {
+                            debug: format!("{message:?}"),
+                            bytes: written(&message, version),
+                            remaining: reader.remaining(),
+                        })
+                    },
+                    oracle: |bytes, version| {
+                        let mut bytes = Bytes::copy_from_slice(bytes);
+                        let message = Theirs::decode(&mut bytes, version).unwrap();
+                        let mut again = bytes::BytesMut::new();
+                        message.encode(&mut again, version).unwrap();
+                        Read {
+                            debug: format!("{message:?}"),
+                            bytes: again.to_vec(),
+                            remaining: bytes.len(),
+                        }
+                    },
+                }
+            }, )*]
+        }
+    };
+}
+
+macro_rules! lifetime {
+    (DescribeClusterRequest $lifetime:lifetime) => { corelog_wire::DescribeClusterRequest };
+    (InitProducerIdResponse $lifetime:lifetime) => { corelog_wire::InitProducerIdResponse };
+    ($name:ident $lifetime:lifetime) => { corelog_wire::$name<$lifetime> };
+}
+
+cases! {
+    produce_request: ProduceRequest;
+    produce_response: ProduceResponse;
+    fetch_request: FetchRequest;
+    fetch_response: FetchResponse;
+    list_offsets_request: ListOffsetsRequest;
+    list_offsets_response: ListOffsetsResponse;
+    metadata_request: MetadataRequest;
+    metadata_response: MetadataResponse;
+    find_coordinator_request: FindCoordinatorRequest;
+    find_coordinator_response: FindCoordinatorResponse;
+    api_versions_request: ApiVersionsRequest;
+    api_versions_response: ApiVersionsResponse;
+    create_topics_request: CreateTopicsRequest;
+    create_topics_response: CreateTopicsResponse;
+    delete_topics_request: DeleteTopicsRequest;
+    delete_topics_response: DeleteTopicsResponse;
+    delete_records_request: DeleteRecordsRequest;
+    delete_records_response: DeleteRecordsResponse;
+    init_producer_id_request: InitProducerIdRequest;
+    init_producer_id_response: InitProducerIdResponse;
+    offset_for_leader_epoch_request: OffsetForLeaderEpochRequest;
+    offset_for_leader_epoch_response: OffsetForLeaderEpochResponse;
+    describe_configs_request: DescribeConfigsRequest;
+    describe_configs_response: DescribeConfigsResponse;
+    create_partitions_request: CreatePartitionsRequest;
+    create_partitions_response: CreatePartitionsResponse;
+    incremental_alter_configs_request: IncrementalAlterConfigsRequest;
+    incremental_alter_configs_response: IncrementalAlterConfigsResponse;
+    describe_cluster_request: DescribeClusterRequest;
+    describe_cluster_response: DescribeClusterResponse;
+}
+
+fn written<'a>(message: &impl Message<'a>, version: i16) -> Vec<u8> {
+    let mut writer = Writer::new();
+    message.encode(&mut writer, version);
+    writer.finish().unwrap().head
+}
