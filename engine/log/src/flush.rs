@@ -48,7 +48,8 @@ pub(crate) enum LastBlock {
 impl PartitionLog {
     /// Starts the writes of chunks that became full. Each waits until the journal has made its bytes durable.
     pub(crate) fn schedule_full_chunks(&self, inner: &mut Inner) {
-        let Some(commit) = inner.last_commit.clone() else { return };
+        // What was replayed is durable already and has no commit.
+        let commit = inner.last_commit.clone();
         let is_ready = |chunk: &crate::tail::TailChunk| {
             chunk.is_full() && !chunk.writing && !chunk.is_written()
         };
@@ -62,15 +63,17 @@ impl PartitionLog {
             if let Some(chunk) = inner.tail.chunk_mut(segment, start) {
                 chunk.writing = true;
             }
-            let me = self.me.upgrade().expect("the log is alive while it appends");
+            let Some(me) = self.me.upgrade() else { return };
             let commit = commit.clone();
             spawn(async move { me.write_chunk(segment, start, commit).await }).detach();
         }
     }
 
-    async fn write_chunk(self: Rc<Self>, segment: Offset, start: u64, commit: Commit) {
-        // A journal that failed has said so itself; the chunk then stays in memory.
-        if commit.durable().await.is_err() {
+    async fn write_chunk(self: Rc<Self>, segment: Offset, start: u64, commit: Option<Commit>) {
+        if let Some(commit) = commit
+            && commit.durable().await.is_err()
+        {
+            // A journal that failed has said so itself; the chunk stays in memory.
             return;
         }
         let _turn = self.shared.flushes.take(1).await;
@@ -97,7 +100,11 @@ impl PartitionLog {
         self.flushed.notify();
     }
 
-    fn unwritten_part(&self, segment: Offset, start: u64) -> Option<(Chunk, Option<(u64, Buffer)>)> {
+    fn unwritten_part(
+        &self,
+        segment: Offset,
+        start: u64,
+    ) -> Option<(Chunk, Option<(u64, Buffer)>)> {
         let mut inner = self.inner.borrow_mut();
         if inner.is_gone {
             return None;
@@ -160,7 +167,11 @@ impl PartitionLog {
             let (segment, size, end_offset) = (end.segment, end.position, inner.end);
             let recovery = RecoveryPoint { segment, durable, size, end: end_offset };
             let producers = inner.producers.clone();
-            (end, Flushed { recovery, producers, epochs: inner.epochs.clone() }, inner.last_commit.clone())
+            (
+                end,
+                Flushed { recovery, producers, epochs: inner.epochs.clone() },
+                inner.last_commit.clone(),
+            )
         };
         if let Some(commit) = commit {
             commit.durable().await?;
@@ -175,15 +186,21 @@ impl PartitionLog {
         loop {
             let next = {
                 let inner = self.inner.borrow();
-                inner.segments.range(..below).find(|entry| !entry.1.is_complete).map(|entry| *entry.0)
+                inner
+                    .segments
+                    .range(..below)
+                    .find(|entry| !entry.1.is_complete)
+                    .map(|entry| *entry.0)
             };
             let Some(base) = next else { return Ok(()) };
             let size = self.inner.borrow().segments[&base].size;
             self.write_up_to(base, size).await?;
+            self.let_go_of_last_chunk(base);
             let Some(file) = self.segment_file(base).await? else { continue };
             file.truncate(size).await?;
             file.sync(SyncPath::Thread).await?;
-            let index = self.inner.borrow().segments.get(&base).and_then(|found| found.index.clone());
+            let index =
+                self.inner.borrow().segments.get(&base).and_then(|found| found.index.clone());
             if let Some(index) = index {
                 store_index(&self.directory, &index, base, IndexWrite::Final).await?;
             }
@@ -195,6 +212,24 @@ impl PartitionLog {
                 }
             }
             self.shared.opened(self.me.clone(), base);
+        }
+    }
+
+    /// The last chunk of a sealed segment is in the file: it may be evicted like a full one.
+    fn let_go_of_last_chunk(&self, base: Offset) {
+        let written = {
+            let mut inner = self.inner.borrow_mut();
+            let last = inner.tail.chunks().filter(|chunk| chunk.segment == base).last();
+            let start = last.filter(|chunk| !chunk.is_written()).map(|chunk| chunk.start);
+            start.and_then(|start| {
+                let chunk = inner.tail.chunk_mut(base, start)?;
+                chunk.chunk.pad();
+                chunk.flushed = chunk.chunk.capacity();
+                Some((start, chunk.flushed))
+            })
+        };
+        if let Some((start, capacity)) = written {
+            self.shared.memory.written(self.me.clone(), base, start, capacity);
         }
     }
 
@@ -240,11 +275,11 @@ impl PartitionLog {
             if !busy {
                 break;
             }
-            if let Some(failed) = self.shared.journal.failed() {
+            if let Some(failed) = self.shared.failed() {
                 return Err(failed.into());
             }
             futures_lite::future::or(waiting, async {
-                self.shared.journal.until_failed().await;
+                self.shared.journal().until_failed().await;
             })
             .await;
         }

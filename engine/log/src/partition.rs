@@ -264,7 +264,7 @@ impl PartitionLog {
     /// right before `append`.
     pub async fn ready(&self, len: usize) -> Result<(), JournalFailed> {
         self.shared.memory.ready().await;
-        self.shared.journal.ready(len).await
+        self.shared.journal().ready(len).await
     }
 
     /// Bytes of the largest batch that can be appended.
@@ -295,7 +295,7 @@ impl PartitionLog {
                 commit: None,
             });
         }
-        if let Some(failed) = self.shared.journal.failed() {
+        if let Some(failed) = self.shared.failed() {
             return Err(failed.into());
         }
         let base_offset = inner.end;
@@ -317,7 +317,7 @@ impl PartitionLog {
             segment: place.segment,
             position: place.position,
         };
-        let file = self.shared.journal.current_file();
+        let file = self.shared.journal().current_file();
         let commit = self.journal_entry(&entry, &parts, header.next_offset())?;
         inner.place_batch(&self.shared, header, &parts, now);
         let end = inner.end_place();
@@ -335,7 +335,7 @@ impl PartitionLog {
         end: Offset,
     ) -> Result<Commit, JournalFailed> {
         let me: Rc<dyn OnDurable> = self.me.upgrade().expect("the log is alive while it appends");
-        self.shared.journal.append(entry, parts, Some((me, end)))
+        self.shared.journal().append(entry, parts, Some((me, end)))
     }
 
     /// Puts the partial block at the end of the log into the journal, so that older journal files are not needed for
@@ -366,7 +366,7 @@ impl PartitionLog {
             segment: end.segment,
             position: start,
         };
-        let file = self.shared.journal.current_file();
+        let file = self.shared.journal().current_file();
         let commit = self.journal_entry(&entry, &[&pieces.to_vec()], end_offset)?;
         inner.hold(file, end);
         Ok(Some(commit))
@@ -399,7 +399,7 @@ impl PartitionLog {
             if end <= self.durable_end.get() {
                 return Ok(());
             }
-            if let Some(failed) = self.shared.journal.failed() {
+            if let Some(failed) = self.shared.failed() {
                 return Err(failed.into());
             }
             if self.inner.borrow().is_gone {
@@ -449,10 +449,16 @@ impl PartitionLog {
         }
     }
 
-    pub(crate) fn evict_chunk(&self, segment: Offset, start: u64) {
-        if let Some(bytes) = self.inner.borrow_mut().tail.evict(segment, start) {
+    /// Drops a written chunk from memory if it is the oldest one. True if it is not in memory any more.
+    pub(crate) fn evict_chunk(&self, segment: Offset, start: u64) -> bool {
+        let mut inner = self.inner.borrow_mut();
+        let evicted = inner.tail.evict(segment, start);
+        let is_gone = inner.tail.chunk_mut(segment, start).is_none();
+        drop(inner);
+        if let Some(bytes) = evicted {
             self.shared.memory.removed(bytes, 0);
         }
+        is_gone
     }
 
     pub(crate) fn close_segment(&self, base: Offset) {

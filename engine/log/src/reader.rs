@@ -124,8 +124,9 @@ impl PartitionLog {
         self.load_segment_index(base).await;
         let inner = self.inner.borrow();
         let segment = inner.segments.get(&base);
-        let position =
-            segment.and_then(|found| found.index.as_ref()).map_or(0, |index| index.position_for(offset));
+        let position = segment
+            .and_then(|found| found.index.as_ref())
+            .map_or(0, |index| index.position_for(offset));
         let known = if position == 0 { Some(base) } else { None };
         Ok(Start { place: Place { segment: base, position }, base: known })
     }
@@ -288,17 +289,16 @@ impl Walk<'_> {
         let mut next = request.offset;
         loop {
             let present = self.pieces.len() - self.at;
-            let header = if present < corelog_model::HEADER_LEN {
-                None
-            } else {
-                Some(self.header()?)
-            };
+            let header =
+                if present < corelog_model::HEADER_LEN { None } else { Some(self.header()?) };
             let whole = header.filter(|header| header.total_len() <= present);
             let Some(header) = whole else {
                 let needed = header.map_or(FIRST_LOOK_BYTES as usize, |header| header.total_len());
                 return Ok(match from {
                     Some(from) => Cut::Found { from, to: self.at, next },
-                    None if present == 0 && self.at > 0 => Cut::Found { from: self.at, to: self.at, next },
+                    None if present == 0 && self.at > 0 => {
+                        Cut::Found { from: self.at, to: self.at, next }
+                    }
                     None => Cut::NeedsMore { bytes: self.at + needed },
                 });
             };
@@ -310,9 +310,9 @@ impl Walk<'_> {
             let end = self.at + header.total_len();
             if header.last_offset() >= request.offset {
                 let begin = *from.get_or_insert(self.at);
-                let is_first = begin == self.at;
+                let is_wanted = begin == self.at && request.first_batch == FirstBatch::Always;
                 let fits = end - begin <= request.bytes_max;
-                if !fits && !(is_first && request.first_batch == FirstBatch::Always) {
+                if !fits && !is_wanted {
                     return Ok(Cut::Found { from: begin, to: self.at, next });
                 }
                 next = header.next_offset();

@@ -122,9 +122,9 @@ impl Tail {
     pub(crate) fn pieces(&self, segment: Offset, range: Range<u64>) -> (Pieces, bool) {
         let mut pieces = Pieces::new();
         let mut from_disk = false;
-        let first = self.chunks.partition_point(|chunk| {
-            (chunk.segment, chunk.end()) <= (segment, range.start)
-        });
+        let first = self
+            .chunks
+            .partition_point(|chunk| (chunk.segment, chunk.end()) <= (segment, range.start));
         for chunk in self.chunks.range(first..) {
             if chunk.segment != segment || chunk.start >= range.end {
                 break;
@@ -134,10 +134,7 @@ impl Tail {
             pieces.push(chunk.chunk.slice(from as usize..to as usize));
             from_disk |= chunk.from_disk;
         }
-        assert!(
-            pieces.len() as u64 == range.end - range.start,
-            "the range {range:?} is in memory"
-        );
+        assert!(pieces.len() as u64 == range.end - range.start, "the range {range:?} is in memory");
         (pieces, from_disk)
     }
 
@@ -167,8 +164,7 @@ impl Tail {
     pub(crate) fn clear(&mut self) -> (usize, usize) {
         let capacity = |chunk: &TailChunk| chunk.chunk.capacity();
         let total = self.chunks.iter().map(capacity).sum();
-        let unwritten =
-            self.chunks.iter().filter(|chunk| !chunk.is_written()).map(capacity).sum();
+        let unwritten = self.chunks.iter().filter(|chunk| !chunk.is_written()).map(capacity).sum();
         self.chunks.clear();
         (total, unwritten)
     }

@@ -13,7 +13,7 @@ use super::entry::{ENTRY_HEAD_LEN, EntryHead};
 use super::files::{self, FilePool, UsedFile};
 use super::frame::{FRAME_HEADER_LEN, FileSequence, FrameIdentity, FrameSequence, seal};
 use super::replay::Replayed;
-use crate::latency::LatencyHistogram;
+use crate::LatencyHistogram;
 
 /// The journal stopped for good: a write or a sync failed, and what the disk holds is no longer known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -394,9 +394,11 @@ impl State {
     fn has_place_for_open_frame(&self) -> bool {
         let mut core = self.core.borrow_mut();
         let frame_len = core.open.frame_len();
-        let fits = core.pool.used.back().is_some_and(|_| {
-            core.position + frame_len <= self.config.file_bytes
-        });
+        let fits = core
+            .pool
+            .used
+            .back()
+            .is_some_and(|_| core.position + frame_len <= self.config.file_bytes);
         if fits {
             return true;
         }
