@@ -1,0 +1,17 @@
+//! The metadata of a cluster: the records of its log, the immutable image they fold into, and the
+//! pure decisions that turn an image and a request into further records. No clock, no I/O, no
+//! randomness: ids that must be random come in.
+//!
+//! Every change goes the same way: a decision makes records, the driver appends them durably, and
+//! only then are they folded into the image that everybody sees ([`Controller`]).
+
+pub mod apply;
+pub mod codec;
+mod generated;
+pub mod image;
+pub mod record;
+
+pub use apply::ApplyError;
+pub use codec::DecodeError;
+pub use image::{BrokerImage, ClusterImage, ConfigMap, MetadataVersion, NodeEndpoint, TopicImage};
+pub use record::{ConfigResource, MetadataRecord, PartitionState, ShardEndpoint};
