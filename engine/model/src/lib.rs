@@ -1,0 +1,23 @@
+//! The nouns every other crate shares: ids, offsets, record batches v2 and their records,
+//! compression, Kafka's error codes and the topic configs. Pure: no I/O, no clock, no tasks.
+
+pub mod batch;
+pub mod compression;
+pub mod error_code;
+pub mod ids;
+pub mod offset;
+pub mod time;
+pub mod topic_name;
+
+pub use batch::{
+    BatchError, BatchHeader, BatchMut, BatchView, HEADER_LEN, HeaderStamp, LOG_OVERHEAD,
+};
+pub use compression::Codec;
+pub use error_code::ErrorCode;
+pub use ids::{
+    BrokerId, LeaderEpoch, NodeId, PartitionId, PartitionIndex, ProducerEpoch, ProducerId,
+    Sequence, ShardId, TopicId,
+};
+pub use offset::Offset;
+pub use time::{Timestamp, TimestampType};
+pub use topic_name::{TopicName, TopicNameError};
