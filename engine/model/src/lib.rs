@@ -10,6 +10,7 @@ pub mod ids;
 pub mod offset;
 pub mod record;
 pub mod time;
+pub mod topic_config;
 pub mod topic_name;
 pub mod varint;
 
@@ -26,4 +27,5 @@ pub use ids::{
 pub use offset::Offset;
 pub use record::{Record, RecordError, RecordHeader, RecordIter, RecordsError};
 pub use time::{Timestamp, TimestampType};
+pub use topic_config::{ConfigError, TopicConfig};
 pub use topic_name::{TopicName, TopicNameError};
