@@ -23,12 +23,12 @@ pub const FORMAT_VERSION: u8 = 1;
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
 
 /// What a record may make the verifier and the decoder do. Flatbuffers may refer to the same bytes
-/// many times; the apparent size counts them each time, so it bounds the memory that decoding
-/// takes.
+/// many times; the apparent size counts them each time, so it bounds the memory that decoding takes.
+/// Half the bound on bytes, so that what was decoded can be encoded again.
 const VERIFIER_OPTIONS: VerifierOptions = VerifierOptions {
     max_depth: 8,
     max_tables: 2048,
-    max_apparent_size: 2 * RECORD_BYTES_MAX,
+    max_apparent_size: RECORD_BYTES_MAX / 2,
     ignore_missing_null_terminator: false,
 };
 

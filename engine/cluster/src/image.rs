@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use corelog_model::topic_config::{ConfigError, ConfigMap, TopicConfig};
 use corelog_model::{
     BrokerId, NodeId, PartitionId, PartitionIndex, ProducerId, ShardId, TopicId, TopicName,
 };
@@ -21,9 +22,6 @@ impl fmt::Display for MetadataVersion {
         self.0.fmt(f)
     }
 }
-
-/// The configs that are set on one resource, by Kafka's names. What is not here has its default.
-pub type ConfigMap = BTreeMap<String, String>;
 
 /// The state of the cluster after some prefix of the metadata log.
 ///
@@ -199,6 +197,17 @@ impl ClusterImage {
         (!configs.is_empty()).then_some(configs)
     }
 
+    /// The defaults that a broker's topics have: what its operator wrote (`static_configs`), what is
+    /// set for all brokers, and what is set for this one, the later ones winning.
+    pub fn broker_defaults(&self, broker: BrokerId, static_configs: &ConfigMap) -> ConfigMap {
+        let own = self.broker_configs.get(&broker).into_iter().flatten();
+        let mut defaults = static_configs.clone();
+        for (key, value) in self.broker_default_configs.iter().chain(own) {
+            defaults.insert(key.clone(), value.clone());
+        }
+        defaults
+    }
+
     /// Every resource that has configs, in order, with what is set on it.
     pub fn configs(&self) -> impl Iterator<Item = (ConfigResource, &ConfigMap)> {
         let topics =
@@ -261,6 +270,15 @@ impl TopicImage {
     /// The configs set on the topic itself.
     pub fn configs(&self) -> &ConfigMap {
         &self.configs
+    }
+
+    /// The configs that hold for the topic, given [`ClusterImage::broker_defaults`]. They are
+    /// checked when they are set, so an error means that the defaults were changed under them.
+    pub fn effective_config(
+        &self,
+        broker_defaults: &ConfigMap,
+    ) -> Result<TopicConfig, ConfigError> {
+        TopicConfig::resolve(broker_defaults, &self.configs)
     }
 }
 

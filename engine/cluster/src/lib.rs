@@ -3,15 +3,20 @@
 //! randomness: ids that must be random come in.
 //!
 //! Every change goes the same way: a decision makes records, the driver appends them durably, and
-//! only then are they folded into the image that everybody sees ([`Controller`]).
+//! only then are they folded into the image that everybody sees.
 
 pub mod apply;
 pub mod codec;
+pub mod decide;
 mod generated;
 pub mod image;
+mod placement;
 pub mod record;
+pub mod snapshot;
+pub mod topic_changes;
 
 pub use apply::ApplyError;
 pub use codec::DecodeError;
-pub use image::{BrokerImage, ClusterImage, ConfigMap, MetadataVersion, NodeEndpoint, TopicImage};
+pub use image::{BrokerImage, ClusterImage, MetadataVersion, NodeEndpoint, TopicImage};
 pub use record::{ConfigResource, MetadataRecord, PartitionState, ShardEndpoint};
+pub use topic_changes::TopicChange;
