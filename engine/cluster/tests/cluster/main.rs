@@ -8,10 +8,12 @@
 
 mod arbitrary;
 mod configs;
+mod controller;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
 mod image;
+mod invariants;
 mod producer_ids;
 mod records;
 mod register_broker;
