@@ -194,7 +194,7 @@ impl PartitionLog {
             }
         };
         let mut pieces = Pieces::new();
-        let mut from_disk = range.start < memory;
+        let from_disk = range.start < memory;
         if from_disk {
             let file = self.segment_file(segment).await?;
             let Some(file) = file else {
@@ -223,8 +223,7 @@ impl PartitionLog {
             }
             self.read_ahead(segment, position / WINDOW_BYTES, memory, &file);
         }
-        if let Some((tail, tail_from_disk)) = tail {
-            from_disk |= tail_from_disk;
+        if let Some(tail) = tail {
             for slice in tail.into_slices() {
                 pieces.push(slice);
             }

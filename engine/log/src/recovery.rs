@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use corelog_io::{
-    File, IoError, OpenMode, align_down, list_directory, remove_file, spawn, wall_clock_ms,
-    yield_now,
+    File, IoError, OpenMode, Slice, list_directory, remove_file, spawn, wall_clock_ms, yield_now,
 };
-use corelog_model::{BatchHeader, Offset, PartitionId, Timestamp};
+use corelog_model::{BatchHeader, HEADER_LEN, Offset, PartitionId, Timestamp};
 
 use crate::checkpoint::{Checkpoint, PartitionCheckpoint, RecoveryPoint};
 use crate::config::{LogConfig, StorageConfig};
@@ -18,6 +17,7 @@ use crate::index::IndexedBatch;
 use crate::journal::{Entry, EntryKind, FileSequence, Journal, Replay};
 use crate::partition::{PartitionLog, Place};
 use crate::pieces::Pieces;
+use crate::producers::ProducerTable;
 use crate::segment::{Segment, base_of, load_index, path_of};
 use crate::shared::Shared;
 use crate::storage::OpenError;
@@ -52,6 +52,9 @@ pub(crate) async fn recover(
         }
         // Memory is bounded here too: full chunks go to their segments while the replay goes on.
         shared.memory.ready().await;
+        if let Some(error) = shared.take_early_failure() {
+            return Err(error.into());
+        }
         yield_now().await;
     }
     for log in partitions.values() {
@@ -114,7 +117,8 @@ async fn open_partition(
         log_start: zero,
         recovery: RecoveryPoint { segment: zero, durable: 0, size: 0, end: zero },
         epochs: Vec::new(),
-        producers: crate::producers::ProducerTable::default(),
+        producers: ProducerTable::default(),
+        block: Vec::new(),
     });
     let recovery = known.recovery;
     let log = PartitionLog::new(shared, id, config, recovery);
@@ -163,9 +167,10 @@ async fn open_partition(
         inner.saved_epochs = inner.epochs.clone();
         inner.producers = known.producers.clone();
         inner.saved_producers = known.producers;
+        inner.saved_block.clone_from(&known.block);
     }
-    if recovery.durable > 0 {
-        log.open_active(recovery).await?;
+    if recovery.size > 0 {
+        log.open_active(recovery, &known.block).await?;
     }
     log.load_times().await;
     Ok(log)
@@ -173,13 +178,14 @@ async fn open_partition(
 
 impl PartitionLog {
     /// Restores index and partial block of the active segment from its file.
-    async fn open_active(&self, recovery: RecoveryPoint) -> Result<(), OpenError> {
-        let RecoveryPoint { segment: base, durable, end, .. } = recovery;
-        let file = File::open(&path_of(&self.directory, base, "log"), OpenMode::ReadWrite).await?;
+    async fn open_active(&self, recovery: RecoveryPoint, block: &[u8]) -> Result<(), OpenError> {
+        let RecoveryPoint { segment: base, durable, size, end } = recovery;
+        let file =
+            File::open(&path_of(&self.directory, base, "log"), OpenMode::CreateOrOpen).await?;
         let mut index = load_index(&self.directory, base, durable, end).await;
         let mut position = 0;
         if let Some((last_offset, at)) = index.last_entry() {
-            let header = file.read(at, corelog_model::HEADER_LEN).await?;
+            let header = file.read(at, HEADER_LEN).await?;
             match BatchHeader::peek(&header) {
                 Ok(header) if header.last_offset() == last_offset => {
                     position = at + header.total_len() as u64;
@@ -189,7 +195,7 @@ impl PartitionLog {
         }
         let interval = self.inner.borrow().config.index_interval_bytes;
         let mut max_timestamp = index.max_timestamp().0;
-        let mut scan = Scan { file: &file, end: durable, window: (0, Pieces::new()) };
+        let mut scan = Scan { file: &file, durable, block, window: (0, Pieces::new()) };
         while let Some(header) = scan.header(position).await? {
             let len = header.total_len() as u64;
             max_timestamp = max_timestamp.max(header.max_timestamp());
@@ -202,21 +208,15 @@ impl PartitionLog {
             index.add(&batch, interval);
             position += len;
         }
-        let first_timestamp = Scan { file: &file, end: durable, window: (0, Pieces::new()) }
-            .header(0)
-            .await?
-            .map(|header| header.max_timestamp());
-        let start = align_down(durable);
-        let block = file.read(start, (durable - start) as usize).await?;
+        let first_timestamp = scan.header(0).await?.map(|header| header.max_timestamp());
         let mut inner = self.inner.borrow_mut();
-        inner.tail.restart(base, durable, &block, true);
-        inner.block_needs_journal = !block.is_empty();
+        inner.tail.restart(base, size, block);
         if !block.is_empty() {
             self.shared.memory.added(crate::tail::CHUNK_BYTES_MIN);
         }
         let active = inner.active_mut();
         active.file = Some(file.clone());
-        active.size = durable;
+        active.size = size;
         active.index = Some(index);
         active.max_timestamp = max_timestamp;
         active.first_timestamp = first_timestamp;
@@ -247,10 +247,6 @@ impl PartitionLog {
     fn replay(&self, entry: &Entry<'_>, file: FileSequence) -> Result<bool, OpenError> {
         match entry.head.kind {
             EntryKind::Batch => self.replay_batch(entry, file),
-            EntryKind::Block => {
-                self.replay_block(entry, file);
-                Ok(false)
-            }
             EntryKind::LogStart => {
                 let mut inner = self.inner.borrow_mut();
                 inner.log_start = inner.log_start.max(entry.head.segment);
@@ -312,36 +308,6 @@ impl PartitionLog {
         inner.active_mut().size += bytes.len() as u64;
     }
 
-    fn replay_block(&self, entry: &Entry<'_>, file: FileSequence) {
-        let mut inner = self.inner.borrow_mut();
-        let have = inner.end_place();
-        let entry_end = entry.head.position + entry.payload.len() as u64;
-        if entry.head.segment != have.segment || have.position > entry_end {
-            return;
-        }
-        if align_down(have.position) != entry.head.position {
-            // Batches that are still to come, or came, cover it.
-            return;
-        }
-        let is_fresh = inner.tail.chunks().count() <= 1
-            && inner.tail.last().is_none_or(|last| last.start == entry.head.position);
-        if is_fresh {
-            // The journal's copy counts more than the file's, which a torn rewrite may have hurt.
-            let had_chunk = inner.tail.last().is_some();
-            inner.tail.restart(have.segment, entry_end, entry.payload, false);
-            if !had_chunk && !entry.payload.is_empty() {
-                self.shared.memory.added(crate::tail::CHUNK_BYTES_MIN);
-            }
-            inner.active_mut().size = entry_end;
-            inner.block_needs_journal = false;
-        } else if have.position < entry_end {
-            let missing = &entry.payload[(have.position - entry.head.position) as usize..];
-            self.append_bytes(&mut inner, missing);
-        }
-        let end = inner.end_place();
-        inner.hold(file, end);
-    }
-
     /// Checks that everything the checkpoint counted on came back, and makes it visible.
     fn finish_replay(&self) -> Result<(), OpenError> {
         let mut inner = self.inner.borrow_mut();
@@ -364,28 +330,41 @@ impl PartitionLog {
     }
 }
 
+/// Walks over batch headers of the bytes that were durable: those of the file and the block behind them.
 struct Scan<'a> {
     file: &'a File,
-    end: u64,
+    durable: u64,
+    block: &'a [u8],
     window: (u64, Pieces),
 }
 
 impl Scan<'_> {
     /// The batch header at `position` if it lies below the end and makes sense.
     async fn header(&mut self, position: u64) -> Result<Option<BatchHeader>, IoError> {
-        let needed = corelog_model::HEADER_LEN as u64;
-        if position + needed > self.end {
+        let end = self.durable + self.block.len() as u64;
+        let needed = HEADER_LEN as u64;
+        if position + needed > end {
             return Ok(None);
         }
         let (start, window) = &self.window;
         if position < *start || start + (window.len() as u64) < position + needed {
-            let len = SCAN_BYTES.min(self.end - position);
-            let mut pieces = Pieces::new();
-            pieces.push(self.file.read(position, len as usize).await?);
-            self.window = (position, pieces);
+            self.window = (position, self.load(position).await?);
         }
         let (start, window) = &self.window;
         let header = window.header((position - start) as usize).ok();
-        Ok(header.filter(|header| position + header.total_len() as u64 <= self.end))
+        Ok(header.filter(|header| position + header.total_len() as u64 <= end))
+    }
+
+    async fn load(&self, position: u64) -> Result<Pieces, IoError> {
+        let mut pieces = Pieces::new();
+        if position < self.durable {
+            let len = SCAN_BYTES.min(self.durable - position);
+            pieces.push(self.file.read(position, len as usize).await?);
+        }
+        if position + SCAN_BYTES > self.durable {
+            let skip = position.saturating_sub(self.durable) as usize;
+            pieces.push(Slice::of_memory(self.block[skip..].to_vec()));
+        }
+        Ok(pieces)
     }
 }

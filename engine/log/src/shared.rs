@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
-use corelog_io::{Permits, Signal};
+use corelog_io::{IoError, Permits, Signal};
 use corelog_model::Offset;
 
 use crate::config::StorageConfig;
@@ -25,6 +25,7 @@ pub(crate) struct TailMemory {
     /// Written chunks, oldest first: the ones that may go.
     evictable: RefCell<VecDeque<(Weak<PartitionLog>, Offset, u64)>>,
     room: Signal,
+    gave_up: Cell<bool>,
 }
 
 impl TailMemory {
@@ -96,11 +97,17 @@ impl TailMemory {
     pub(crate) async fn ready(&self) {
         loop {
             let waiting = self.room.waiting();
-            if self.unwritten.get() <= self.unwritten_max() {
+            if self.gave_up.get() || self.unwritten.get() <= self.unwritten_max() {
                 return;
             }
             waiting.await;
         }
+    }
+
+    /// Lets everybody go who waits: segments are not written any more.
+    fn give_up(&self) {
+        self.gave_up.set(true);
+        self.room.notify();
     }
 
     pub(crate) fn total(&self) -> usize {
@@ -111,6 +118,7 @@ impl TailMemory {
 pub(crate) struct Shared {
     pub(crate) config: StorageConfig,
     journal: OnceCell<Journal>,
+    early_failure: RefCell<Option<IoError>>,
     pub(crate) memory: TailMemory,
     pub(crate) flushes: Permits,
     pub(crate) cache: ReadCache,
@@ -126,6 +134,7 @@ impl Shared {
             cache: ReadCache::new(config.read_cache_bytes_max),
             open_segments: RefCell::default(),
             journal: OnceCell::new(),
+            early_failure: RefCell::new(None),
             config,
         })
     }
@@ -145,11 +154,17 @@ impl Shared {
     }
 
     /// A segment could not be written: the core must not promise anything any more.
-    pub(crate) fn disk_failed(&self, error: &corelog_io::IoError) {
-        match self.journal.get() {
-            Some(journal) => journal.fail(error),
-            None => tracing::error!(%error, "a segment cannot be written during recovery"),
+    pub(crate) fn disk_failed(&self, error: IoError) {
+        if let Some(journal) = self.journal.get() {
+            return journal.fail(&error);
         }
+        self.memory.give_up();
+        self.early_failure.replace(Some(error));
+    }
+
+    /// Why segments could not be written before the journal ran, if so.
+    pub(crate) fn take_early_failure(&self) -> Option<IoError> {
+        self.early_failure.take()
     }
 
     /// Notes that a sealed segment was opened, and closes the oldest one when there are too many.

@@ -13,7 +13,7 @@ use corelog_model::{Offset, PartitionId, Timestamp};
 use crate::checkpoint::{Checkpoint, CheckpointError, RecoveryPoint};
 use crate::config::{LogConfig, StorageConfig};
 use crate::flush::{FlushError, Flushed, LastBlock};
-use crate::journal::{Commit, FileSequence, Journal, JournalFailed, ReplayError};
+use crate::journal::{FileSequence, Journal, ReplayError};
 use crate::partition::PartitionLog;
 use crate::recovery::{self, Recovery};
 use crate::shared::Shared;
@@ -223,7 +223,6 @@ impl State {
             return Ok(());
         }
         let outcome = self.checkpoint_now().await;
-        self.shared.journal().open_reserve(false);
         self.checkpointing.set(false);
         outcome
     }
@@ -236,12 +235,7 @@ impl State {
             .into_iter()
             .filter(|log| log.oldest_hold().is_some_and(|hold| hold <= mark))
             .collect();
-        let flushed = flush_all(&held, LastBlock::InJournal).await?;
-        journal.open_reserve(true);
-        let commits = let_go_all(&flushed).await?;
-        for commit in commits {
-            commit.durable().await?;
-        }
+        let flushed = flush_all(&held, LastBlock::Kept).await?;
         for (log, flushed) in flushed {
             log.settle(flushed);
         }
@@ -278,17 +272,6 @@ async fn flush_all(
         }
     }
     Ok(done)
-}
-
-async fn let_go_all(flushed: &[FlushedLog]) -> Result<Vec<Commit>, JournalFailed> {
-    let mut commits = Vec::new();
-    for (number, (log, flushed)) in flushed.iter().enumerate() {
-        commits.extend(log.let_go(flushed)?);
-        if number % YIELD_EVERY == YIELD_EVERY - 1 {
-            yield_now().await;
-        }
-    }
-    Ok(commits)
 }
 
 /// Recycles journal files whenever too many are in use.
