@@ -1,7 +1,7 @@
 //! Folding records into an image. A record that does not fit the image it meets is an error and
 //! leaves the image as it was: the log would be damaged, or a decision wrong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use corelog_model::{
@@ -9,7 +9,7 @@ use corelog_model::{
 };
 use thiserror::Error;
 
-use crate::image::{BrokerImage, ClusterImage, TopicImage, collision_key};
+use crate::image::{BrokerImage, ClusterImage, NodeLoad, TopicImage, collision_key};
 use crate::record::{ConfigResource, MetadataRecord, PartitionState, ShardEndpoint};
 
 /// Why a record does not follow from the image.
@@ -179,12 +179,8 @@ impl ClusterImage {
         if collides || self.topic_ids.contains_key(name) {
             return Err(ApplyError::TopicNameExists { name: name.clone() });
         }
-        let topic = TopicImage {
-            id,
-            name: name.clone(),
-            partitions: Vec::new(),
-            configs: std::collections::BTreeMap::new(),
-        };
+        let topic =
+            TopicImage { id, name: name.clone(), partitions: Vec::new(), configs: BTreeMap::new() };
         Arc::make_mut(&mut self.topics).insert(id, Arc::new(topic));
         Arc::make_mut(&mut self.topic_ids).insert(name.clone(), id);
         if let Some(key) = key {
@@ -206,6 +202,7 @@ impl ClusterImage {
         check_replicas(partition, state)?;
         self.topic_mut(id).partitions.push(Arc::new(state.clone()));
         self.partition_count += 1;
+        add_load(Arc::make_mut(&mut self.loads), state);
         Ok(())
     }
 
@@ -226,7 +223,11 @@ impl ClusterImage {
             return Err(ApplyError::PartitionEpoch { partition, from, to });
         }
         let index = partition.index.0 as usize;
-        self.topic_mut(partition.topic).partitions[index] = Arc::new(state.clone());
+        let place = &mut self.topic_mut(partition.topic).partitions[index];
+        let before = std::mem::replace(place, Arc::new(state.clone()));
+        let loads = Arc::make_mut(&mut self.loads);
+        remove_load(loads, &before);
+        add_load(loads, state);
         Ok(())
     }
 
@@ -238,6 +239,10 @@ impl ClusterImage {
             Arc::make_mut(&mut self.collision_keys).remove(&key);
         }
         self.partition_count -= topic.partition_count();
+        let loads = Arc::make_mut(&mut self.loads);
+        for (_, state) in topic.partitions() {
+            remove_load(loads, state);
+        }
         Ok(())
     }
 
@@ -281,6 +286,24 @@ impl ClusterImage {
     fn topic_mut(&mut self, id: TopicId) -> &mut TopicImage {
         let topics = Arc::make_mut(&mut self.topics);
         Arc::make_mut(topics.get_mut(&id).expect("the caller found the topic"))
+    }
+}
+
+fn add_load(loads: &mut BTreeMap<NodeId, NodeLoad>, state: &PartitionState) {
+    loads.entry(state.leader).or_default().leaders += 1;
+    for node in &state.replicas {
+        loads.entry(*node).or_default().replicas += 1;
+    }
+}
+
+fn remove_load(loads: &mut BTreeMap<NodeId, NodeLoad>, state: &PartitionState) {
+    for node in &state.replicas {
+        let load = loads.get_mut(node).expect("the partition was counted");
+        load.replicas -= 1;
+        load.leaders -= usize::from(*node == state.leader);
+        if *load == NodeLoad::default() {
+            loads.remove(node);
+        }
     }
 }
 

@@ -23,8 +23,8 @@ pub const FORMAT_VERSION: u8 = 1;
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
 
 /// What a record may make the verifier and the decoder do. Flatbuffers may refer to the same bytes
-/// many times; the apparent size counts them each time, so it bounds the memory that decoding takes.
-/// Half the bound on bytes, so that what was decoded can be encoded again.
+/// many times; the apparent size counts them each time, so it bounds the memory that decoding
+/// takes. Half the bound on bytes, so that what was decoded can be encoded again.
 const VERIFIER_OPTIONS: VerifierOptions = VerifierOptions {
     max_depth: 8,
     max_tables: 2048,

@@ -42,6 +42,17 @@ pub struct ClusterImage {
     pub(crate) broker_default_configs: Arc<ConfigMap>,
     pub(crate) next_producer_id: ProducerId,
     pub(crate) partition_count: usize,
+    /// Without the nodes that hold nothing.
+    pub(crate) loads: Arc<BTreeMap<NodeId, NodeLoad>>,
+}
+
+/// How many partitions a node leads and holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeLoad {
+    /// Of how many it is the leader.
+    pub leaders: usize,
+    /// Of how many it is a replica, the leader included.
+    pub replicas: usize,
 }
 
 /// A broker and its shards.
@@ -129,6 +140,11 @@ impl ClusterImage {
         self.broker(node.broker())?.nodes().find(|endpoint| endpoint.node == node)
     }
 
+    /// How many partitions a node has, whether or not it exists.
+    pub fn load(&self, node: NodeId) -> NodeLoad {
+        self.loads.get(&node).copied().unwrap_or_default()
+    }
+
     /// How many topics there are.
     pub fn topic_count(&self) -> usize {
         self.topics.len()
@@ -197,8 +213,8 @@ impl ClusterImage {
         (!configs.is_empty()).then_some(configs)
     }
 
-    /// The defaults that a broker's topics have: what its operator wrote (`static_configs`), what is
-    /// set for all brokers, and what is set for this one, the later ones winning.
+    /// The defaults that a broker's topics have: what its operator wrote (`static_configs`), what
+    /// is set for all brokers, and what is set for this one, the later ones winning.
     pub fn broker_defaults(&self, broker: BrokerId, static_configs: &ConfigMap) -> ConfigMap {
         let own = self.broker_configs.get(&broker).into_iter().flatten();
         let mut defaults = static_configs.clone();

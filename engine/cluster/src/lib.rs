@@ -19,6 +19,6 @@ pub mod topic_changes;
 pub use apply::ApplyError;
 pub use codec::DecodeError;
 pub use controller::{Change, Controller, ControllerConfig, Input, Outcome, Output, Ticket};
-pub use image::{BrokerImage, ClusterImage, MetadataVersion, NodeEndpoint, TopicImage};
+pub use image::{BrokerImage, ClusterImage, MetadataVersion, NodeEndpoint, NodeLoad, TopicImage};
 pub use record::{ConfigResource, MetadataRecord, PartitionState, ShardEndpoint};
 pub use topic_changes::TopicChange;

@@ -6,15 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use corelog_model::{BrokerId, NodeId};
 
-use crate::image::{ClusterImage, TopicImage};
-use crate::record::PartitionState;
-
-/// How many partitions each node leads and holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Load {
-    leaders: usize,
-    replicas: usize,
-}
+use crate::image::{ClusterImage, NodeLoad, TopicImage};
 
 /// A node that may hold partitions.
 #[derive(Clone, Debug)]
@@ -22,9 +14,9 @@ struct Candidate {
     node: NodeId,
     broker: BrokerId,
     rack: Option<String>,
-    total: Load,
+    total: NodeLoad,
     /// The part of `total` that belongs to the topic being placed.
-    of_topic: Load,
+    of_topic: NodeLoad,
 }
 
 /// Places partitions one after the other and counts those it placed.
@@ -35,18 +27,14 @@ pub(crate) struct Placement {
 }
 
 impl Placement {
-    /// Counts the partitions of the image on its nodes. Costs a look at every partition.
+    /// Begins with the partitions that the image has.
     pub(crate) fn new(image: &ClusterImage) -> Placement {
-        let mut totals: BTreeMap<NodeId, Load> = BTreeMap::new();
-        for (_, state) in image.partitions() {
-            count(&mut totals, state);
-        }
         let candidates = image.nodes().map(|endpoint| Candidate {
             node: endpoint.node,
             broker: endpoint.broker,
             rack: endpoint.rack.map(str::to_owned),
-            total: totals.remove(&endpoint.node).unwrap_or_default(),
-            of_topic: Load::default(),
+            total: image.load(endpoint.node),
+            of_topic: NodeLoad::default(),
         });
         Placement { candidates: candidates.collect(), broker_count: image.brokers().len() }
     }
@@ -58,9 +46,12 @@ impl Placement {
 
     /// Turns to another topic, `None` for one without partitions yet.
     pub(crate) fn begin_topic(&mut self, topic: Option<&TopicImage>) {
-        let mut loads = BTreeMap::new();
+        let mut loads: BTreeMap<NodeId, NodeLoad> = BTreeMap::new();
         for (_, state) in topic.into_iter().flat_map(TopicImage::partitions) {
-            count(&mut loads, state);
+            loads.entry(state.leader).or_default().leaders += 1;
+            for node in &state.replicas {
+                loads.entry(*node).or_default().replicas += 1;
+            }
         }
         for candidate in &mut self.candidates {
             candidate.of_topic = loads.remove(&candidate.node).unwrap_or_default();
@@ -110,12 +101,5 @@ impl Placement {
                 load.replicas += is_replica;
             }
         }
-    }
-}
-
-fn count(loads: &mut BTreeMap<NodeId, Load>, state: &PartitionState) {
-    loads.entry(state.leader).or_default().leaders += 1;
-    for node in &state.replicas {
-        loads.entry(*node).or_default().replicas += 1;
     }
 }

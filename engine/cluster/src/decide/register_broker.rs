@@ -156,10 +156,8 @@ fn rehome(
     records: &mut Vec<MetadataRecord>,
 ) -> Result<(), RegisterBrokerError> {
     let nodes = request.shards.iter().map(|shard| NodeId::of(request.broker, shard.shard));
-    let mut totals: BTreeMap<NodeId, usize> = nodes.map(|node| (node, 0)).collect();
-    for node in image.partitions().flat_map(|(_, state)| &state.replicas) {
-        totals.entry(*node).and_modify(|total| *total += 1);
-    }
+    let mut totals: BTreeMap<NodeId, usize> =
+        nodes.map(|node| (node, image.load(node).replicas)).collect();
     for topic in image.topics() {
         let mut of_topic = replicas_of(topic);
         for (index, state) in topic.partitions() {

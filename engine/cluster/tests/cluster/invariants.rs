@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use corelog_cluster::decide::Mode;
+use corelog_cluster::decide::configs::{AlterConfig, AlterConfigs, AlterResource, ConfigOperation};
 use corelog_cluster::decide::create_partitions::{CreatePartitions, TopicGrowth};
 use corelog_cluster::decide::create_topics::{CreateTopics, NewTopic};
 use corelog_cluster::decide::delete_topics::TopicSelector;
 use corelog_cluster::snapshot::{restore, snapshot};
 use corelog_cluster::{
-    Change, ClusterImage, Controller, ControllerConfig, Input, MetadataRecord, Output, Ticket,
+    Change, ClusterImage, ConfigResource, Controller, ControllerConfig, Input, MetadataRecord,
+    Output, Ticket,
 };
-use corelog_model::{PartitionIndex, TopicId};
+use corelog_model::{BrokerId, PartitionIndex, TopicId, TopicName};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -56,6 +58,34 @@ fn growth() -> impl Strategy<Value = TopicGrowth> {
     })
 }
 
+fn alteration() -> impl Strategy<Value = AlterResource> {
+    let topic = prop::sample::select(vec!["a", "b.c", "d"])
+        .prop_map(|text| ConfigResource::Topic(TopicName::new(text).unwrap()));
+    let broker = (1..=3_i32).prop_map(|broker| ConfigResource::Broker(BrokerId(broker)));
+    let key = prop::sample::select(vec![
+        "retention.ms",
+        "cleanup.policy",
+        "log.retention.ms",
+        "log.cleanup.policy",
+        "min.compaction.lag.ms",
+        "log.cleaner.max.compaction.lag.ms",
+    ]);
+    let operation = prop::sample::select(vec![
+        ConfigOperation::Set,
+        ConfigOperation::Delete,
+        ConfigOperation::Append,
+        ConfigOperation::Subtract,
+    ]);
+    let value = prop::sample::select(vec!["1", "2", "compact", "delete", ""]);
+    let alteration = (key, operation, value).prop_map(|(key, operation, value)| AlterConfig {
+        key: key.to_owned(),
+        operation,
+        value: Some(value.to_owned()),
+    });
+    (prop_oneof![topic, broker, Just(ConfigResource::BrokerDefault)], vec(alteration, 1..3))
+        .prop_map(|(resource, alterations)| AlterResource { resource, alterations })
+}
+
 fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         4 => (mode(), vec(new_topic(), 1..4))
@@ -67,6 +97,8 @@ fn change() -> impl Strategy<Value = Change> {
         2 => (1..=3_i32, 1..=6_u16)
             .prop_map(|(broker, shards)| Change::RegisterBroker(registration(broker, shards))),
         1 => Just(Change::AllocateProducerIds),
+        2 => (mode(), vec(alteration(), 1..3))
+            .prop_map(|(mode, resources)| Change::AlterConfigs(AlterConfigs { mode, resources })),
     ]
 }
 
@@ -89,6 +121,16 @@ fn check_image(image: &ClusterImage) {
         for node in &state.replicas {
             assert!(image.node(*node).is_some(), "{id}: node {node} exists");
         }
+    }
+    for endpoint in image.nodes() {
+        let node = endpoint.node;
+        let holds = image.partitions().filter(|(_, state)| state.replicas.contains(&node));
+        let load = (image.load(node).leaders, image.load(node).replicas);
+        assert_eq!(
+            load,
+            (image.partitions_led_by(node).count(), holds.count()),
+            "loads are counted"
+        );
     }
     assert_eq!(restore(image.version(), &snapshot(image)).as_ref(), Ok(image));
 }
