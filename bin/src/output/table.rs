@@ -1,7 +1,10 @@
 //! Results for people: rows under a header, drawn on a terminal, tab-separated elsewhere.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{ContentArrangement, Table as Drawing};
+use comfy_table::{ContentArrangement, LineStyle, Table as Drawing, TableStyle};
+
+/// One line under the header and nothing else: rows stay dense, and text can be copied.
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// A header and its rows. Cells may hold anything: control characters are escaped when printed,
 /// so that no value can steer the terminal or break a line of a script's input.
@@ -35,10 +38,10 @@ impl Table {
         text
     }
 
-    /// The table with lines between header and rows; long cells wrap within `columns`.
+    /// The table with a line under its header; long cells wrap within `columns`.
     pub fn drawn(&self, columns: Option<u16>) -> String {
         let mut drawing = Drawing::new();
-        drawing.load_style(UTF8_HORIZONTAL_ONLY);
+        drawing.load_style(STYLE);
         if let Some(columns) = columns {
             drawing.set_content_arrangement(ContentArrangement::Dynamic).set_width(columns);
         }
@@ -81,6 +84,15 @@ mod tests {
         assert_eq!(table(["a\tb", "c\n\u{1b}[2J"]).plain(), "key\tvalue\na\\tb\tc\\n\\u{1b}[2J\n");
         let drawn = table(["a\tb", "c\n\u{1b}[2J"]).drawn(None);
         assert!(drawn.contains("a\\tb") && drawn.contains("c\\n\\u{1b}[2J"), "{drawn}");
+    }
+
+    #[test]
+    fn columns_are_aligned_under_the_header() {
+        assert_eq!(
+            table(["num.partitions", "1"]).drawn(Some(80)),
+            " key              value\n\
+             ────────────────────────\n num.partitions   1\n"
+        );
     }
 
     #[test]
