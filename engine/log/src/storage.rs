@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use corelog_io::{
-    IoError, Task, create_directory, now, remove_directory, spawn, sync_directory, yield_now,
+    IoError, Signal, Task, create_directory, now, remove_directory, spawn, sync_directory,
+    yield_now,
 };
 use corelog_model::{Offset, PartitionId, Timestamp};
 
@@ -65,6 +66,7 @@ struct State {
     shared: Rc<Shared>,
     partitions: RefCell<Partitions>,
     checkpointing: Cell<bool>,
+    checkpointed: Signal,
 }
 
 /// All partition logs of one core and the journal they share.
@@ -89,6 +91,7 @@ impl Storage {
             shared,
             partitions: RefCell::new(partitions),
             checkpointing: Cell::new(false),
+            checkpointed: Signal::new(),
         });
         let keeper = spawn(keep(Rc::clone(&state)));
         let report = RecoveryReport {
@@ -184,10 +187,7 @@ impl Storage {
     /// replays nothing.
     pub async fn close(self) -> Result<(), FlushError> {
         self.state.shared.journal().settle().await?;
-        while self.state.checkpointing.get() {
-            yield_now().await;
-        }
-        self.state.checkpointing.set(true);
+        self.state.begin_checkpoint().await;
         let logs = self.partitions();
         let flushed = flush_all(&logs, LastBlock::Written).await?;
         for (log, flushed) in flushed {
@@ -218,12 +218,22 @@ impl State {
         checkpoint.store(&self.shared.config.checkpoint_path()).await
     }
 
-    async fn checkpoint(&self) -> Result<(), FlushError> {
-        if self.checkpointing.replace(true) {
-            return Ok(());
+    /// Waits for its turn: there is one checkpoint at a time.
+    async fn begin_checkpoint(&self) {
+        loop {
+            let waiting = self.checkpointed.waiting();
+            if !self.checkpointing.replace(true) {
+                return;
+            }
+            waiting.await;
         }
+    }
+
+    async fn checkpoint(&self) -> Result<(), FlushError> {
+        self.begin_checkpoint().await;
         let outcome = self.checkpoint_now().await;
         self.checkpointing.set(false);
+        self.checkpointed.notify();
         outcome
     }
 

@@ -140,10 +140,6 @@ impl Tail {
         self.chunks.iter_mut().find(|chunk| chunk.segment == segment && chunk.start == start)
     }
 
-    pub(crate) fn last(&self) -> Option<&TailChunk> {
-        self.chunks.back()
-    }
-
     /// Drops the oldest chunk if it is this one and another follows; returns its capacity.
     pub(crate) fn evict(&mut self, segment: Offset, start: u64) -> Option<usize> {
         let front = self.chunks.front()?;
@@ -206,7 +202,7 @@ mod tests {
         tail.restart(Offset(5), 8192 + 3, b"abc");
         tail.append(Offset(5), 8195, b"def", 64 << 10, |_| {});
         assert_eq!(tail.pieces(Offset(5), 8192..8198).to_vec(), b"abcdef");
-        let (position, buffer) = tail.last().unwrap().unflushed(8198).unwrap();
+        let (position, buffer) = tail.chunks().last().unwrap().unflushed(8198).unwrap();
         assert_eq!((position, buffer.len(), &buffer[..7]), (8192, BLOCK, &b"abcdef\0"[..]));
     }
 }
