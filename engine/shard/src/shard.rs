@@ -9,7 +9,7 @@ use std::time::Duration;
 use corelog_cluster::controller::{Change, Outcome};
 use corelog_cluster::{ClusterImage, TopicChange, TopicImage};
 use corelog_io::mesh::{Receiver, Sender};
-use corelog_io::{IoError, Permits, Signal, Task, available_bytes, sleep, spawn};
+use corelog_io::{IoError, Permits, Task, available_bytes, sleep, spawn};
 use corelog_log::{FlushError, RecoveryReport, Storage};
 use corelog_model::topic_config::TopicConfig;
 use corelog_model::{NodeId, PartitionId, PartitionIndex, ProducerId, ShardId, Timestamp, TopicId};
@@ -60,7 +60,6 @@ struct State {
     inflight: Permits,
     available_bytes: Cell<u64>,
     producer_ids: RefCell<Option<ProducerIds>>,
-    stopping: Signal,
     background: RefCell<Vec<Task<()>>>,
     report: RecoveryReport,
 }
@@ -91,7 +90,6 @@ impl Shard {
             inflight,
             available_bytes: Cell::new(u64::MAX),
             producer_ids: RefCell::new(None),
-            stopping: Signal::new(),
             background: RefCell::default(),
             report,
             config,
@@ -191,7 +189,7 @@ impl Shard {
             }
             match self.state.control.change(Change::AllocateProducerIds).await? {
                 Outcome::AllocateProducerIds(Ok(block)) => {
-                    let end = ProducerId(block.first.0 + i64::from(block.len));
+                    let end = ProducerId(block.first.0 + block.len);
                     let ids = ProducerIds { next: block.first, end };
                     self.state.producer_ids.replace(Some(ids));
                 }
@@ -289,21 +287,25 @@ impl Shard {
         Ok(())
     }
 
-    /// Serves commands until one says stop; the shard is then closed.
-    pub async fn run(&self, inbox: Inbox) -> Result<(), FlushError> {
+    /// Serves commands until one says stop, or nobody is left to send any.
+    pub async fn run(&self, inbox: &Inbox) {
         while let Ok(command) = inbox.recv_async().await {
             match command {
                 ShardCommand::Image { image, done } => {
                     if let Err(error) = self.take_over(image).await {
                         tracing::error!(%error, "this core cannot take over the new metadata");
                     }
-                    drop(done.try_send(()));
+                    // Nobody may be waiting for it.
+                    let _ = done.try_send(());
                 }
                 ShardCommand::Metrics(answer) => drop(answer.try_send(self.snapshot())),
                 ShardCommand::Stop => break,
             }
         }
-        self.state.stopping.notify();
+    }
+
+    /// Ends background work, writes everything to segments and stores the checkpoint. Nothing may append any more.
+    pub async fn close(&self) -> Result<(), FlushError> {
         self.state.background.take();
         self.state.storage.close().await
     }

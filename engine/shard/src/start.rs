@@ -110,7 +110,7 @@ pub async fn start_shard(
     let image = loop {
         match inbox.recv_async().await {
             Ok(ShardCommand::Image { image, done }) => {
-                drop(done.try_send(()));
+                let _ = done.try_send(());
                 break image;
             }
             Ok(ShardCommand::Metrics(_)) => {}
