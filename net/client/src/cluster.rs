@@ -228,9 +228,11 @@ impl Cluster {
             Some(known) => known.endpoint.clone(),
             None => return Err(ClientError::NoNode(node.0)),
         };
+        // One with open requests stays, or their replies would be lost: who waits for them finds
+        // out what is wrong with it.
         let is_usable = |connection: &Connection| {
-            *connection.peer() == endpoint
-                && (connection.open_requests() > 0 || connection.is_alive())
+            connection.open_requests() > 0
+                || (*connection.peer() == endpoint && connection.is_alive())
         };
         if !self.connections.get(&node).is_some_and(is_usable) {
             let connection = Connection::open(&endpoint, &self.config)?;

@@ -131,7 +131,7 @@ impl Connection {
             if left.is_zero() {
                 return Err(self.timed_out());
             }
-            if wait_readable(&[self], left)? {
+            if wait_readable(&[self], left)?.contains(&true) {
                 self.fill()?;
             }
         }
@@ -180,7 +180,9 @@ impl Connection {
     /// without open requests.
     pub fn is_alive(&self) -> bool {
         // On an idle connection anything readable is the end, or bytes that nobody asked for.
-        self.open_requests() == 0 && matches!(wait_readable(&[self], Duration::ZERO), Ok(false))
+        let is_quiet =
+            |readable: Result<Vec<bool>, _>| readable.is_ok_and(|readable| readable == [false]);
+        self.open_requests() == 0 && is_quiet(wait_readable(&[self], Duration::ZERO))
     }
 
     fn fill(&mut self) -> Result<(), ClientError> {
@@ -276,9 +278,12 @@ fn open_socket(peer: &Endpoint, timeout: Duration) -> Result<TcpStream, ClientEr
     Err(failed(&last))
 }
 
-/// Waits until one of the connections has something to read, at most for `timeout`. Says whether
-/// one has. A signal ends the wait early, as if nothing had come.
-pub fn wait_readable(connections: &[&Connection], timeout: Duration) -> Result<bool, ClientError> {
+/// Waits until one of the connections has something to read, at most for `timeout`. Says of each
+/// whether it has. A signal ends the wait early, as if nothing had come.
+pub fn wait_readable(
+    connections: &[&Connection],
+    timeout: Duration,
+) -> Result<Vec<bool>, ClientError> {
     let mut fds: Vec<PollFd<'_>> = connections
         .iter()
         .map(|connection| PollFd::new(&connection.stream, PollFlags::IN))
@@ -288,10 +293,11 @@ pub fn wait_readable(connections: &[&Connection], timeout: Duration) -> Result<b
         tv_nsec: timeout.subsec_nanos().into(),
     };
     match poll(&mut fds, Some(&timeout)) {
-        Ok(count) => Ok(count > 0),
-        Err(rustix::io::Errno::INTR) => Ok(false),
+        // An error or a hang-up is something to read, too.
+        Ok(_) => Ok(fds.iter().map(|fd| !fd.revents().is_empty()).collect()),
+        Err(rustix::io::Errno::INTR) => Ok(vec![false; connections.len()]),
         Err(error) => {
-            let Some(connection) = connections.first() else { return Ok(false) };
+            let Some(connection) = connections.first() else { return Ok(Vec::new()) };
             Err(connection.broken("waiting for responses".to_owned(), &error.into()))
         }
     }
