@@ -21,9 +21,9 @@ const FILE_BYTES_MAX: u64 = 1 << 30;
 pub struct RecoveryPoint {
     /// Base offset of the newest segment; older ones are complete.
     pub segment: Offset,
-    /// Bytes of it that are durable in the file: whole blocks, or all of `size` after a clean stop.
+    /// Bytes of it that are durable in the file and never written again: whole blocks.
     pub durable: u64,
-    /// Its bytes including the partial block that the journal carries.
+    /// Its bytes including the partial block behind them, which the checkpoint itself holds.
     pub size: u64,
     /// The offset after the last record below `size`.
     pub end: Offset,
@@ -42,6 +42,9 @@ pub struct PartitionCheckpoint {
     pub epochs: Vec<(LeaderEpoch, Offset)>,
     /// Its idempotent producers as of `recovery.end`.
     pub producers: ProducerTable,
+    /// The bytes from `recovery.durable` to `recovery.size`, fewer than a block. They are here so that the block can
+    /// be written again in its place, torn or not, without risk to what was acknowledged.
+    pub block: Vec<u8>,
 }
 
 /// The whole file.
@@ -157,6 +160,8 @@ fn encode_partition(out: &mut Vec<u8>, partition: &PartitionCheckpoint) {
     put_u64(out, partition.recovery.durable);
     put_u64(out, partition.recovery.size);
     put_i64(out, partition.recovery.end.0);
+    put_u32(out, partition.block.len() as u32);
+    out.extend_from_slice(&partition.block);
     put_u32(out, partition.epochs.len() as u32);
     for (epoch, start) in &partition.epochs {
         put_i32(out, epoch.0);
@@ -219,6 +224,11 @@ impl<'a> Input<'a> {
             size: self.u64()?,
             end: Offset(self.i64()?),
         };
+        let block_len = self.u32()? as usize;
+        if recovery.durable + block_len as u64 != recovery.size {
+            return Err("a partial block does not end where its segment does");
+        }
+        let block = self.take(block_len)?.to_vec();
         let mut epochs = Vec::new();
         for _ in 0..self.u32()? {
             epochs.push((LeaderEpoch(self.i32()?), Offset(self.i64()?)));
@@ -228,7 +238,7 @@ impl<'a> Input<'a> {
             let producer = ProducerId(self.i64()?);
             producers.restore(producer, self.producer()?);
         }
-        Ok(PartitionCheckpoint { partition, log_start, recovery, epochs, producers })
+        Ok(PartitionCheckpoint { partition, log_start, recovery, epochs, producers, block })
     }
 
     fn producer(&mut self) -> Result<ProducerState, &'static str> {
@@ -276,11 +286,12 @@ mod tests {
             recovery: RecoveryPoint {
                 segment: Offset(50),
                 durable: 8192,
-                size: 9000,
+                size: 8197,
                 end: Offset(77),
             },
             epochs: vec![(LeaderEpoch(0), Offset(0)), (LeaderEpoch(2), Offset(60))],
             producers,
+            block: b"block".to_vec(),
         };
         Checkpoint {
             journal_file: FileSequence(7),

@@ -34,21 +34,23 @@ pub(crate) struct Flushed {
     pub(crate) recovery: RecoveryPoint,
     pub(crate) producers: ProducerTable,
     pub(crate) epochs: EpochCache,
+    pub(crate) block: Vec<u8>,
 }
 
 /// What is done with the partial block at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LastBlock {
-    /// The journal keeps it.
-    InJournal,
-    /// It is written too and the file is cut to its true size: the log is closed.
+    /// Only the checkpoint has it.
+    Kept,
+    /// It is written too and the file is cut to its true size, so that others can read it: the log is closed.
     Written,
 }
 
 impl PartitionLog {
     /// Starts the writes of chunks that became full. Each waits until the journal has made its bytes durable.
     pub(crate) fn schedule_full_chunks(&self, inner: &mut Inner) {
-        let Some(commit) = inner.last_commit.clone() else { return };
+        // What was replayed is durable already and has no commit.
+        let commit = inner.last_commit.clone();
         let is_ready = |chunk: &crate::tail::TailChunk| {
             chunk.is_full() && !chunk.writing && !chunk.is_written()
         };
@@ -62,15 +64,17 @@ impl PartitionLog {
             if let Some(chunk) = inner.tail.chunk_mut(segment, start) {
                 chunk.writing = true;
             }
-            let me = self.me.upgrade().expect("the log is alive while it appends");
+            let Some(me) = self.me.upgrade() else { return };
             let commit = commit.clone();
             spawn(async move { me.write_chunk(segment, start, commit).await }).detach();
         }
     }
 
-    async fn write_chunk(self: Rc<Self>, segment: Offset, start: u64, commit: Commit) {
-        // A journal that failed has said so itself; the chunk then stays in memory.
-        if commit.durable().await.is_err() {
+    async fn write_chunk(self: Rc<Self>, segment: Offset, start: u64, commit: Option<Commit>) {
+        if let Some(commit) = commit
+            && commit.durable().await.is_err()
+        {
+            // A journal that failed has said so itself; the chunk stays in memory.
             return;
         }
         let _turn = self.shared.flushes.take(1).await;
@@ -83,7 +87,7 @@ impl PartitionLog {
                     tracing::warn!(%error, "the disk is full; a segment write waits");
                     sleep(FULL_DISK_PAUSE).await;
                 }
-                Err(error) => return self.shared.disk_failed(&error),
+                Err(error) => return self.shared.disk_failed(error),
             }
         }
         let capacity = {
@@ -97,7 +101,11 @@ impl PartitionLog {
         self.flushed.notify();
     }
 
-    fn unwritten_part(&self, segment: Offset, start: u64) -> Option<(Chunk, Option<(u64, Buffer)>)> {
+    fn unwritten_part(
+        &self,
+        segment: Offset,
+        start: u64,
+    ) -> Option<(Chunk, Option<(u64, Buffer)>)> {
         let mut inner = self.inner.borrow_mut();
         if inner.is_gone {
             return None;
@@ -150,24 +158,24 @@ impl PartitionLog {
 
     /// Writes and syncs everything that is in the log now. The journal still holds all of it when this returns.
     pub(crate) async fn flush(&self, last_block: LastBlock) -> Result<Flushed, FlushError> {
-        let (end, mut flushed, commit) = {
+        let (end, flushed, commit) = {
             let inner = self.inner.borrow();
             let end = inner.end_place();
-            let durable = match last_block {
-                LastBlock::InJournal => align_down(end.position),
-                LastBlock::Written => end.position,
-            };
+            let durable = align_down(end.position);
             let (segment, size, end_offset) = (end.segment, end.position, inner.end);
-            let recovery = RecoveryPoint { segment, durable, size, end: end_offset };
-            let producers = inner.producers.clone();
-            (end, Flushed { recovery, producers, epochs: inner.epochs.clone() }, inner.last_commit.clone())
+            let flushed = Flushed {
+                recovery: RecoveryPoint { segment, durable, size, end: end_offset },
+                producers: inner.producers.clone(),
+                epochs: inner.epochs.clone(),
+                block: inner.tail.pieces(segment, durable..size).to_vec(),
+            };
+            (end, flushed, inner.last_commit.clone())
         };
         if let Some(commit) = commit {
             commit.durable().await?;
         }
         self.complete_sealed_segments(end.segment).await?;
-        self.flush_active(end, flushed.recovery.durable, last_block).await?;
-        flushed.recovery.end = flushed.recovery.end.max(Offset::ZERO);
+        self.flush_active(end, last_block).await?;
         Ok(flushed)
     }
 
@@ -175,15 +183,21 @@ impl PartitionLog {
         loop {
             let next = {
                 let inner = self.inner.borrow();
-                inner.segments.range(..below).find(|entry| !entry.1.is_complete).map(|entry| *entry.0)
+                inner
+                    .segments
+                    .range(..below)
+                    .find(|entry| !entry.1.is_complete)
+                    .map(|entry| *entry.0)
             };
             let Some(base) = next else { return Ok(()) };
             let size = self.inner.borrow().segments[&base].size;
             self.write_up_to(base, size).await?;
+            self.let_go_of_last_chunk(base);
             let Some(file) = self.segment_file(base).await? else { continue };
             file.truncate(size).await?;
             file.sync(SyncPath::Thread).await?;
-            let index = self.inner.borrow().segments.get(&base).and_then(|found| found.index.clone());
+            let index =
+                self.inner.borrow().segments.get(&base).and_then(|found| found.index.clone());
             if let Some(index) = index {
                 store_index(&self.directory, &index, base, IndexWrite::Final).await?;
             }
@@ -198,24 +212,37 @@ impl PartitionLog {
         }
     }
 
-    async fn flush_active(
-        &self,
-        end: Place,
-        durable: u64,
-        last_block: LastBlock,
-    ) -> Result<(), FlushError> {
+    /// The last chunk of a sealed segment is in the file: it may be evicted like a full one.
+    fn let_go_of_last_chunk(&self, base: Offset) {
+        let written = {
+            let mut inner = self.inner.borrow_mut();
+            let last = inner.tail.chunks().filter(|chunk| chunk.segment == base).last();
+            let start = last.filter(|chunk| !chunk.is_written()).map(|chunk| chunk.start);
+            start.and_then(|start| {
+                let chunk = inner.tail.chunk_mut(base, start)?;
+                chunk.chunk.pad();
+                chunk.flushed = chunk.chunk.capacity();
+                Some((start, chunk.flushed))
+            })
+        };
+        if let Some((start, capacity)) = written {
+            self.shared.memory.written(self.me.clone(), base, start, capacity);
+        }
+    }
+
+    async fn flush_active(&self, end: Place, last_block: LastBlock) -> Result<(), FlushError> {
         if end.position == 0 {
             return Ok(());
         }
-        self.write_up_to(end.segment, durable).await?;
+        let (written, how) = match last_block {
+            LastBlock::Kept => (align_down(end.position), IndexWrite::Hint),
+            LastBlock::Written => (end.position, IndexWrite::Final),
+        };
+        self.write_up_to(end.segment, written).await?;
         let Some(file) = self.segment_file(end.segment).await? else { return Ok(()) };
         let index = {
             let inner = self.inner.borrow();
             inner.segments.get(&end.segment).and_then(|segment| segment.index.clone())
-        };
-        let how = match last_block {
-            LastBlock::InJournal => IndexWrite::Hint,
-            LastBlock::Written => IndexWrite::Final,
         };
         if last_block == LastBlock::Written {
             file.truncate(end.position).await?;
@@ -240,11 +267,11 @@ impl PartitionLog {
             if !busy {
                 break;
             }
-            if let Some(failed) = self.shared.journal.failed() {
+            if let Some(failed) = self.shared.failed() {
                 return Err(failed.into());
             }
             futures_lite::future::or(waiting, async {
-                self.shared.journal.until_failed().await;
+                self.shared.journal().until_failed().await;
             })
             .await;
         }
@@ -264,26 +291,16 @@ impl PartitionLog {
         Ok(())
     }
 
-    /// Takes over a flush whose partial block is safe: nothing below needs the journal any more.
+    /// Lets go of the journal for everything a flush covers. The next checkpoint that is stored makes it count.
     pub(crate) fn settle(&self, flushed: Flushed) {
         let mut inner = self.inner.borrow_mut();
-        inner.saved_producers = flushed.producers;
-        inner.saved_epochs = flushed.epochs;
-        inner.recovery = flushed.recovery;
-    }
-
-    /// Lets go of what the flush covers and carries the partial block forward. The commit, if there is one, must be
-    /// durable before `settle`.
-    pub(crate) fn let_go(&self, flushed: &Flushed) -> Result<Option<Commit>, JournalFailed> {
-        let mut inner = self.inner.borrow_mut();
-        let RecoveryPoint { segment, durable, size, end } = flushed.recovery;
+        let RecoveryPoint { segment, size, .. } = flushed.recovery;
         let place = Place { segment, position: size };
         inner.holds.retain(|hold| hold.1 > place);
-        if durable == size || inner.is_gone {
-            return Ok(None);
-        }
-        let before_end = inner.end.min(end);
-        self.carry(&mut inner, place, before_end)
+        inner.recovery = flushed.recovery;
+        inner.saved_producers = flushed.producers;
+        inner.saved_epochs = flushed.epochs;
+        inner.saved_block = flushed.block;
     }
 
     /// Reads the index of a sealed segment again if it was dropped.

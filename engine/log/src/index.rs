@@ -91,7 +91,8 @@ impl SegmentIndex {
 
     /// A position at or before the batch that holds `offset`; that of the newest entry not above it.
     pub fn position_for(&self, offset: Offset) -> u64 {
-        let count = self.offsets.partition_point(|entry| self.base + i64::from(entry.relative) <= offset);
+        let count =
+            self.offsets.partition_point(|entry| self.base + i64::from(entry.relative) <= offset);
         count.checked_sub(1).map_or(0, |last| u64::from(self.offsets[last].position))
     }
 
@@ -175,8 +176,7 @@ impl SegmentIndex {
         for bytes in times.chunks_exact(TIME_ENTRY_LEN) {
             let (timestamp, relative) = bytes.split_at(8);
             let timestamp = i64::from_be_bytes(timestamp.try_into().expect("8 bytes were split"));
-            let entry =
-                TimeEntry { timestamp: Timestamp(timestamp), relative: be_u32(relative) };
+            let entry = TimeEntry { timestamp: Timestamp(timestamp), relative: be_u32(relative) };
             let rises = index.times.last().is_none_or(|last| {
                 last.timestamp < entry.timestamp && last.relative <= entry.relative
             });

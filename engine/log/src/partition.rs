@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 
-use corelog_io::{Signal, align_down};
+use corelog_io::Signal;
 use corelog_model::{
     BatchHeader, BatchView, HeaderStamp, LeaderEpoch, Offset, PartitionId, Timestamp,
 };
@@ -88,9 +88,9 @@ pub(crate) struct Inner {
     /// Producers and epochs as of the recovery point, for the checkpoint.
     pub(crate) saved_producers: ProducerTable,
     pub(crate) saved_epochs: EpochCache,
+    /// The partial block at the recovery point, which no segment has durably.
+    pub(crate) saved_block: Vec<u8>,
     pub(crate) last_commit: Option<Commit>,
-    /// The partial block in memory also stands in the file, and no journal file has it.
-    pub(crate) block_needs_journal: bool,
     /// Where sequential readers stopped: offset and place.
     pub(crate) cursors: Vec<(Offset, Place)>,
     pub(crate) is_gone: bool,
@@ -238,8 +238,8 @@ impl PartitionLog {
             producers: ProducerTable::default(),
             saved_producers: ProducerTable::default(),
             saved_epochs: EpochCache::default(),
+            saved_block: Vec::new(),
             last_commit: None,
-            block_needs_journal: false,
             cursors: Vec::new(),
             is_gone: false,
         };
@@ -264,7 +264,7 @@ impl PartitionLog {
     /// right before `append`.
     pub async fn ready(&self, len: usize) -> Result<(), JournalFailed> {
         self.shared.memory.ready().await;
-        self.shared.journal.ready(len).await
+        self.shared.journal().ready(len).await
     }
 
     /// Bytes of the largest batch that can be appended.
@@ -295,7 +295,7 @@ impl PartitionLog {
                 commit: None,
             });
         }
-        if let Some(failed) = self.shared.journal.failed() {
+        if let Some(failed) = self.shared.failed() {
             return Err(failed.into());
         }
         let base_offset = inner.end;
@@ -306,9 +306,6 @@ impl PartitionLog {
         let head = HeaderStamp { base_offset, leader_epoch, append_time }.apply(batch);
         let header = BatchHeader::peek(&head).expect("a checked header stays one when stamped");
         let parts = [&head[..], batch.payload()];
-        if inner.block_needs_journal {
-            self.carry_block(&mut inner)?;
-        }
         let place = inner.end_place();
         let entry = EntryHead {
             kind: EntryKind::Batch,
@@ -317,7 +314,7 @@ impl PartitionLog {
             segment: place.segment,
             position: place.position,
         };
-        let file = self.shared.journal.current_file();
+        let file = self.shared.journal().current_file();
         let commit = self.journal_entry(&entry, &parts, header.next_offset())?;
         inner.place_batch(&self.shared, header, &parts, now);
         let end = inner.end_place();
@@ -335,41 +332,7 @@ impl PartitionLog {
         end: Offset,
     ) -> Result<Commit, JournalFailed> {
         let me: Rc<dyn OnDurable> = self.me.upgrade().expect("the log is alive while it appends");
-        self.shared.journal.append(entry, parts, Some((me, end)))
-    }
-
-    /// Puts the partial block at the end of the log into the journal, so that older journal files are not needed for
-    /// it and a torn rewrite of the block in the segment costs nothing.
-    pub(crate) fn carry_block(&self, inner: &mut Inner) -> Result<Option<Commit>, JournalFailed> {
-        inner.block_needs_journal = false;
-        let end = inner.end_place();
-        let start = align_down(end.position);
-        if start == end.position {
-            return Ok(None);
-        }
-        self.carry(inner, end, inner.end)
-    }
-
-    /// Journals the bytes from the last block boundary below `end` to `end`.
-    pub(crate) fn carry(
-        &self,
-        inner: &mut Inner,
-        end: Place,
-        end_offset: Offset,
-    ) -> Result<Option<Commit>, JournalFailed> {
-        let start = align_down(end.position);
-        let (pieces, _) = inner.tail.pieces(end.segment, start..end.position);
-        let entry = EntryHead {
-            kind: EntryKind::Block,
-            partition: self.id,
-            leader_epoch: inner.epochs.latest().unwrap_or(LeaderEpoch::NONE),
-            segment: end.segment,
-            position: start,
-        };
-        let file = self.shared.journal.current_file();
-        let commit = self.journal_entry(&entry, &[&pieces.to_vec()], end_offset)?;
-        inner.hold(file, end);
-        Ok(Some(commit))
+        self.shared.journal().append(entry, parts, Some((me, end)))
     }
 
     /// The offset after the last durable record: what consumers may see.
@@ -399,7 +362,7 @@ impl PartitionLog {
             if end <= self.durable_end.get() {
                 return Ok(());
             }
-            if let Some(failed) = self.shared.journal.failed() {
+            if let Some(failed) = self.shared.failed() {
                 return Err(failed.into());
             }
             if self.inner.borrow().is_gone {
@@ -446,13 +409,20 @@ impl PartitionLog {
             recovery: inner.recovery,
             epochs: inner.saved_epochs.entries().to_vec(),
             producers: inner.saved_producers.clone(),
+            block: inner.saved_block.clone(),
         }
     }
 
-    pub(crate) fn evict_chunk(&self, segment: Offset, start: u64) {
-        if let Some(bytes) = self.inner.borrow_mut().tail.evict(segment, start) {
+    /// Drops a written chunk from memory if it is the oldest one. True if it is not in memory any more.
+    pub(crate) fn evict_chunk(&self, segment: Offset, start: u64) -> bool {
+        let mut inner = self.inner.borrow_mut();
+        let evicted = inner.tail.evict(segment, start);
+        let is_gone = inner.tail.chunk_mut(segment, start).is_none();
+        drop(inner);
+        if let Some(bytes) = evicted {
             self.shared.memory.removed(bytes, 0);
         }
+        is_gone
     }
 
     pub(crate) fn close_segment(&self, base: Offset) {

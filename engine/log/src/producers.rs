@@ -190,7 +190,7 @@ mod tests {
             let batch = batch(*producer, *epoch, *first, *count);
             assert_eq!(table.judge(&batch), Ok(Verdict::New));
             table.remember(&batch, end, Timestamp(1));
-            end = end + i64::from(*count);
+            end += i64::from(*count);
         }
         table
     }

@@ -124,8 +124,9 @@ impl PartitionLog {
         self.load_segment_index(base).await;
         let inner = self.inner.borrow();
         let segment = inner.segments.get(&base);
-        let position =
-            segment.and_then(|found| found.index.as_ref()).map_or(0, |index| index.position_for(offset));
+        let position = segment
+            .and_then(|found| found.index.as_ref())
+            .map_or(0, |index| index.position_for(offset));
         let known = if position == 0 { Some(base) } else { None };
         Ok(Start { place: Place { segment: base, position }, base: known })
     }
@@ -193,7 +194,7 @@ impl PartitionLog {
             }
         };
         let mut pieces = Pieces::new();
-        let mut from_disk = range.start < memory;
+        let from_disk = range.start < memory;
         if from_disk {
             let file = self.segment_file(segment).await?;
             let Some(file) = file else {
@@ -222,8 +223,7 @@ impl PartitionLog {
             }
             self.read_ahead(segment, position / WINDOW_BYTES, memory, &file);
         }
-        if let Some((tail, tail_from_disk)) = tail {
-            from_disk |= tail_from_disk;
+        if let Some(tail) = tail {
             for slice in tail.into_slices() {
                 pieces.push(slice);
             }
@@ -288,17 +288,16 @@ impl Walk<'_> {
         let mut next = request.offset;
         loop {
             let present = self.pieces.len() - self.at;
-            let header = if present < corelog_model::HEADER_LEN {
-                None
-            } else {
-                Some(self.header()?)
-            };
+            let header =
+                if present < corelog_model::HEADER_LEN { None } else { Some(self.header()?) };
             let whole = header.filter(|header| header.total_len() <= present);
             let Some(header) = whole else {
                 let needed = header.map_or(FIRST_LOOK_BYTES as usize, |header| header.total_len());
                 return Ok(match from {
                     Some(from) => Cut::Found { from, to: self.at, next },
-                    None if present == 0 && self.at > 0 => Cut::Found { from: self.at, to: self.at, next },
+                    None if present == 0 && self.at > 0 => {
+                        Cut::Found { from: self.at, to: self.at, next }
+                    }
                     None => Cut::NeedsMore { bytes: self.at + needed },
                 });
             };
@@ -310,9 +309,9 @@ impl Walk<'_> {
             let end = self.at + header.total_len();
             if header.last_offset() >= request.offset {
                 let begin = *from.get_or_insert(self.at);
-                let is_first = begin == self.at;
+                let is_wanted = begin == self.at && request.first_batch == FirstBatch::Always;
                 let fits = end - begin <= request.bytes_max;
-                if !fits && !(is_first && request.first_batch == FirstBatch::Always) {
+                if !fits && !is_wanted {
                     return Ok(Cut::Found { from: begin, to: self.at, next });
                 }
                 next = header.next_offset();

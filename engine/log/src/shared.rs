@@ -1,14 +1,14 @@
 //! What all partitions of a core share: the journal, the memory budget of tails, and the bounds on background work.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
-use corelog_io::{Permits, Signal};
+use corelog_io::{IoError, Permits, Signal};
 use corelog_model::Offset;
 
 use crate::config::StorageConfig;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalFailed};
 use crate::partition::PartitionLog;
 use crate::read_cache::ReadCache;
 use crate::tail::CHUNK_BYTES_MIN;
@@ -25,6 +25,7 @@ pub(crate) struct TailMemory {
     /// Written chunks, oldest first: the ones that may go.
     evictable: RefCell<VecDeque<(Weak<PartitionLog>, Offset, u64)>>,
     room: Signal,
+    gave_up: Cell<bool>,
 }
 
 impl TailMemory {
@@ -59,7 +60,13 @@ impl TailMemory {
     }
 
     /// A chunk reached its segment: it may be dropped when memory is short.
-    pub(crate) fn written(&self, owner: Weak<PartitionLog>, segment: Offset, start: u64, bytes: usize) {
+    pub(crate) fn written(
+        &self,
+        owner: Weak<PartitionLog>,
+        segment: Offset,
+        start: u64,
+        bytes: usize,
+    ) {
         self.unwritten.set(self.unwritten.get() - bytes);
         self.evictable.borrow_mut().push_back((owner, segment, start));
         self.evict_surplus();
@@ -67,12 +74,16 @@ impl TailMemory {
     }
 
     fn evict_surplus(&self) {
-        while self.total.get() > self.limit {
+        // One that is not its partition's oldest yet gets another turn; each gets one try a call.
+        let mut tries = self.evictable.borrow().len();
+        while self.total.get() > self.limit && tries > 0 {
+            tries -= 1;
             let Some((owner, segment, start)) = self.evictable.borrow_mut().pop_front() else {
                 break;
             };
-            if let Some(owner) = owner.upgrade() {
-                owner.evict_chunk(segment, start);
+            let Some(log) = owner.upgrade() else { continue };
+            if !log.evict_chunk(segment, start) {
+                self.evictable.borrow_mut().push_back((owner, segment, start));
             }
         }
     }
@@ -86,11 +97,17 @@ impl TailMemory {
     pub(crate) async fn ready(&self) {
         loop {
             let waiting = self.room.waiting();
-            if self.unwritten.get() <= self.unwritten_max() {
+            if self.gave_up.get() || self.unwritten.get() <= self.unwritten_max() {
                 return;
             }
             waiting.await;
         }
+    }
+
+    /// Lets everybody go who waits: segments are not written any more.
+    fn give_up(&self) {
+        self.gave_up.set(true);
+        self.room.notify();
     }
 
     pub(crate) fn total(&self) -> usize {
@@ -100,7 +117,8 @@ impl TailMemory {
 
 pub(crate) struct Shared {
     pub(crate) config: StorageConfig,
-    pub(crate) journal: Journal,
+    journal: OnceCell<Journal>,
+    early_failure: RefCell<Option<IoError>>,
     pub(crate) memory: TailMemory,
     pub(crate) flushes: Permits,
     pub(crate) cache: ReadCache,
@@ -109,27 +127,52 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: StorageConfig, journal: Journal) -> Rc<Self> {
+    pub(crate) fn new(config: StorageConfig) -> Rc<Self> {
         Rc::new(Self {
             memory: TailMemory::new(config.tail_bytes_max),
             flushes: Permits::new(config.flushes_in_flight_max),
             cache: ReadCache::new(config.read_cache_bytes_max),
             open_segments: RefCell::default(),
-            journal,
+            journal: OnceCell::new(),
+            early_failure: RefCell::new(None),
             config,
         })
     }
 
+    /// The running journal. There is none while an old one is replayed, when nothing is appended.
+    pub(crate) fn journal(&self) -> &Journal {
+        self.journal.get().expect("appends and flushes begin after the replay")
+    }
+
+    pub(crate) fn start_journal(&self, journal: Journal) {
+        assert!(self.journal.set(journal).is_ok(), "a journal is started once");
+    }
+
+    /// Why nothing is promised any more, if so.
+    pub(crate) fn failed(&self) -> Option<JournalFailed> {
+        self.journal.get().and_then(Journal::failed)
+    }
+
     /// A segment could not be written: the core must not promise anything any more.
-    pub(crate) fn disk_failed(&self, error: &corelog_io::IoError) {
-        self.journal.fail(error);
+    pub(crate) fn disk_failed(&self, error: IoError) {
+        if let Some(journal) = self.journal.get() {
+            return journal.fail(&error);
+        }
+        self.memory.give_up();
+        self.early_failure.replace(Some(error));
+    }
+
+    /// Why segments could not be written before the journal ran, if so.
+    pub(crate) fn take_early_failure(&self) -> Option<IoError> {
+        self.early_failure.take()
     }
 
     /// Notes that a sealed segment was opened, and closes the oldest one when there are too many.
     pub(crate) fn opened(&self, owner: Weak<PartitionLog>, segment: Offset) {
         let mut open = self.open_segments.borrow_mut();
         open.push_back((owner, segment));
-        let surplus = if open.len() > self.config.open_segments_max { open.pop_front() } else { None };
+        let surplus =
+            if open.len() > self.config.open_segments_max { open.pop_front() } else { None };
         drop(open);
         if let Some((owner, segment)) = surplus
             && let Some(owner) = owner.upgrade()

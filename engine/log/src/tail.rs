@@ -24,8 +24,6 @@ pub(crate) struct TailChunk {
     pub(crate) flushed: usize,
     /// A write of it is scheduled or under way.
     pub(crate) writing: bool,
-    /// Its front was read from disk, so readers verify it like anything from disk.
-    pub(crate) from_disk: bool,
 }
 
 impl TailChunk {
@@ -94,13 +92,12 @@ impl Tail {
             chunk: Chunk::with_capacity(capacity),
             flushed: 0,
             writing: false,
-            from_disk: false,
         });
         capacity
     }
 
     /// Makes `block`, the bytes from a block boundary to `end`, the front of a new chunk in place of all chunks.
-    pub(crate) fn restart(&mut self, segment: Offset, end: u64, block: &[u8], from_disk: bool) {
+    pub(crate) fn restart(&mut self, segment: Offset, end: u64, block: &[u8]) {
         self.chunks.clear();
         self.next_capacity = 0;
         if block.is_empty() {
@@ -110,7 +107,6 @@ impl Tail {
         self.add_chunk(segment, align_down(end), CHUNK_BYTES_MIN);
         let last = self.chunks.back_mut().expect("a chunk was just added");
         last.chunk.append(block);
-        last.from_disk = from_disk;
     }
 
     /// Where memory begins in `segment`; everything above is in memory.
@@ -118,13 +114,12 @@ impl Tail {
         self.chunks.iter().find(|chunk| chunk.segment == segment).map(|chunk| chunk.start)
     }
 
-    /// The bytes `range` of `segment`, all of them in memory, and whether any were read from disk.
-    pub(crate) fn pieces(&self, segment: Offset, range: Range<u64>) -> (Pieces, bool) {
+    /// The bytes `range` of `segment`, all of them in memory.
+    pub(crate) fn pieces(&self, segment: Offset, range: Range<u64>) -> Pieces {
         let mut pieces = Pieces::new();
-        let mut from_disk = false;
-        let first = self.chunks.partition_point(|chunk| {
-            (chunk.segment, chunk.end()) <= (segment, range.start)
-        });
+        let first = self
+            .chunks
+            .partition_point(|chunk| (chunk.segment, chunk.end()) <= (segment, range.start));
         for chunk in self.chunks.range(first..) {
             if chunk.segment != segment || chunk.start >= range.end {
                 break;
@@ -132,13 +127,9 @@ impl Tail {
             let from = range.start.max(chunk.start) - chunk.start;
             let to = range.end.min(chunk.end()) - chunk.start;
             pieces.push(chunk.chunk.slice(from as usize..to as usize));
-            from_disk |= chunk.from_disk;
         }
-        assert!(
-            pieces.len() as u64 == range.end - range.start,
-            "the range {range:?} is in memory"
-        );
-        (pieces, from_disk)
+        assert!(pieces.len() as u64 == range.end - range.start, "the range {range:?} is in memory");
+        pieces
     }
 
     pub(crate) fn chunks(&self) -> impl Iterator<Item = &TailChunk> {
@@ -147,10 +138,6 @@ impl Tail {
 
     pub(crate) fn chunk_mut(&mut self, segment: Offset, start: u64) -> Option<&mut TailChunk> {
         self.chunks.iter_mut().find(|chunk| chunk.segment == segment && chunk.start == start)
-    }
-
-    pub(crate) fn last(&self) -> Option<&TailChunk> {
-        self.chunks.back()
     }
 
     /// Drops the oldest chunk if it is this one and another follows; returns its capacity.
@@ -167,8 +154,7 @@ impl Tail {
     pub(crate) fn clear(&mut self) -> (usize, usize) {
         let capacity = |chunk: &TailChunk| chunk.chunk.capacity();
         let total = self.chunks.iter().map(capacity).sum();
-        let unwritten =
-            self.chunks.iter().filter(|chunk| !chunk.is_written()).map(capacity).sum();
+        let unwritten = self.chunks.iter().filter(|chunk| !chunk.is_written()).map(capacity).sum();
         self.chunks.clear();
         (total, unwritten)
     }
@@ -192,8 +178,8 @@ mod tests {
         let (tail, bytes) = filled(200_000);
         let capacities: Vec<_> = tail.chunks().map(|chunk| chunk.chunk.capacity() >> 10).collect();
         assert_eq!(capacities, [16, 64, 64, 64]);
-        let (pieces, from_disk) = tail.pieces(Offset(0), 16_000..90_000);
-        assert_eq!((pieces.to_vec(), from_disk), (bytes[16_000..90_000].to_vec(), false));
+        let pieces = tail.pieces(Offset(0), 16_000..90_000);
+        assert_eq!(pieces.to_vec(), bytes[16_000..90_000]);
         assert_eq!(tail.memory_start(Offset(0)), Some(0));
     }
 
@@ -213,11 +199,10 @@ mod tests {
     #[test]
     fn a_carried_block_is_the_front_of_the_next_chunk() {
         let mut tail = Tail::default();
-        tail.restart(Offset(5), 8192 + 3, b"abc", true);
+        tail.restart(Offset(5), 8192 + 3, b"abc");
         tail.append(Offset(5), 8195, b"def", 64 << 10, |_| {});
-        let (pieces, from_disk) = tail.pieces(Offset(5), 8192..8198);
-        assert_eq!((pieces.to_vec(), from_disk), (b"abcdef".to_vec(), true));
-        let (position, buffer) = tail.last().unwrap().unflushed(8198).unwrap();
+        assert_eq!(tail.pieces(Offset(5), 8192..8198).to_vec(), b"abcdef");
+        let (position, buffer) = tail.chunks().last().unwrap().unflushed(8198).unwrap();
         assert_eq!((position, buffer.len(), &buffer[..7]), (8192, BLOCK, &b"abcdef\0"[..]));
     }
 }

@@ -4,7 +4,10 @@ use std::fmt;
 
 /// Declares the enum and its columns from one table.
 macro_rules! error_codes {
-    ($($(#[$attribute:meta])* $variant:ident = $code:literal, $retry:ident, $name:literal, $message:literal;)*) => {
+    ($(
+        $(#[$attribute:meta])*
+        $variant:ident = $code:literal, $retry:ident, $name:literal, $message:literal;
+    )*) => {
         /// What a response says went wrong. The names are Kafka's.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(i16)]
@@ -291,7 +294,8 @@ error_codes! {
     ShareSessionLimitReached = 133, Retriable, "SHARE_SESSION_LIMIT_REACHED",
         "the server holds as many share sessions as it may";
     GroupDeletionFailed = 134, Final, "GROUP_DELETION_FAILED", "the group could not be deleted";
-    StreamsTopologyDescriptionUpdateFailed = 135, Final, "STREAMS_TOPOLOGY_DESCRIPTION_UPDATE_FAILED",
+    StreamsTopologyDescriptionUpdateFailed = 135, Final,
+        "STREAMS_TOPOLOGY_DESCRIPTION_UPDATE_FAILED",
         "the topology description could not be stored";
     ControllerIdNotRegistered = 136, Final, "CONTROLLER_ID_NOT_REGISTERED",
         "no controller with this id is registered";

@@ -12,6 +12,7 @@ pub mod record;
 pub mod time;
 pub mod topic_config;
 pub mod topic_name;
+pub mod validate;
 pub mod varint;
 
 pub use batch::{
@@ -29,3 +30,4 @@ pub use record::{Record, RecordError, RecordHeader, RecordIter, RecordsError};
 pub use time::{Timestamp, TimestampType};
 pub use topic_config::{ConfigError, TopicConfig};
 pub use topic_name::{TopicName, TopicNameError};
+pub use validate::{ProduceLimits, ProduceRefusal, validate_produced};

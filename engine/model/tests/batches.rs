@@ -170,6 +170,8 @@ fn records_that_lie_are_refused() {
     check_error(1, &at(5, 4), RecordError::Part { number, part: "value" });
     check_error(1, &at(6, 2), RecordError::Part { number, part: "list of headers" });
     check_error(1, &at(6, 1), RecordError::Part { number, part: "list of headers" });
+    let half_a_header = [14, 0, 0, 0, 1, 1, 2, 0];
+    check_error(1, &half_a_header, RecordError::Part { number, part: "list of headers" });
     let null_header_key = [16, 0, 0, 0, 1, 1, 2, 1, 1];
     check_error(1, &null_header_key, RecordError::Part { number, part: "header key" });
     let padded = [14, 0, 0, 0, 1, 1, 0, 0];
@@ -233,8 +235,8 @@ fn compaction_keeps_range_producer_and_times_of_a_batch() {
             compacted.append_at(delta, record.timestamp, record.key, record.value, headers);
         }
     }
-    let compacted = compacted.build(source.base_offset());
-    let (view, _) = BatchView::parse(&compacted).unwrap();
+    let bytes = compacted.build(source.base_offset());
+    let (view, _) = BatchView::parse(&bytes).unwrap();
     assert_eq!(view.verify_crc(), Ok(()));
     assert_eq!((view.base_offset(), view.last_offset()), (Offset(70), Offset(74)));
     assert_eq!((view.base_sequence(), view.last_sequence()), (Sequence(10), Sequence(14)));
@@ -245,6 +247,15 @@ fn compaction_keeps_range_producer_and_times_of_a_batch() {
     let offsets: Vec<_> =
         read(&view).into_iter().map(|(offset, record)| (offset.0, record.timestamp)).collect();
     assert_eq!(offsets, [(71, 1001), (73, 1003)]);
+
+    // The horizon belongs to one batch; the rest stays for the next.
+    compacted.append(Timestamp(1), None, None, &[]);
+    let next = compacted.build(Offset(75));
+    let (view, _) = BatchView::parse(&next).unwrap();
+    assert_eq!(
+        (view.attributes(), view.base_timestamp()),
+        (attribute::TRANSACTIONAL | 3, Timestamp(1))
+    );
 }
 
 #[test]

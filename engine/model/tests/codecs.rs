@@ -128,6 +128,8 @@ fn a_zstd_stream_that_hides_its_size_is_read() {
     assert_eq!(decompressed(Codec::Zstd, &bytes, 1_000_000), Ok(data));
     let error = CodecError::TooLarge { cap_bytes: 999_999 };
     assert_eq!(decompressed(Codec::Zstd, &bytes, 999_999), Err(error));
+    let mut roomy = Vec::with_capacity(2_000_000);
+    assert_eq!(decompress(Codec::Zstd, &bytes, 999_999, &mut roomy), Err(error));
 }
 
 #[test]
@@ -224,6 +226,16 @@ fn linked_blocks_of_one_lz4_frame_do_not_reach_into_another() {
     bytes.extend_from_slice(&lz4_frame(0, &content, &[(true, linked)]));
     let damaged = Err(CodecError::Malformed("an lz4 block is damaged"));
     assert_eq!(decompressed(Codec::Lz4, &bytes, 2000), damaged);
+}
+
+#[test]
+fn linked_lz4_blocks_reach_back_64_kib() {
+    let content = noise(65_535);
+    let linked = lz4_flex::block::compress_with_dict(&content, &content);
+    assert!(linked.len() < 1000, "the second block refers to the first");
+    let frame = lz4_frame(0, &content, &[(false, content.clone()), (true, linked)]);
+    let twice = [content.clone(), content].concat();
+    assert_eq!(decompressed(Codec::Lz4, &frame, twice.len()), Ok(twice));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::entry::{ENTRY_HEAD_LEN, EntryHead};
 use super::files::{self, FilePool, UsedFile};
 use super::frame::{FRAME_HEADER_LEN, FileSequence, FrameIdentity, FrameSequence, seal};
 use super::replay::Replayed;
-use crate::latency::LatencyHistogram;
+use crate::LatencyHistogram;
 
 /// The journal stopped for good: a write or a sync failed, and what the disk holds is no longer known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -153,7 +153,6 @@ struct State {
     pressure: Signal,
     failed: Signal,
     stopping: Cell<bool>,
-    reserve: Cell<bool>,
 }
 
 /// The journal of one core. Clones share it.
@@ -191,7 +190,6 @@ impl Journal {
             pressure: Signal::new(),
             failed: Signal::new(),
             stopping: Cell::new(false),
-            reserve: Cell::new(false),
         });
         state.prepare_if_low();
         let tasks = [spawn(write_loop(Rc::clone(&state))), spawn(sync_loop(Rc::clone(&state)))];
@@ -276,13 +274,6 @@ impl Journal {
             corelog_io::remove_file(&file.path()).await?;
         }
         Ok(())
-    }
-
-    /// Allows one file above the bound while `open`: the entries with which a checkpoint frees files must find room
-    /// even when everything is full.
-    pub fn open_reserve(&self, open: bool) {
-        self.state.reserve.set(open);
-        self.state.work.notify();
     }
 
     /// True when so many files are in use that recycling should begin.
@@ -394,9 +385,11 @@ impl State {
     fn has_place_for_open_frame(&self) -> bool {
         let mut core = self.core.borrow_mut();
         let frame_len = core.open.frame_len();
-        let fits = core.pool.used.back().is_some_and(|_| {
-            core.position + frame_len <= self.config.file_bytes
-        });
+        let fits = core
+            .pool
+            .used
+            .back()
+            .is_some_and(|_| core.position + frame_len <= self.config.file_bytes);
         if fits {
             return true;
         }
@@ -503,10 +496,7 @@ impl State {
     fn prepare_if_low(self: &Rc<Self>) {
         let number = {
             let mut core = self.core.borrow_mut();
-            let bound = self.config.files_max as usize;
-            let bound =
-                if self.reserve.get() { bound.max(core.pool.used.len()) + 1 } else { bound };
-            let full = core.pool.file_count() >= bound;
+            let full = core.pool.file_count() >= self.config.files_max as usize;
             if core.preparing || full || !core.pool.spares.is_empty() || core.failed.is_some() {
                 return;
             }

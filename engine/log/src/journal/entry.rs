@@ -10,9 +10,6 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub enum EntryKind {
     /// One stamped record batch, to stand at `position` of the segment.
     Batch,
-    /// The bytes of the segment from `position`, a block boundary, to its end: the last partial block, carried
-    /// forward so that an older journal file can be recycled.
-    Block,
     /// The log start offset moved; `segment` holds it and the payload is empty.
     LogStart,
 }
@@ -21,16 +18,14 @@ impl EntryKind {
     const fn code(self) -> u8 {
         match self {
             Self::Batch => 1,
-            Self::Block => 2,
-            Self::LogStart => 3,
+            Self::LogStart => 2,
         }
     }
 
     const fn from_code(code: u8) -> Option<Self> {
         match code {
             1 => Some(Self::Batch),
-            2 => Some(Self::Block),
-            3 => Some(Self::LogStart),
+            2 => Some(Self::LogStart),
             _ => None,
         }
     }

@@ -175,7 +175,12 @@ fn checksum(frame: &[u8]) -> u32 {
 }
 
 /// Writes the header over the front of `frame`, whose entries lie behind it and whose rest is zero.
-pub(super) fn seal(frame: &mut [u8], payload_len: usize, entry_count: u32, identity: &FrameIdentity) {
+pub(super) fn seal(
+    frame: &mut [u8],
+    payload_len: usize,
+    entry_count: u32,
+    identity: &FrameIdentity,
+) {
     assert!(frame.len().is_multiple_of(BLOCK), "a frame is whole blocks: {}", frame.len());
     assert!(FRAME_HEADER_LEN + payload_len <= frame.len(), "the payload fits its frame");
     let header = FrameHeader {

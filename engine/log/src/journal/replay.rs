@@ -265,11 +265,7 @@ impl Replay {
         Err(JournalDamage { lost: self.next_frame, path, position: self.position, witness }.into())
     }
 
-    async fn witness_in(
-        &self,
-        index: usize,
-        start: u64,
-    ) -> Result<Option<FrameSequence>, IoError> {
+    async fn witness_in(&self, index: usize, start: u64) -> Result<Option<FrameSequence>, IoError> {
         let found = &self.found[index];
         let mut position = start;
         while position < found.len {

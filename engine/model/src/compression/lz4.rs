@@ -1,4 +1,5 @@
-//! The lz4 frame format around lz4 blocks: <https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md>.
+//! The lz4 frame format around lz4 blocks:
+//! <https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md>.
 //!
 //! The frames are parsed here because a library that stops after the first one loses records
 //! silently, and because every length has to meet the cap before memory is taken.

@@ -62,7 +62,10 @@ macro_rules! topic_configs {
             config_type: ConfigType::$config_type,
             default: $default,
             rule: $rule,
-            synonyms: &[$(Synonym { name: $synonym, factor: topic_configs!(@factor $($factor)?) }),*],
+            synonyms: &[$(Synonym {
+                name: $synonym,
+                factor: topic_configs!(@factor $($factor)?),
+            }),*],
             priority: $priority,
             visibility: topic_configs!(@visibility $($visibility)?),
             doc: $doc,
@@ -162,7 +165,8 @@ pub const TOPIC_CONFIGS: &[ConfigKey] = topic_configs! {
         "How long a partition keeps records; -1 is without limit."
     "segment.bytes": Int = Some("1073741824"), Rule::AtLeast(1 << 20), ["log.segment.bytes"], 1;
         "The size at which a partition begins a new segment."
-    "segment.index.bytes": Int = Some("10485760"), Rule::AtLeast(4), ["log.index.size.max.bytes"], 3;
+    "segment.index.bytes": Int = Some("10485760"), Rule::AtLeast(4),
+        ["log.index.size.max.bytes"], 3;
         "The size of a segment's offset index at which a partition begins a new segment."
     "segment.jitter.ms": Long = Some("0"), Rule::AtLeast(0),
         ["log.roll.jitter.ms", "log.roll.jitter.hours" * HOUR], 3;

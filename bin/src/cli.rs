@@ -1,0 +1,75 @@
+//! The command line: what every command shares, and which command runs.
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::{Exit, Failure};
+use crate::logging::{self, Level};
+use crate::output::{Format, Output};
+use crate::serve;
+
+/// A commit log for Linux servers that speaks the Kafka protocol.
+#[derive(Debug, Parser)]
+#[command(name = "corelog", version, after_help = exit_codes())]
+pub struct Cli {
+    /// Prints results, and the error if there is one, as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Logs what helps to find a fault, on standard error; CORELOG_LOG chooses finer
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands, one folder each.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs a broker
+    Serve(serve::Arguments),
+}
+
+impl Cli {
+    /// Runs the command. Results go to standard output.
+    pub fn run(&self) -> Result<(), Failure> {
+        logging::start(if self.verbose { Level::Verbose } else { Level::Normal })?;
+        let format = if self.json { Format::Json } else { Format::of_stdout() };
+        let mut output = Output::stdout(format);
+        match &self.command {
+            Command::Serve(arguments) => serve::run(arguments, &mut output),
+        }
+    }
+}
+
+fn exit_codes() -> String {
+    let lines = Exit::ALL.map(|exit| format!("  {:>3}  {}", exit.code(), exit.meaning()));
+    format!("Exit codes:\n{}", lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_documents_every_exit_code() {
+        let help = Cli::command().render_help().to_string();
+        for exit in Exit::ALL {
+            let line = format!("{:>3}  {}", exit.code(), exit.meaning());
+            assert!(help.contains(&line), "{line:?} is missing in {help}");
+        }
+    }
+
+    #[test]
+    fn global_flags_work_behind_the_command() {
+        let cli = Cli::try_parse_from(["corelog", "serve", "--print-config", "--json", "-v"]);
+        let cli = cli.unwrap();
+        assert!(cli.json && cli.verbose);
+    }
+}

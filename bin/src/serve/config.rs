@@ -1,0 +1,351 @@
+//! The server's configuration, checked and typed: the only form the server sees. What the
+//! operator typed ([`raw`]) is resolved over the layers ([`settings`]) and then checked as a whole.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use self::cores::CoreChoice;
+use self::endpoint::Endpoint;
+use self::problem::Problem;
+use self::settings::Settings;
+use super::machine::Machine;
+
+pub mod cores;
+pub mod endpoint;
+pub mod keys;
+mod listener;
+pub mod problem;
+pub mod properties;
+pub mod raw;
+pub mod settings;
+pub mod source;
+
+/// The journal, the segments and every direct write are made of blocks of this size.
+const BLOCK_BYTES: u64 = 4096;
+
+/// What a journal frame adds to the batch it carries, at most: one block before and one behind.
+const FRAME_OVERHEAD_BYTES: u64 = 2 * BLOCK_BYTES;
+
+/// Everything `serve` needs. Valid because it exists: bounds and combinations are checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Number of this broker in its cluster.
+    pub broker_id: u32,
+    /// Rack that clients see; `None`: the broker is the rack of its cores.
+    pub rack: Option<String>,
+    /// Address of core 0; core N listens on the port + N. Port 0: any free port for each.
+    pub listen: Endpoint,
+    /// Address of core 0 as clients are told. Port 0: the port it really listens on.
+    pub advertise: Endpoint,
+    /// The CPU of each shard.
+    pub cpus: Vec<usize>,
+    /// How long an idle core looks for work before it sleeps, in microseconds.
+    pub poll_us: u64,
+    /// Directory that holds all data.
+    pub data_dir: PathBuf,
+    /// Address of the HTTP port for metrics and health.
+    pub metrics_listen: Option<Endpoint>,
+    /// What is decided for topics that do not say.
+    pub topics: TopicRules,
+    /// Bounds of what clients can do.
+    pub clients: ClientLimits,
+    /// Bounds of what is on disk and in memory.
+    pub storage: StorageLimits,
+}
+
+/// What is decided for topics that do not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicRules {
+    /// Partitions of a topic created without a number.
+    pub partitions: u32,
+    /// Replicas of a topic created without a number.
+    pub replication_factor: u32,
+    /// Whether asking for an unknown topic may create it.
+    pub auto_create: bool,
+    /// Whether topics may be deleted.
+    pub allow_delete: bool,
+    /// Topic configs that the operator set through broker keys (`log.retention.hours` is
+    /// `retention.ms` here). A config that is missing has the default of the topic config table.
+    pub defaults: BTreeMap<String, String>,
+}
+
+/// Bounds of what clients can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientLimits {
+    /// Largest request; a longer one closes its connection.
+    pub request_bytes_max: u64,
+    /// A request that has begun must arrive within this time.
+    pub frame_read_ms_max: u64,
+    /// A connection without requests for this long is closed.
+    pub idle_ms_max: u64,
+    /// Open connections over all cores.
+    pub connections_max: u32,
+    /// Open connections from one address over all cores.
+    pub connections_per_address_max: u32,
+    /// Connections that wait to be accepted, for each core.
+    pub backlog: u32,
+    /// `SO_RCVBUF`; `None`: the kernel decides.
+    pub receive_buffer_bytes: Option<u64>,
+    /// `SO_SNDBUF`; `None`: the kernel decides.
+    pub send_buffer_bytes: Option<u64>,
+    /// Requests in work on one core.
+    pub requests_queued_max: u32,
+    /// Memory of one core for requests and answers in work.
+    pub inflight_bytes_max: u64,
+    /// Largest answer to a fetch.
+    pub fetch_bytes_max: u64,
+    /// Fetch sessions that are kept.
+    pub fetch_sessions_max: u32,
+    /// Partitions in one page of an answer that describes topics.
+    pub described_partitions_max: u32,
+}
+
+/// Bounds of what is on disk and in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageLimits {
+    /// Size of one journal file, a multiple of 4096.
+    pub journal_file_bytes: u64,
+    /// Journal files of one core.
+    pub journal_files_max: u32,
+    /// Memory of one core for the newest records of its partitions.
+    pub tail_memory_bytes: u64,
+    /// Free space below which writes are refused.
+    pub disk_reserve_bytes: u64,
+    /// How often old segments are looked for.
+    pub retention_check_ms: u64,
+    /// How long a partition remembers a producer that writes nothing.
+    pub producer_expiry_ms: u64,
+    /// How often forgotten producers are looked for.
+    pub producer_expiry_check_ms: u64,
+}
+
+/// One core as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CoreAddress {
+    /// Number of the shard, from 0.
+    pub shard: u16,
+    /// The CPU it runs on.
+    pub cpu: usize,
+    /// Its node id in the Kafka protocol.
+    pub node: u32,
+    /// Where it listens.
+    pub listen: Endpoint,
+    /// Where clients are told to connect.
+    pub advertise: Endpoint,
+}
+
+impl Config {
+    /// Checks the settings together and against the machine. All problems are returned.
+    pub fn check(settings: &Settings, machine: &Machine) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let addresses = listener::addresses(settings, machine, &mut problems);
+        let cpus = cpus(settings, machine, &mut problems);
+        let data_dir = data_dir(settings, &mut problems);
+        let metrics_listen = metrics_listen(settings, &mut problems);
+        check_sizes(settings, &mut problems);
+        let (Some((listen, advertise)), Some(cpus), Some(data_dir)) = (addresses, cpus, data_dir)
+        else {
+            return Err(problems);
+        };
+        check_ports(settings, &listen, cpus.len(), "listeners", &mut problems);
+        check_ports(settings, &advertise, cpus.len(), "advertised.listeners", &mut problems);
+        if let Some(metrics) = &metrics_listen {
+            check_metrics_port(settings, metrics, &listen, cpus.len(), &mut problems);
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            broker_id: settings.small("node.id"),
+            rack: Some(settings.text("broker.rack").to_owned()).filter(|rack| !rack.is_empty()),
+            listen,
+            advertise,
+            cpus,
+            poll_us: settings.unsigned("corelog.poll.us"),
+            data_dir,
+            metrics_listen,
+            topics: topic_rules(settings),
+            clients: client_limits(settings),
+            storage: storage_limits(settings),
+        })
+    }
+
+    /// Every core with its CPU, node id and addresses, in the order of the shards.
+    pub fn cores(&self) -> Vec<CoreAddress> {
+        let core = |(shard, &cpu): (u16, &usize)| CoreAddress {
+            shard,
+            cpu,
+            node: self.broker_id * cores::CORES_MAX as u32 + u32::from(shard),
+            listen: self.listen.of_core(shard),
+            advertise: self.advertise.of_core(shard),
+        };
+        (0..).zip(&self.cpus).map(core).collect()
+    }
+
+    /// What the operator should know about a valid configuration.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if !self.listen.is_loopback() {
+            warnings.push(format!(
+                "{} is reachable from other machines, without authentication or encryption",
+                self.listen
+            ));
+        }
+        if !self.listen.is_loopback() && self.advertise.is_loopback() {
+            warnings.push(format!(
+                "clients on other machines are told to connect to {}, which is their own machine",
+                self.advertise
+            ));
+        }
+        warnings
+    }
+}
+
+fn topic_rules(settings: &Settings) -> TopicRules {
+    TopicRules {
+        partitions: settings.small("num.partitions"),
+        replication_factor: settings.small("default.replication.factor"),
+        auto_create: settings.boolean("auto.create.topics.enable"),
+        allow_delete: settings.boolean("delete.topic.enable"),
+        defaults: settings.topic_defaults(),
+    }
+}
+
+fn client_limits(settings: &Settings) -> ClientLimits {
+    let buffer = |name| u64::try_from(settings.integer(name)).ok();
+    ClientLimits {
+        request_bytes_max: settings.unsigned("socket.request.max.bytes"),
+        frame_read_ms_max: settings.unsigned("corelog.frame.read.timeout.ms"),
+        idle_ms_max: settings.unsigned("connections.max.idle.ms"),
+        connections_max: settings.small("max.connections"),
+        connections_per_address_max: settings.small("max.connections.per.ip"),
+        backlog: settings.small("socket.listen.backlog.size"),
+        receive_buffer_bytes: buffer("socket.receive.buffer.bytes"),
+        send_buffer_bytes: buffer("socket.send.buffer.bytes"),
+        requests_queued_max: settings.small("queued.max.requests"),
+        inflight_bytes_max: settings.unsigned("corelog.inflight.bytes"),
+        fetch_bytes_max: settings.unsigned("fetch.max.bytes"),
+        fetch_sessions_max: settings.small("max.incremental.fetch.session.cache.slots"),
+        described_partitions_max: settings.small("max.request.partition.size.limit"),
+    }
+}
+
+fn storage_limits(settings: &Settings) -> StorageLimits {
+    StorageLimits {
+        journal_file_bytes: settings.unsigned("corelog.journal.file.bytes"),
+        journal_files_max: settings.small("corelog.journal.files.max"),
+        tail_memory_bytes: settings.unsigned("corelog.tail.memory.bytes"),
+        disk_reserve_bytes: settings.unsigned("corelog.disk.reserve.bytes"),
+        retention_check_ms: settings.unsigned("log.retention.check.interval.ms"),
+        producer_expiry_ms: settings.unsigned("producer.id.expiration.ms"),
+        producer_expiry_check_ms: settings.unsigned("producer.id.expiration.check.interval.ms"),
+    }
+}
+
+fn cpus(settings: &Settings, machine: &Machine, problems: &mut Vec<Problem>) -> Option<Vec<usize>> {
+    let choice = CoreChoice::parse(settings.text("corelog.cores"));
+    match choice.and_then(|choice| choice.select(&machine.cpus_allowed)) {
+        Ok(cpus) => Some(cpus),
+        Err(error) => {
+            problems.push(unfit(settings, "corelog.cores", &error, error.hint()));
+            None
+        }
+    }
+}
+
+fn data_dir(settings: &Settings, problems: &mut Vec<Problem>) -> Option<PathBuf> {
+    let (why, hint) = match settings.list("log.dirs") {
+        [only] => return Some(PathBuf::from(only)),
+        [] => ("names no directory", "name the directory that shall hold the data"),
+        [..] => ("names several directories, but one holds all data", "keep one of them"),
+    };
+    problems.push(unfit(settings, "log.dirs", why, hint));
+    None
+}
+
+fn metrics_listen(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Endpoint> {
+    let text = settings.text("corelog.metrics.listen");
+    if text.is_empty() {
+        return None;
+    }
+    let endpoint = Endpoint::parse(text);
+    endpoint
+        .map_err(|error| {
+            let hint = "write HOST:PORT, or nothing for no metrics";
+            problems.push(unfit(settings, "corelog.metrics.listen", error, hint));
+        })
+        .ok()
+}
+
+/// Sizes that must fit into each other, or a request could never be served.
+fn check_sizes(settings: &Settings, problems: &mut Vec<Problem>) {
+    let journal_file = settings.unsigned("corelog.journal.file.bytes");
+    if !journal_file.is_multiple_of(BLOCK_BYTES) {
+        let hint = format!("write {}", journal_file / BLOCK_BYTES * BLOCK_BYTES);
+        let why = "is not a multiple of 4096, the block of direct writes";
+        problems.push(unfit(settings, "corelog.journal.file.bytes", why, hint));
+    }
+    let fits = [
+        ("socket.request.max.bytes", 0, "corelog.inflight.bytes"),
+        ("fetch.max.bytes", 0, "corelog.inflight.bytes"),
+        ("message.max.bytes", 0, "socket.request.max.bytes"),
+        ("message.max.bytes", FRAME_OVERHEAD_BYTES, "corelog.journal.file.bytes"),
+        ("message.max.bytes", 0, "corelog.tail.memory.bytes"),
+    ];
+    for (part, overhead, whole) in fits {
+        if settings.unsigned(part) + overhead > settings.unsigned(whole) {
+            let whole = settings.setting(whole);
+            let why = format!("does not fit into {}", whole.place());
+            let hint = format!("lower {part}, or raise {}", whole.key.name);
+            problems.push(unfit(settings, part, why, hint));
+        }
+    }
+}
+
+/// Every core needs a port: they follow each other from the first.
+fn check_ports(
+    settings: &Settings,
+    first: &Endpoint,
+    cores: usize,
+    name: &str,
+    problems: &mut Vec<Problem>,
+) {
+    if first.port != 0 && usize::from(first.port) + cores - 1 > usize::from(u16::MAX) {
+        let why = format!("leaves no port for each of {cores} cores below 65536");
+        let hint = format!("use port {} or lower, or fewer cores", 65_536 - cores);
+        problems.push(unfit(settings, name, why, hint));
+    }
+}
+
+/// The metrics port must not be one that a core listens on.
+fn check_metrics_port(
+    settings: &Settings,
+    metrics: &Endpoint,
+    listen: &Endpoint,
+    cores: usize,
+    problems: &mut Vec<Problem>,
+) {
+    let taken = usize::from(listen.port)..usize::from(listen.port) + cores;
+    let same_host = metrics.host == listen.host || metrics.is_wildcard() || listen.is_wildcard();
+    if same_host && metrics.port != 0 && taken.contains(&usize::from(metrics.port)) {
+        let last = taken.end - 1;
+        let why = format!("is a port of the cores, who listen on {} to {last}", taken.start);
+        let hint = "choose a port outside of them";
+        problems.push(unfit(settings, "corelog.metrics.listen", why, hint));
+    }
+}
+
+/// A problem about a setting whose text is valid alone.
+fn unfit(
+    settings: &Settings,
+    name: &str,
+    why: impl std::fmt::Display,
+    hint: impl Into<String>,
+) -> Problem {
+    Problem::Unfit { why: format!("{} {why}", settings.setting(name).place()), hint: hint.into() }
+}
+
+#[cfg(test)]
+mod tests;

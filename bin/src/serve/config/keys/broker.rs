@@ -1,0 +1,158 @@
+//! Kafka's keys about the broker itself.
+
+use super::Rivalry::{FirstWins, MustAgree};
+use super::Unit::{Bytes, Count, Milliseconds};
+use super::{Key, Kind};
+
+/// Node ids are `1000 * broker id + shard`, and fit in 31 bits.
+const BROKER_ID: Kind = Kind::Integer { min: 0, max: 2_147_482, unit: Count };
+const COUNT: Kind = Kind::Integer { min: 1, max: i32::MAX as i64, unit: Count };
+const COUNT_OR_NONE: Kind = Kind::Integer { min: 0, max: i32::MAX as i64, unit: Count };
+const DELAY: Kind = Kind::Integer { min: 1, max: i64::MAX, unit: Milliseconds };
+const SOCKET_BUFFER: Kind = Kind::Integer { min: -1, max: i32::MAX as i64, unit: Bytes };
+
+/// In the order in which an operator thinks of them.
+pub(super) static KEYS: &[Key] = &[
+    Key::broker(
+        "node.id",
+        BROKER_ID,
+        "1",
+        "Number of this broker in its cluster. Core N is node 1000 * id + N.",
+    ),
+    Key::synonym("broker.id", "node.id", BROKER_ID, 1, MustAgree),
+    Key::broker(
+        "broker.rack",
+        Kind::Text,
+        "",
+        "Rack that clients see. Empty: the broker itself is the rack of its cores.",
+    ),
+    Key::broker(
+        "listeners",
+        Kind::List,
+        "127.0.0.1:9092",
+        "Address to listen on, as HOST:PORT or PLAINTEXT://HOST:PORT. Core N listens on PORT + N.",
+    ),
+    Key::broker(
+        "advertised.listeners",
+        Kind::List,
+        "",
+        "Address clients are told. Empty: that of listeners. Core N is advertised at PORT + N.",
+    ),
+    Key::broker(
+        "listener.security.protocol.map",
+        Kind::List,
+        "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
+        "Security protocol of each listener name.",
+    ),
+    Key::broker(
+        "controller.listener.names",
+        Kind::List,
+        "",
+        "Listeners that are for Kafka's controllers; they are not opened.",
+    ),
+    Key::broker("log.dirs", Kind::List, "./data", "Directory that holds all data. Only one."),
+    Key::synonym("log.dir", "log.dirs", Kind::List, 1, FirstWins),
+    Key::broker(
+        "num.partitions",
+        COUNT,
+        "1",
+        "Partitions of a topic that is created without a number.",
+    ),
+    Key::broker(
+        "default.replication.factor",
+        Kind::Integer { min: 1, max: i16::MAX as i64, unit: Count },
+        "1",
+        "Replicas of a topic that is created without a number.",
+    ),
+    Key::broker(
+        "auto.create.topics.enable",
+        Kind::Boolean,
+        "true",
+        "Whether a client's question for an unknown topic may create it.",
+    ),
+    Key::broker("delete.topic.enable", Kind::Boolean, "true", "Whether topics may be deleted."),
+    Key::broker(
+        "log.retention.check.interval.ms",
+        DELAY,
+        "300000",
+        "How often old segments are looked for.",
+    ),
+    Key::broker(
+        "socket.request.max.bytes",
+        Kind::Integer { min: 1024, max: i32::MAX as i64, unit: Bytes },
+        "104857600",
+        "Largest request; a longer one closes its connection.",
+    ),
+    Key::broker(
+        "socket.receive.buffer.bytes",
+        SOCKET_BUFFER,
+        "102400",
+        "Receive buffer of a socket (SO_RCVBUF). -1: the kernel decides.",
+    ),
+    Key::broker(
+        "socket.send.buffer.bytes",
+        SOCKET_BUFFER,
+        "102400",
+        "Send buffer of a socket (SO_SNDBUF). -1: the kernel decides.",
+    ),
+    Key::broker(
+        "socket.listen.backlog.size",
+        COUNT,
+        "50",
+        "Connections that wait to be accepted, for each core.",
+    ),
+    Key::broker(
+        "connections.max.idle.ms",
+        DELAY,
+        "600000",
+        "A connection without requests for this long is closed.",
+    ),
+    Key::broker(
+        "max.connections",
+        COUNT_OR_NONE,
+        "2147483647",
+        "Open connections over all cores; more are refused.",
+    ),
+    Key::broker(
+        "max.connections.per.ip",
+        COUNT,
+        "2147483647",
+        "Open connections from one address over all cores; more are refused.",
+    ),
+    Key::broker(
+        "queued.max.requests",
+        COUNT,
+        "500",
+        "Requests in work on one core; beyond it the core stops reading its sockets.",
+    ),
+    Key::broker(
+        "fetch.max.bytes",
+        Kind::Integer { min: 1024, max: i32::MAX as i64, unit: Bytes },
+        "57671680",
+        "Largest answer to a fetch, whatever the client allows.",
+    ),
+    Key::broker(
+        "max.incremental.fetch.session.cache.slots",
+        COUNT_OR_NONE,
+        "1000",
+        "Fetch sessions that are kept; more clients fetch without one.",
+    ),
+    Key::broker(
+        "max.request.partition.size.limit",
+        COUNT,
+        "2000",
+        "Partitions in one page of an answer that describes topics.",
+    ),
+    Key::broker(
+        "producer.id.expiration.ms",
+        Kind::Integer { min: 1, max: i32::MAX as i64, unit: Milliseconds },
+        "86400000",
+        "How long a partition remembers a producer that writes nothing.",
+    ),
+    Key::broker(
+        "producer.id.expiration.check.interval.ms",
+        Kind::Integer { min: 1, max: i32::MAX as i64, unit: Milliseconds },
+        "600000",
+        "How often forgotten producers are looked for.",
+    ),
+];

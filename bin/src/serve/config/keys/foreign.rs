@@ -1,0 +1,205 @@
+//! Keys of Kafka that have no effect here, each with the reason, so that a server.properties
+//! carries over. A name that ends with `.` stands for its whole family: nothing in it has an
+//! effect, so a misspelt name in it can do no harm.
+
+use std::cmp::Reverse;
+
+use super::Foreign;
+
+/// All of them. Whole names come before families and longer families before shorter ones, so
+/// that the most specific reason is found first.
+pub(super) fn all() -> Vec<Foreign> {
+    let ignored = IGNORED.iter().flat_map(|&(reason, names)| {
+        names.iter().map(move |&name| Foreign { name, reason, harmless: None })
+    });
+    let mut all: Vec<Foreign> = REFUSED
+        .iter()
+        .map(|&(name, harmless, reason)| Foreign { name, reason, harmless: Some(harmless) })
+        .chain(ignored)
+        .collect();
+    all.sort_by_key(|foreign| (foreign.name.ends_with('.'), Reverse(foreign.name.len())));
+    all
+}
+
+/// Keys that ask for something whose absence the operator must not overlook: the name, the values
+/// with which it asks for nothing, and why it cannot be had.
+const REFUSED: &[(&str, &[&str], &str)] = &[
+    ("authorizer.class.name", &[""], "there is no authorization, so every client may do anything"),
+    ("create.topic.policy.class.name", &[""], "policies written in Java cannot be run"),
+    ("alter.config.policy.class.name", &[""], "policies written in Java cannot be run"),
+    ("client.quota.callback.class", &[""], "quotas written in Java cannot be run"),
+    ("host.name", &[], "listeners names the address"),
+    ("port", &[], "listeners names the address"),
+    ("advertised.host.name", &[], "advertised.listeners names the address"),
+    ("advertised.port", &[], "advertised.listeners names the address"),
+    ("config.providers", &[""], "providers written in Java cannot be run"),
+    (
+        "process.roles",
+        &["", "broker", "broker,controller", "controller,broker"],
+        "this process is a broker, and there are no separate controllers",
+    ),
+    ("remote.log.storage.system.enable", &["false"], "there is no tiered storage"),
+    ("transaction.two.phase.commit.enable", &["false"], "there are no two-phase transactions"),
+];
+
+const ONE_THREAD: &str = "each core is one thread that does all work of its partitions";
+const ALWAYS_SYNCED: &str = "every write is synced to disk before it is acknowledged";
+const NO_ZOOKEEPER: &str = "there is no ZooKeeper";
+const NO_CONTROLLERS: &str = "there are no separate controllers";
+const ONE_LISTENER: &str = "there is one listener, the same for clients and brokers";
+const NO_SECURITY: &str = "the listener is PLAINTEXT, without TLS and SASL";
+const NO_REPLICATION: &str = "a partition has one replica";
+const NO_GROUPS: &str = "this version has no consumer groups";
+const NO_TRANSACTIONS: &str = "this version has no transactions";
+const NO_SHARE_GROUPS: &str = "this version has no share groups";
+const NO_QUOTAS: &str = "this version has no quotas";
+const NO_TIERS: &str = "there is no tiered storage";
+const NO_JMX: &str = "metrics are read over HTTP, see corelog.metrics.listen";
+const NO_OLD_FORMATS: &str = "record batches are always of format 2";
+const COMPACTION: &str = "compaction runs on the core that owns the partition";
+const NO_TELEMETRY: &str = "clients do not send their metrics here";
+
+const IGNORED: &[(&str, &[&str])] = &[
+    (
+        ONE_THREAD,
+        &[
+            "num.network.threads",
+            "num.io.threads",
+            "background.threads",
+            "num.recovery.threads.per.data.dir",
+            "num.replica.alter.log.dirs.threads",
+        ],
+    ),
+    (
+        ALWAYS_SYNCED,
+        &[
+            "log.flush.interval.messages",
+            "log.flush.interval.ms",
+            "log.flush.scheduler.interval.ms",
+            "log.flush.offset.checkpoint.interval.ms",
+            "log.flush.start.offset.checkpoint.interval.ms",
+        ],
+    ),
+    (NO_ZOOKEEPER, &["zookeeper."]),
+    (
+        NO_CONTROLLERS,
+        &[
+            "controller.quorum.",
+            "controller.socket.timeout.ms",
+            "controller.performance.sample.period.ms",
+            "controller.performance.always.log.threshold.ms",
+            "controlled.shutdown.enable",
+            "controlled.shutdown.max.retries",
+            "controlled.shutdown.retry.backoff.ms",
+            "control.plane.listener.name",
+            "early.start.listeners",
+            "initial.broker.registration.timeout.ms",
+            "broker.heartbeat.interval.ms",
+            "broker.session.timeout.ms",
+            "server.max.startup.time.ms",
+            "metadata.log.",
+            "metadata.max.",
+            "eligible.leader.replicas.enable",
+            "unstable.",
+        ],
+    ),
+    (
+        "the broker id is given by node.id",
+        &["broker.id.generation.enable", "reserved.broker.max.id"],
+    ),
+    (ONE_LISTENER, &["inter.broker.listener.name", "security.inter.broker.protocol"]),
+    (
+        NO_SECURITY,
+        &[
+            "ssl.",
+            "sasl.",
+            "listener.name.",
+            "security.providers",
+            "principal.builder.class",
+            "connections.max.reauth.ms",
+            "connection.failed.authentication.delay.ms",
+            "delegation.token.",
+            "password.encoder.",
+            "super.users",
+            "allow.everyone.if.no.acl.found",
+        ],
+    ),
+    (
+        NO_REPLICATION,
+        &[
+            "replica.",
+            "num.replica.fetchers",
+            "auto.leader.rebalance.enable",
+            "leader.imbalance.check.interval.seconds",
+            "leader.imbalance.per.broker.percentage",
+            "request.timeout.ms",
+            "inter.broker.protocol.version",
+            "log.dir.failure.timeout.ms",
+            "leader.replication.throttled.rate",
+            "follower.replication.throttled.rate",
+        ],
+    ),
+    (NO_GROUPS, &["group.", "offsets.", "offset.metadata.max.bytes"]),
+    (
+        NO_TRANSACTIONS,
+        &[
+            "transaction.state.log.",
+            "transaction.max.timeout.ms",
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms",
+            "transaction.remove.expired.transaction.cleanup.interval.ms",
+            "transaction.partition.verification.enable",
+            "transactional.id.expiration.ms",
+        ],
+    ),
+    (NO_SHARE_GROUPS, &["group.share.", "share.coordinator.", "errors.deadletterqueue."]),
+    (NO_QUOTAS, &["quota.", "controller.quota.", "alter.log.dirs.replication.quota."]),
+    (NO_TIERS, &["remote.", "log.local.retention.ms", "log.local.retention.bytes"]),
+    (
+        NO_JMX,
+        &[
+            "metric.reporters",
+            "metrics.num.samples",
+            "metrics.recording.level",
+            "metrics.sample.window.ms",
+            "kafka.metrics.",
+            "auto.include.jmx.reporter",
+        ],
+    ),
+    (NO_TELEMETRY, &["telemetry.max.bytes", "client.telemetry."]),
+    (
+        NO_OLD_FORMATS,
+        &[
+            "log.message.format.version",
+            "log.message.downconversion.enable",
+            "log.message.timestamp.difference.max.ms",
+        ],
+    ),
+    (
+        COMPACTION,
+        &[
+            "log.cleaner.enable",
+            "log.cleaner.threads",
+            "log.cleaner.backoff.ms",
+            "log.cleaner.dedupe.buffer.size",
+            "log.cleaner.io.buffer.size",
+            "log.cleaner.io.buffer.load.factor",
+            "log.cleaner.io.max.bytes.per.second",
+        ],
+    ),
+    (
+        "requests in work are bounded by corelog.inflight.bytes on each core",
+        &["queued.max.request.bytes"],
+    ),
+    (
+        "waiting requests are woken one by one, nothing is swept",
+        &[
+            "fetch.purgatory.purge.interval.requests",
+            "producer.purgatory.purge.interval.requests",
+            "delete.records.purgatory.purge.interval.requests",
+        ],
+    ),
+    ("max.connections.per.ip is the limit of every address", &["max.connections.per.ip.overrides"]),
+    ("max.connections bounds what a burst can open", &["max.connection.creation.rate"]),
+    ("classes written in Java cannot be run", &["config.providers.", "replica.selector.class"]),
+    ("it belongs to Confluent Platform", &["confluent."]),
+];

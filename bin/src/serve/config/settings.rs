@@ -1,0 +1,214 @@
+//! The layers resolved: one checked value for each setting, with the place it comes from.
+//! Synonyms and Kafka's precedence among them end here.
+
+use std::collections::BTreeMap;
+
+use super::keys::{Key, Rivalry, Scope, Suffixes, Synonym, Value, all};
+use super::problem::Problem;
+use super::raw::{RawConfig, Typed};
+use super::source::Source;
+
+/// Every setting with its value.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    settings: BTreeMap<&'static str, Setting>,
+}
+
+/// One setting.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The key; never a synonym.
+    pub key: &'static Key,
+    /// The value in the unit of the key.
+    pub value: Value,
+    /// Where the value comes from.
+    pub source: Source,
+    /// The synonym under which it was typed, with its text.
+    pub typed_as: Option<String>,
+}
+
+impl Settings {
+    /// Chooses the value of each setting: the highest layer wins; within a layer the names of a
+    /// setting follow Kafka's rules. Every value is checked, also of layers that lose.
+    pub fn resolve(raw: &RawConfig) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut candidates: BTreeMap<&'static str, Vec<(&Typed, Setting)>> = BTreeMap::new();
+        for typed in &raw.typed {
+            match check(typed) {
+                Ok(setting) => {
+                    candidates.entry(setting.key.name).or_default().push((typed, setting));
+                }
+                Err(problem) => problems.push(*problem),
+            }
+        }
+        let mut settings = BTreeMap::new();
+        for key in all().iter().filter(|key| key.synonym.is_none()) {
+            let chosen = match candidates.remove(key.name) {
+                Some(candidates) => choose(candidates),
+                None => Ok(default_of(key)),
+            };
+            match chosen {
+                Ok(setting) => drop(settings.insert(key.name, setting)),
+                Err(problem) => problems.push(*problem),
+            }
+        }
+        if problems.is_empty() { Ok(Self { settings }) } else { Err(problems) }
+    }
+
+    /// All settings, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Setting> {
+        self.settings.values()
+    }
+
+    /// One setting of the key table.
+    pub fn setting(&self, name: &str) -> &Setting {
+        self.settings.get(name).unwrap_or_else(|| panic!("the key table has no setting {name}"))
+    }
+
+    /// Value of a whole number; the kind of the key has checked its bounds.
+    pub fn integer(&self, name: &str) -> i64 {
+        match &self.setting(name).value {
+            Value::Integer(number) => *number,
+            other => panic!("{name} is read as an integer but holds {other:?}"),
+        }
+    }
+
+    /// Value of a whole number that the kind of the key keeps from being negative.
+    pub fn unsigned(&self, name: &str) -> u64 {
+        let number = self.integer(name);
+        u64::try_from(number).unwrap_or_else(|_| panic!("{name} may be negative: {number}"))
+    }
+
+    /// Value of a whole number that the kind of the key keeps within 32 bits.
+    pub fn small(&self, name: &str) -> u32 {
+        let number = self.integer(name);
+        u32::try_from(number).unwrap_or_else(|_| panic!("{name} may not fit: {number}"))
+    }
+
+    /// Value of true or false.
+    pub fn boolean(&self, name: &str) -> bool {
+        match &self.setting(name).value {
+            Value::Boolean(value) => *value,
+            other => panic!("{name} is read as a boolean but holds {other:?}"),
+        }
+    }
+
+    /// Value of a text.
+    pub fn text(&self, name: &str) -> &str {
+        match &self.setting(name).value {
+            Value::Text(text) => text,
+            other => panic!("{name} is read as a text but holds {other:?}"),
+        }
+    }
+
+    /// Value of a list.
+    pub fn list(&self, name: &str) -> &[String] {
+        match &self.setting(name).value {
+            Value::List(values) => values,
+            other => panic!("{name} is read as a list but holds {other:?}"),
+        }
+    }
+
+    /// Topic configs that the operator set through their broker keys, under the topic's names.
+    /// A config that is missing here has the default of the topic config table.
+    pub fn topic_defaults(&self) -> BTreeMap<String, String> {
+        let set = self.iter().filter(|setting| setting.source != Source::Default);
+        set.filter_map(|setting| match setting.key.scope {
+            Scope::TopicDefault(config) => Some((config.to_owned(), setting.value.to_string())),
+            Scope::Broker => None,
+        })
+        .collect()
+    }
+}
+
+impl Setting {
+    /// The setting and its origin, for messages.
+    pub fn place(&self) -> String {
+        format!("{}={} ({})", self.key.name, self.value, self.source)
+    }
+}
+
+/// The key itself, or the one it is another name of.
+fn setting_of(key: &'static Key) -> &'static Key {
+    let known = all().iter().find(|known| known.name == key.setting());
+    known.expect("a test finds the setting of every synonym")
+}
+
+/// Suffixes such as `MiB` are for our own keys only.
+fn suffixes_of(key: &Key) -> Suffixes {
+    if key.is_own() { Suffixes::Allowed } else { Suffixes::Refused }
+}
+
+fn default_of(key: &'static Key) -> Setting {
+    let value = key.kind.parse(key.default, suffixes_of(key));
+    let value = value.expect("a test parses the default of every key");
+    Setting { key, value, source: Source::Default, typed_as: None }
+}
+
+/// Checks a text and translates a synonym into its setting.
+fn check(typed: &Typed) -> Result<Setting, Box<Problem>> {
+    let key = typed.key;
+    let value = key.kind.parse(&typed.text, suffixes_of(key)).map_err(|invalid| {
+        Box::new(Problem::BadValue {
+            name: key.name.to_owned(),
+            value: typed.text.clone(),
+            origin: typed.source.clone(),
+            why: invalid.why,
+            hint: invalid.hint,
+        })
+    })?;
+    let (value, typed_as) = match key.synonym {
+        Some(synonym) => {
+            (in_unit_of(synonym, value), Some(format!("{}={}", key.name, typed.text.trim())))
+        }
+        None => (value, None),
+    };
+    Ok(Setting { key: setting_of(key), value, source: typed.source.clone(), typed_as })
+}
+
+/// A number in the unit of the setting. Negative numbers mean "no limit" in every unit.
+fn in_unit_of(synonym: Synonym, value: Value) -> Value {
+    match value {
+        Value::Integer(number) if number >= 0 => {
+            let scaled = number.checked_mul(synonym.factor);
+            Value::Integer(scaled.expect("the bounds of a synonym leave room for its factor"))
+        }
+        other => other,
+    }
+}
+
+/// The strongest of several values of one setting.
+fn choose(candidates: Vec<(&Typed, Setting)>) -> Result<Setting, Box<Problem>> {
+    let top = candidates.iter().map(|(typed, _)| typed.source.layer()).max();
+    let mut rivals = candidates.into_iter().filter(|(t, _)| Some(t.source.layer()) == top);
+    let mut best = rivals.next().expect("a setting with candidates has one in its top layer");
+    for rival in rivals {
+        if best.1.value != rival.1.value && must_agree(best.0, rival.0) {
+            return Err(Box::new(contradiction(best.0, rival.0)));
+        }
+        if strength(rival.0.key) < strength(best.0.key) {
+            best = rival;
+        }
+    }
+    Ok(best.1)
+}
+
+/// Two flags for one setting have no order, so they must agree, as must `node.id` and `broker.id`.
+fn must_agree(one: &Typed, other: &Typed) -> bool {
+    let strict = |key: &Key| key.synonym.is_some_and(|s| s.rivalry == Rivalry::MustAgree);
+    std::ptr::eq(one.key, other.key) || strict(one.key) || strict(other.key)
+}
+
+fn strength(key: &Key) -> Option<usize> {
+    all().iter().position(|known| std::ptr::eq(*known, key))
+}
+
+fn contradiction(first: &Typed, second: &Typed) -> Problem {
+    let shown = |typed: &Typed| format!("{}={}", typed.key.name, typed.text.trim());
+    Problem::Contradiction {
+        first: shown(first),
+        first_origin: first.source.clone(),
+        second: shown(second),
+        second_origin: second.source.clone(),
+    }
+}

@@ -1,0 +1,318 @@
+//! The bytes of a metadata record: one format version, then a flatbuffer as schema/metadata.fbs
+//! describes it. Decoding verifies everything before it reads anything, and refuses what it does
+//! not know in full.
+
+use corelog_model::{
+    BrokerId, LeaderEpoch, NodeId, PartitionId, PartitionIndex, ProducerId, ShardId, TopicId,
+    TopicName, TopicNameError,
+};
+use flatbuffers::{
+    FlatBufferBuilder, InvalidFlatbuffer, UnionWIPOffset, VerifierOptions, WIPOffset,
+};
+use thiserror::Error;
+
+use crate::generated as fb;
+use crate::record::{ConfigResource, MetadataRecord, PartitionState, ShardEndpoint};
+
+/// The format that `encode` writes and `decode` reads. Raised whenever the schema changes at all:
+/// flatbuffers readers skip fields they do not know, and a record must never be half-read.
+pub const FORMAT_VERSION: u8 = 1;
+
+/// The most bytes a record may have. The largest legal one, a broker of 1000 shards with long host
+/// names, needs a third.
+pub const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// What a record may make the verifier and the decoder do. Flatbuffers may refer to the same bytes
+/// many times; the apparent size counts them each time, so it bounds the memory that decoding
+/// takes. Half the bound on bytes, so that what was decoded can be encoded again.
+const VERIFIER_OPTIONS: VerifierOptions = VerifierOptions {
+    max_depth: 8,
+    max_tables: 2048,
+    max_apparent_size: RECORD_BYTES_MAX / 2,
+    ignore_missing_null_terminator: false,
+};
+
+/// Why bytes are not a record this version understands.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DecodeError {
+    /// Not even a format version.
+    #[error("a metadata record has no bytes")]
+    Empty,
+    /// More than [`RECORD_BYTES_MAX`].
+    #[error("a metadata record has {bytes} bytes, more than {RECORD_BYTES_MAX}")]
+    TooLong {
+        /// The length found.
+        bytes: usize,
+    },
+    /// Written by another version of the software.
+    #[error("a metadata record has format version {found}, this software reads {FORMAT_VERSION}")]
+    FormatVersion {
+        /// The version found.
+        found: u8,
+    },
+    /// Not a valid flatbuffer.
+    #[error("a metadata record is damaged: {0}")]
+    Malformed(#[from] InvalidFlatbuffer),
+    /// A kind of record that this version does not have.
+    #[error("a metadata record has the unknown kind {kind}")]
+    UnknownKind {
+        /// The number of the kind in the schema's union.
+        kind: u8,
+    },
+    /// A config belongs to something that this version does not have.
+    #[error("a ConfigSet record is about the unknown kind of resource {kind}")]
+    UnknownResource {
+        /// The number of the resource kind in the schema's union.
+        kind: u8,
+    },
+    /// A topic name that Kafka does not allow; it must not reach a path or a client.
+    #[error("a metadata record names a topic wrongly: {0}")]
+    TopicName(#[from] TopicNameError),
+    /// A number outside the range of its field.
+    #[error("a metadata record has {field} {value}, which is out of range")]
+    OutOfRange {
+        /// The field's name in the schema.
+        field: &'static str,
+        /// The number found.
+        value: i64,
+    },
+}
+
+impl MetadataRecord {
+    /// Appends the bytes of the record to `target`.
+    pub fn encode(&self, target: &mut Vec<u8>) {
+        let mut builder = FlatBufferBuilder::with_capacity(256);
+        let (body_type, body) = encode_body(self, &mut builder);
+        let root =
+            fb::Record::create(&mut builder, &fb::RecordArgs { body_type, body: Some(body) });
+        builder.finish(root, None);
+        let flatbuffer = builder.finished_data();
+        assert!(
+            flatbuffer.len() < RECORD_BYTES_MAX,
+            "decisions bound what records hold: {} < {RECORD_BYTES_MAX}",
+            flatbuffer.len()
+        );
+        target.push(FORMAT_VERSION);
+        target.extend_from_slice(flatbuffer);
+    }
+
+    /// Reads exactly one record. Never panics, whatever the bytes are.
+    pub fn decode(bytes: &[u8]) -> Result<MetadataRecord, DecodeError> {
+        if bytes.len() > RECORD_BYTES_MAX {
+            return Err(DecodeError::TooLong { bytes: bytes.len() });
+        }
+        let (&version, flatbuffer) = bytes.split_first().ok_or(DecodeError::Empty)?;
+        if version != FORMAT_VERSION {
+            return Err(DecodeError::FormatVersion { found: version });
+        }
+        let record = flatbuffers::root_with_opts::<fb::Record>(&VERIFIER_OPTIONS, flatbuffer)?;
+        decode_body(&record)
+    }
+}
+
+type Body = (fb::RecordBody, WIPOffset<UnionWIPOffset>);
+
+fn encode_body(record: &MetadataRecord, builder: &mut FlatBufferBuilder<'_>) -> Body {
+    match record {
+        MetadataRecord::ClusterCreated { cluster_id } => {
+            let cluster_id = Some(builder.create_string(cluster_id));
+            let body = fb::ClusterCreated::create(builder, &fb::ClusterCreatedArgs { cluster_id });
+            (fb::RecordBody::ClusterCreated, body.as_union_value())
+        }
+        MetadataRecord::BrokerRegistered { broker, rack, shards } => {
+            let rack = rack.as_ref().map(|rack| builder.create_string(rack));
+            let shards = shards.iter().map(|shard| encode_endpoint(shard, builder));
+            let shards = shards.collect::<Vec<_>>();
+            let shards = Some(builder.create_vector(&shards));
+            let args = fb::BrokerRegisteredArgs { broker: broker.0, rack, shards };
+            let body = fb::BrokerRegistered::create(builder, &args);
+            (fb::RecordBody::BrokerRegistered, body.as_union_value())
+        }
+        MetadataRecord::TopicCreated { id, name } => {
+            let name = Some(builder.create_string(name.as_str()));
+            let args = fb::TopicCreatedArgs { id: Some(&encode_topic_id(*id)), name };
+            let body = fb::TopicCreated::create(builder, &args);
+            (fb::RecordBody::TopicCreated, body.as_union_value())
+        }
+        MetadataRecord::PartitionCreated { partition, state } => {
+            (fb::RecordBody::PartitionCreated, encode_partition(*partition, state, builder))
+        }
+        MetadataRecord::PartitionChanged { partition, state } => {
+            (fb::RecordBody::PartitionChanged, encode_partition(*partition, state, builder))
+        }
+        MetadataRecord::TopicDeleted { id } => {
+            let args = fb::TopicDeletedArgs { id: Some(&encode_topic_id(*id)) };
+            let body = fb::TopicDeleted::create(builder, &args);
+            (fb::RecordBody::TopicDeleted, body.as_union_value())
+        }
+        MetadataRecord::ConfigSet { resource, key, value } => {
+            (fb::RecordBody::ConfigSet, encode_config(resource, key, value.as_deref(), builder))
+        }
+        MetadataRecord::ProducerIdsAllocated { next } => {
+            let args = fb::ProducerIdsAllocatedArgs { next: next.0 };
+            let body = fb::ProducerIdsAllocated::create(builder, &args);
+            (fb::RecordBody::ProducerIdsAllocated, body.as_union_value())
+        }
+    }
+}
+
+fn encode_endpoint<'b>(
+    endpoint: &ShardEndpoint,
+    builder: &mut FlatBufferBuilder<'b>,
+) -> WIPOffset<fb::ShardEndpoint<'b>> {
+    let host = Some(builder.create_string(&endpoint.host));
+    let args = fb::ShardEndpointArgs { shard: endpoint.shard.0.into(), host, port: endpoint.port };
+    fb::ShardEndpoint::create(builder, &args)
+}
+
+fn encode_partition(
+    partition: PartitionId,
+    state: &PartitionState,
+    builder: &mut FlatBufferBuilder<'_>,
+) -> WIPOffset<UnionWIPOffset> {
+    let replicas = encode_nodes(&state.replicas, builder);
+    let isr = encode_nodes(&state.isr, builder);
+    let args = fb::PartitionStateArgs {
+        topic: Some(&encode_topic_id(partition.topic)),
+        partition: partition.index.0,
+        replicas: Some(replicas),
+        isr: Some(isr),
+        leader: state.leader.0,
+        leader_epoch: state.leader_epoch.0,
+        partition_epoch: state.partition_epoch,
+    };
+    fb::PartitionState::create(builder, &args).as_union_value()
+}
+
+fn encode_nodes<'b>(
+    nodes: &[NodeId],
+    builder: &mut FlatBufferBuilder<'b>,
+) -> WIPOffset<flatbuffers::Vector<'b, i32>> {
+    builder.create_vector(&nodes.iter().map(|node| node.0).collect::<Vec<i32>>())
+}
+
+fn encode_config(
+    resource: &ConfigResource,
+    key: &str,
+    value: Option<&str>,
+    builder: &mut FlatBufferBuilder<'_>,
+) -> WIPOffset<UnionWIPOffset> {
+    let (resource_type, resource) = match resource {
+        ConfigResource::Topic(name) => {
+            let name = Some(builder.create_string(name.as_str()));
+            let table = fb::TopicResource::create(builder, &fb::TopicResourceArgs { name });
+            (fb::ConfigResource::TopicResource, table.as_union_value())
+        }
+        ConfigResource::Broker(broker) => {
+            let args = fb::BrokerResourceArgs { broker: broker.0 };
+            let table = fb::BrokerResource::create(builder, &args);
+            (fb::ConfigResource::BrokerResource, table.as_union_value())
+        }
+        ConfigResource::BrokerDefault => {
+            let args = fb::BrokerDefaultResourceArgs {};
+            let table = fb::BrokerDefaultResource::create(builder, &args);
+            (fb::ConfigResource::BrokerDefaultResource, table.as_union_value())
+        }
+    };
+    let key = Some(builder.create_string(key));
+    let value = value.map(|value| builder.create_string(value));
+    let args = fb::ConfigSetArgs { resource_type, resource: Some(resource), key, value };
+    fb::ConfigSet::create(builder, &args).as_union_value()
+}
+
+fn encode_topic_id(id: TopicId) -> fb::Uuid {
+    let bits = u128::from_be_bytes(*id.as_bytes());
+    fb::Uuid::new((bits >> 64) as u64, bits as u64)
+}
+
+fn decode_body(record: &fb::Record<'_>) -> Result<MetadataRecord, DecodeError> {
+    if let Some(body) = record.body_as_cluster_created() {
+        let cluster_id = body.cluster_id().to_owned();
+        return Ok(MetadataRecord::ClusterCreated { cluster_id });
+    }
+    if let Some(body) = record.body_as_broker_registered() {
+        return decode_broker(&body);
+    }
+    if let Some(body) = record.body_as_topic_created() {
+        let (id, name) = (decode_topic_id(body.id()), TopicName::new(body.name())?);
+        return Ok(MetadataRecord::TopicCreated { id, name });
+    }
+    if let Some(body) = record.body_as_partition_created() {
+        let (partition, state) = decode_partition(&body)?;
+        return Ok(MetadataRecord::PartitionCreated { partition, state });
+    }
+    if let Some(body) = record.body_as_partition_changed() {
+        let (partition, state) = decode_partition(&body)?;
+        return Ok(MetadataRecord::PartitionChanged { partition, state });
+    }
+    if let Some(body) = record.body_as_topic_deleted() {
+        return Ok(MetadataRecord::TopicDeleted { id: decode_topic_id(body.id()) });
+    }
+    if let Some(body) = record.body_as_config_set() {
+        let (resource, key) = (decode_resource(&body)?, body.key().to_owned());
+        let value = body.value().map(str::to_owned);
+        return Ok(MetadataRecord::ConfigSet { resource, key, value });
+    }
+    if let Some(body) = record.body_as_producer_ids_allocated() {
+        let next = ProducerId(not_negative("next", body.next())?);
+        return Ok(MetadataRecord::ProducerIdsAllocated { next });
+    }
+    Err(DecodeError::UnknownKind { kind: record.body_type().0 })
+}
+
+fn decode_broker(body: &fb::BrokerRegistered<'_>) -> Result<MetadataRecord, DecodeError> {
+    let shards = body.shards().iter().map(|endpoint| {
+        let shard = endpoint.shard();
+        let out_of_range = DecodeError::OutOfRange { field: "shard", value: shard.into() };
+        let shard = ShardId(shard.try_into().map_err(|_| out_of_range)?);
+        Ok(ShardEndpoint { shard, host: endpoint.host().to_owned(), port: endpoint.port() })
+    });
+    Ok(MetadataRecord::BrokerRegistered {
+        broker: BrokerId(not_negative("broker", body.broker())?),
+        rack: body.rack().map(str::to_owned),
+        shards: shards.collect::<Result<_, DecodeError>>()?,
+    })
+}
+
+fn decode_partition(
+    body: &fb::PartitionState<'_>,
+) -> Result<(PartitionId, PartitionState), DecodeError> {
+    let index = PartitionIndex(not_negative("partition", body.partition())?);
+    let nodes = |field, nodes: flatbuffers::Vector<'_, i32>| {
+        nodes.iter().map(|node| not_negative(field, node).map(NodeId)).collect::<Result<_, _>>()
+    };
+    let state = PartitionState {
+        replicas: nodes("replicas", body.replicas())?,
+        isr: nodes("isr", body.isr())?,
+        leader: NodeId(not_negative("leader", body.leader())?),
+        leader_epoch: LeaderEpoch(not_negative("leader_epoch", body.leader_epoch())?),
+        partition_epoch: not_negative("partition_epoch", body.partition_epoch())?,
+    };
+    Ok((PartitionId { topic: decode_topic_id(body.topic()), index }, state))
+}
+
+fn decode_resource(body: &fb::ConfigSet<'_>) -> Result<ConfigResource, DecodeError> {
+    if let Some(topic) = body.resource_as_topic_resource() {
+        return Ok(ConfigResource::Topic(TopicName::new(topic.name())?));
+    }
+    if let Some(broker) = body.resource_as_broker_resource() {
+        return Ok(ConfigResource::Broker(BrokerId(not_negative("broker", broker.broker())?)));
+    }
+    if body.resource_as_broker_default_resource().is_some() {
+        return Ok(ConfigResource::BrokerDefault);
+    }
+    Err(DecodeError::UnknownResource { kind: body.resource_type().0 })
+}
+
+fn decode_topic_id(id: &fb::Uuid) -> TopicId {
+    let bits = u128::from(id.most_significant()) << 64 | u128::from(id.least_significant());
+    TopicId::from_bytes(bits.to_be_bytes())
+}
+
+fn not_negative<N: Copy + Into<i64>>(field: &'static str, value: N) -> Result<N, DecodeError> {
+    let wide = value.into();
+    if wide < 0 {
+        return Err(DecodeError::OutOfRange { field, value: wide });
+    }
+    Ok(value)
+}

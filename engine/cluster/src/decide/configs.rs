@@ -1,0 +1,369 @@
+//! Sets, removes and edits configs of topics and brokers (KIP-339), and checks those of new topics.
+//! A broker's configs are the defaults of its topics' configs, so both obey one table.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use corelog_model::topic_config::{
+    self, ConfigKey, ConfigMap, ConfigSource, ConfigType, TOPIC_CONFIGS, TopicConfig, nearest_name,
+    topic_config_key,
+};
+use corelog_model::{BrokerId, ErrorCode, TopicName};
+use thiserror::Error;
+
+use super::{Decision, Mode};
+use crate::image::ClusterImage;
+use crate::record::{ConfigResource, MetadataRecord};
+
+/// The most bytes of a config's value.
+pub const CONFIG_VALUE_BYTES_MAX: usize = 32 * 1024;
+
+/// A request to alter configs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlterConfigs {
+    /// Whether to carry it out.
+    pub mode: Mode,
+    /// What to alter. A resource succeeds or fails as a whole.
+    pub resources: Vec<AlterResource>,
+}
+
+/// The alterations of one resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlterResource {
+    /// Whose configs.
+    pub resource: ConfigResource,
+    /// What to do with them, each config at most once.
+    pub alterations: Vec<AlterConfig>,
+}
+
+/// The alteration of one config, unchecked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlterConfig {
+    /// Kafka's name of the config.
+    pub key: String,
+    /// What to do with it.
+    pub operation: ConfigOperation,
+    /// What to do it with. Of no use for `Delete`, needed otherwise.
+    pub value: Option<String>,
+}
+
+/// What to do with a config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigOperation {
+    /// Set it to the value.
+    Set,
+    /// Back to its default.
+    Delete,
+    /// Add the elements of the value to the list, unless it has them.
+    Append,
+    /// Remove the elements of the value from the list, if it has them.
+    Subtract,
+}
+
+/// Why a config cannot be so.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConfigError {
+    /// `INVALID_CONFIG`
+    #[error(transparent)]
+    Rule(#[from] topic_config::ConfigError),
+    /// `INVALID_CONFIG`
+    #[error("config {key:?} is not one of those that brokers can change while they run")]
+    NotOfBrokers {
+        /// The name asked for.
+        key: String,
+    },
+    /// `INVALID_CONFIG`
+    #[error("config {key} has {bytes} bytes, more than {CONFIG_VALUE_BYTES_MAX}")]
+    TooLong {
+        /// The config's name.
+        key: String,
+        /// The length of its value.
+        bytes: usize,
+    },
+    /// `INVALID_CONFIG`
+    #[error("config {key} has no value")]
+    NoValue {
+        /// The config's name.
+        key: String,
+    },
+    /// `INVALID_CONFIG`
+    #[error("config {key} is not a list, nothing can be appended to it or subtracted from it")]
+    NotAList {
+        /// The config's name.
+        key: String,
+    },
+    /// `INVALID_REQUEST`
+    #[error("the request has config {key} more than once")]
+    Duplicate {
+        /// The config's name.
+        key: String,
+    },
+}
+
+impl ConfigError {
+    /// The error code in the Kafka protocol.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            ConfigError::Rule(_)
+            | ConfigError::NotOfBrokers { .. }
+            | ConfigError::TooLong { .. }
+            | ConfigError::NoValue { .. }
+            | ConfigError::NotAList { .. } => ErrorCode::InvalidConfig,
+            ConfigError::Duplicate { .. } => ErrorCode::InvalidRequest,
+        }
+    }
+}
+
+/// Why the configs of a resource are not altered.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum AlterConfigError {
+    /// `UNKNOWN_TOPIC_OR_PARTITION`
+    #[error("topic {name} does not exist")]
+    UnknownTopic {
+        /// The topic.
+        name: TopicName,
+    },
+    /// `BROKER_ID_NOT_REGISTERED`
+    #[error("broker {broker} does not exist")]
+    UnknownBroker {
+        /// The broker.
+        broker: BrokerId,
+    },
+    /// `INVALID_REQUEST`
+    #[error("the request names {resource} more than once")]
+    DuplicateResource {
+        /// The resource.
+        resource: ConfigResource,
+    },
+    /// `INVALID_CONFIG` or `INVALID_REQUEST`
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+impl AlterConfigError {
+    /// The error code in the Kafka protocol.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            AlterConfigError::UnknownTopic { .. } => ErrorCode::UnknownTopicOrPartition,
+            AlterConfigError::UnknownBroker { .. } => ErrorCode::BrokerIdNotRegistered,
+            AlterConfigError::DuplicateResource { .. } => ErrorCode::InvalidRequest,
+            AlterConfigError::Config(error) => error.code(),
+        }
+    }
+}
+
+/// Decides how configs change. A resource that the request has twice is refused each time.
+pub fn alter_configs(
+    image: &ClusterImage,
+    request: &AlterConfigs,
+) -> Decision<(), AlterConfigError> {
+    let mut mentions: BTreeMap<&ConfigResource, usize> = BTreeMap::new();
+    for alteration in &request.resources {
+        *mentions.entry(&alteration.resource).or_default() += 1;
+    }
+    let mut records = Vec::new();
+    let results = request.resources.iter().map(|alteration| {
+        let resource = &alteration.resource;
+        if mentions[resource] > 1 {
+            return Err(AlterConfigError::DuplicateResource { resource: resource.clone() });
+        }
+        check_exists(image, resource)?;
+        records.extend(alter(image, alteration)?);
+        Ok(())
+    });
+    let results = results.collect();
+    Decision::of(request.mode, records, results)
+}
+
+/// The configs of a new topic as they are to be set.
+pub(super) fn check_topic_configs(
+    image: &ClusterImage,
+    configs: &[(String, Option<String>)],
+) -> Result<ConfigMap, ConfigError> {
+    let mut checked = ConfigMap::new();
+    for (key, value) in configs {
+        let key = Key::of_topics(key)?;
+        let value = key.need(value.as_deref())?;
+        key.check(value)?;
+        if checked.insert(key.name.to_owned(), value.to_owned()).is_some() {
+            return Err(ConfigError::Duplicate { key: key.name.to_owned() });
+        }
+    }
+    TopicConfig::resolve(&image.broker_default_configs, &checked)?;
+    Ok(checked)
+}
+
+fn check_exists(image: &ClusterImage, resource: &ConfigResource) -> Result<(), AlterConfigError> {
+    match resource {
+        ConfigResource::Topic(name) if image.topic_id(name.as_str()).is_none() => {
+            Err(AlterConfigError::UnknownTopic { name: name.clone() })
+        }
+        ConfigResource::Broker(broker) if image.broker(*broker).is_none() => {
+            Err(AlterConfigError::UnknownBroker { broker: *broker })
+        }
+        ConfigResource::Topic(_) | ConfigResource::Broker(_) | ConfigResource::BrokerDefault => {
+            Ok(())
+        }
+    }
+}
+
+/// The records that alter one resource; none for what is so already.
+fn alter(
+    image: &ClusterImage,
+    request: &AlterResource,
+) -> Result<Vec<MetadataRecord>, ConfigError> {
+    let resource = &request.resource;
+    let before = image.configs_of(resource).cloned().unwrap_or_default();
+    let mut after = before.clone();
+    let mut keys = BTreeSet::new();
+    for alteration in &request.alterations {
+        let key = &alteration.key;
+        if !keys.insert(key) {
+            return Err(ConfigError::Duplicate { key: key.clone() });
+        }
+        // What an older version set and this one does not know can still be removed.
+        if alteration.operation == ConfigOperation::Delete && after.remove(key).is_some() {
+            continue;
+        }
+        if let Some(value) = altered(image, resource, alteration)? {
+            after.insert(key.clone(), value);
+        }
+    }
+    check_together(image, resource, &after)?;
+    let changed = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
+    let records = changed.map(|key| MetadataRecord::ConfigSet {
+        resource: resource.clone(),
+        key: key.clone(),
+        value: after.get(key).cloned(),
+    });
+    Ok(records.collect())
+}
+
+/// The value of a config after its alteration; `None` if it is not set.
+fn altered(
+    image: &ClusterImage,
+    resource: &ConfigResource,
+    alteration: &AlterConfig,
+) -> Result<Option<String>, ConfigError> {
+    let key = Key::of(resource, &alteration.key)?;
+    let value = match alteration.operation {
+        ConfigOperation::Delete => return Ok(None),
+        ConfigOperation::Set => key.need(alteration.value.as_deref())?.to_owned(),
+        ConfigOperation::Append => {
+            let operand = key.need_list(alteration.value.as_deref())?;
+            let current = key.current(image, resource);
+            let mut seen = BTreeSet::new();
+            let list = elements(&current).chain(elements(operand));
+            list.filter(|element| seen.insert(*element)).collect::<Vec<_>>().join(",")
+        }
+        ConfigOperation::Subtract => {
+            let operand = key.need_list(alteration.value.as_deref())?;
+            let current = key.current(image, resource);
+            let removed = elements(operand).collect::<BTreeSet<_>>();
+            let list = elements(&current).filter(|element| !removed.contains(element));
+            list.collect::<Vec<_>>().join(",")
+        }
+    };
+    key.check(&value)?;
+    Ok(Some(value))
+}
+
+/// Checks that the configs of a resource do not contradict each other or the defaults.
+fn check_together(
+    image: &ClusterImage,
+    resource: &ConfigResource,
+    configs: &ConfigMap,
+) -> Result<(), ConfigError> {
+    let none = ConfigMap::new();
+    let defaults = &image.broker_default_configs;
+    match resource {
+        ConfigResource::Topic(_) => TopicConfig::resolve(defaults, configs)?,
+        ConfigResource::BrokerDefault => TopicConfig::resolve(configs, &none)?,
+        ConfigResource::Broker(_) => {
+            let mut merged = (**defaults).clone();
+            merged.extend(configs.clone());
+            TopicConfig::resolve(&merged, &none)?
+        }
+    };
+    Ok(())
+}
+
+/// The elements of a list, in their order.
+fn elements(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|element| !element.is_empty())
+}
+
+/// The name of a config, and the row of the table it obeys.
+#[derive(Clone, Copy)]
+struct Key<'a> {
+    name: &'a str,
+    row: &'static ConfigKey,
+}
+
+impl<'a> Key<'a> {
+    fn of(resource: &ConfigResource, name: &'a str) -> Result<Key<'a>, ConfigError> {
+        match resource {
+            ConfigResource::Topic(_) => Key::of_topics(name),
+            ConfigResource::Broker(_) | ConfigResource::BrokerDefault => Key::of_brokers(name),
+        }
+    }
+
+    fn of_topics(name: &'a str) -> Result<Key<'a>, ConfigError> {
+        let row = topic_config_key(name).ok_or_else(|| {
+            let nearest = nearest_name(name);
+            topic_config::ConfigError::Unknown { name: name.to_owned(), nearest }
+        })?;
+        Ok(Key { name, row })
+    }
+
+    fn of_brokers(name: &'a str) -> Result<Key<'a>, ConfigError> {
+        let has_synonym = |row: &&ConfigKey| row.synonyms.iter().any(|one| one.name == name);
+        let row = TOPIC_CONFIGS
+            .iter()
+            .find(has_synonym)
+            .ok_or_else(|| ConfigError::NotOfBrokers { key: name.to_owned() })?;
+        Ok(Key { name, row })
+    }
+
+    fn need(self, value: Option<&str>) -> Result<&str, ConfigError> {
+        value.ok_or_else(|| ConfigError::NoValue { key: self.name.to_owned() })
+    }
+
+    fn need_list(self, value: Option<&str>) -> Result<&str, ConfigError> {
+        if self.row.config_type != ConfigType::List {
+            return Err(ConfigError::NotAList { key: self.name.to_owned() });
+        }
+        self.need(value)
+    }
+
+    /// Checks a value by itself.
+    fn check(self, value: &str) -> Result<(), ConfigError> {
+        if value.len() > CONFIG_VALUE_BYTES_MAX {
+            let (key, bytes) = (self.name.to_owned(), value.len());
+            return Err(ConfigError::TooLong { key, bytes });
+        }
+        let synonym = self.row.synonyms.iter().find(|synonym| synonym.name == self.name);
+        if synonym.is_none_or(|synonym| synonym.factor == 1) {
+            topic_config::validate(self.row.name, value)?;
+        } else {
+            // Resolving knows the units of the broker's keys.
+            let alone = ConfigMap::from([(self.name.to_owned(), value.to_owned())]);
+            TopicConfig::resolve(&alone, &ConfigMap::new())?;
+        }
+        Ok(())
+    }
+
+    /// The value of a list that holds for the resource, be it set there or a default.
+    fn current(self, image: &ClusterImage, resource: &ConfigResource) -> String {
+        let none = ConfigMap::new();
+        let own = image.configs_of(resource).unwrap_or(&none);
+        let default = (ConfigSource::DynamicDefaultBroker, &*image.broker_default_configs);
+        let described = match resource {
+            ConfigResource::Topic(_) => topic_config::describe(&[default], own),
+            ConfigResource::Broker(_) | ConfigResource::BrokerDefault => {
+                topic_config::describe(&[(ConfigSource::DynamicBroker, own), default], &none)
+            }
+        };
+        let described = described.into_iter().find(|config| config.name == self.row.name);
+        described.and_then(|config| config.value).unwrap_or_default()
+    }
+}

@@ -1,0 +1,24 @@
+//! The metadata of a cluster: the records of its log, the immutable image they fold into, and the
+//! pure decisions that turn an image and a request into further records. No clock, no I/O, no
+//! randomness: ids that must be random come in.
+//!
+//! Every change goes the same way: a decision makes records, the driver appends them durably, and
+//! only then are they folded into the image that everybody sees ([`Controller`]).
+
+pub mod apply;
+pub mod codec;
+pub mod controller;
+pub mod decide;
+mod generated;
+pub mod image;
+mod placement;
+pub mod record;
+pub mod snapshot;
+pub mod topic_changes;
+
+pub use apply::ApplyError;
+pub use codec::DecodeError;
+pub use controller::{Change, Controller, ControllerConfig, Input, Outcome, Output, Ticket};
+pub use image::{BrokerImage, ClusterImage, MetadataVersion, NodeEndpoint, NodeLoad, TopicImage};
+pub use record::{ConfigResource, MetadataRecord, PartitionState, ShardEndpoint};
+pub use topic_changes::TopicChange;

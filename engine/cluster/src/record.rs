@@ -1,0 +1,117 @@
+//! The records of the cluster metadata log: what may happen to a cluster, one variant each. The
+//! bytes are one format version and a flatbuffer (schema/metadata.fbs); `codec.rs` translates.
+
+use std::fmt;
+
+use corelog_model::{
+    BrokerId, LeaderEpoch, NodeId, PartitionId, ProducerId, ShardId, TopicId, TopicName,
+};
+
+/// One entry of the cluster metadata log. Folding all of them in order gives a
+/// [`ClusterImage`](crate::ClusterImage).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetadataRecord {
+    /// The cluster exists. The first record of every log.
+    ClusterCreated {
+        /// Random, chosen once; clients compare it to notice that they reached another cluster.
+        cluster_id: String,
+    },
+    /// A broker as it is from now on; replaces what was known about it.
+    BrokerRegistered {
+        /// The broker.
+        broker: BrokerId,
+        /// The failure domain its operator named, if any.
+        rack: Option<String>,
+        /// Its shards, each a node of the cluster.
+        shards: Vec<ShardEndpoint>,
+    },
+    /// A topic exists, with no partitions yet.
+    TopicCreated {
+        /// Random, never used again after a deletion.
+        id: TopicId,
+        /// Unique among the living topics.
+        name: TopicName,
+    },
+    /// The next partition of a topic exists.
+    PartitionCreated {
+        /// Its index is the number of partitions the topic had.
+        partition: PartitionId,
+        /// Where it lives and who leads.
+        state: PartitionState,
+    },
+    /// A partition moved, changed its leader or its in-sync replicas.
+    PartitionChanged {
+        /// The partition.
+        partition: PartitionId,
+        /// Its whole new state, with a higher partition epoch.
+        state: PartitionState,
+    },
+    /// A topic is gone, with its partitions and configs.
+    TopicDeleted {
+        /// The topic.
+        id: TopicId,
+    },
+    /// A config is set (`Some`) or back to its default (`None`).
+    ConfigSet {
+        /// Whose config it is.
+        resource: ConfigResource,
+        /// Kafka's name of the config.
+        key: String,
+        /// As the user wrote it, checked.
+        value: Option<String>,
+    },
+    /// Producer ids below `next` have been given out.
+    ProducerIdsAllocated {
+        /// The first id that is still free.
+        next: ProducerId,
+    },
+}
+
+/// Where one shard of a broker accepts connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardEndpoint {
+    /// The shard within its broker.
+    pub shard: ShardId,
+    /// Host name or address, as clients shall use it.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+/// Where a partition lives, who leads it, and since which epochs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionState {
+    /// The nodes that hold the partition, preferred leader first. Never empty, never two of one
+    /// broker.
+    pub replicas: Vec<NodeId>,
+    /// The replicas that have everything that was acknowledged. A non-empty subset of `replicas`.
+    pub isr: Vec<NodeId>,
+    /// The replica that takes writes.
+    pub leader: NodeId,
+    /// Grows with every change of the leader.
+    pub leader_epoch: LeaderEpoch,
+    /// Grows with every change of this state, so that a change can name the state it is based on
+    /// (KIP-497).
+    pub partition_epoch: i32,
+}
+
+/// What a config belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConfigResource {
+    /// One topic.
+    Topic(TopicName),
+    /// One broker.
+    Broker(BrokerId),
+    /// All brokers that do not set the config themselves.
+    BrokerDefault,
+}
+
+impl fmt::Display for ConfigResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigResource::Topic(name) => write!(f, "topic {name}"),
+            ConfigResource::Broker(broker) => write!(f, "broker {broker}"),
+            ConfigResource::BrokerDefault => f.write_str("the default of all brokers"),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Any record that can be in a log, whether or not it fits an image.
+
+use corelog_cluster::{ConfigResource, MetadataRecord, PartitionState, ShardEndpoint};
+use corelog_model::{
+    BrokerId, LeaderEpoch, NodeId, PartitionId, PartitionIndex, ProducerId, ShardId, TopicId,
+    TopicName,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+const NOT_NEGATIVE: std::ops::RangeInclusive<i32> = 0..=i32::MAX;
+
+pub(crate) fn topic_name() -> impl Strategy<Value = TopicName> {
+    "[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,20}".prop_map(|text| TopicName::new(&text).unwrap())
+}
+
+fn topic_id() -> impl Strategy<Value = TopicId> {
+    any::<[u8; 16]>().prop_map(TopicId::from_bytes)
+}
+
+fn endpoint() -> impl Strategy<Value = ShardEndpoint> {
+    (any::<u16>(), ".{0,20}", any::<u16>()).prop_map(|(shard, host, port)| ShardEndpoint {
+        shard: ShardId(shard),
+        host,
+        port,
+    })
+}
+
+fn partition() -> impl Strategy<Value = (PartitionId, PartitionState)> {
+    let id = (topic_id(), NOT_NEGATIVE)
+        .prop_map(|(topic, index)| PartitionId::new(topic, PartitionIndex(index)));
+    let nodes = || vec(NOT_NEGATIVE.prop_map(NodeId), 0..5);
+    let numbers = (NOT_NEGATIVE, NOT_NEGATIVE, NOT_NEGATIVE);
+    (id, nodes(), nodes(), numbers).prop_map(|(id, replicas, isr, numbers)| {
+        let (leader, leader_epoch, partition_epoch) = numbers;
+        let (leader, leader_epoch) = (NodeId(leader), LeaderEpoch(leader_epoch));
+        (id, PartitionState { replicas, isr, leader, leader_epoch, partition_epoch })
+    })
+}
+
+fn resource() -> impl Strategy<Value = ConfigResource> {
+    prop_oneof![
+        topic_name().prop_map(ConfigResource::Topic),
+        NOT_NEGATIVE.prop_map(|broker| ConfigResource::Broker(BrokerId(broker))),
+        Just(ConfigResource::BrokerDefault),
+    ]
+}
+
+pub(crate) fn record() -> impl Strategy<Value = MetadataRecord> {
+    prop_oneof![
+        ".{0,40}".prop_map(|cluster_id| MetadataRecord::ClusterCreated { cluster_id }),
+        (NOT_NEGATIVE, option::of(".{0,20}"), vec(endpoint(), 0..5)).prop_map(
+            |(broker, rack, shards)| {
+                MetadataRecord::BrokerRegistered { broker: BrokerId(broker), rack, shards }
+            }
+        ),
+        (topic_id(), topic_name()).prop_map(|(id, name)| MetadataRecord::TopicCreated { id, name }),
+        partition()
+            .prop_map(|(partition, state)| MetadataRecord::PartitionCreated { partition, state }),
+        partition()
+            .prop_map(|(partition, state)| MetadataRecord::PartitionChanged { partition, state }),
+        topic_id().prop_map(|id| MetadataRecord::TopicDeleted { id }),
+        (resource(), ".{0,20}", option::of(".{0,40}"))
+            .prop_map(|(resource, key, value)| MetadataRecord::ConfigSet { resource, key, value }),
+        (0..=i64::MAX)
+            .prop_map(|next| MetadataRecord::ProducerIdsAllocated { next: ProducerId(next) }),
+    ]
+}

@@ -1,0 +1,116 @@
+//! Deleting the front of a log: by age, by size, and by order of a client (DeleteRecords). Only segments that are
+//! complete on disk go, so no replay ever needs what was deleted.
+
+use corelog_io::{IoError, remove_file, sync_directory};
+use corelog_model::{LeaderEpoch, Offset, Timestamp};
+
+use crate::journal::{EntryHead, EntryKind};
+use crate::partition::{AppendError, Inner, PartitionLog};
+
+impl Inner {
+    /// Base offsets of the oldest segments that the settings let go. The active segment stays.
+    fn expired(&self, now: Timestamp) -> Vec<Offset> {
+        let sealed: Vec<_> =
+            self.segments.values().take_while(|segment| segment.is_complete).collect();
+        let next_bases = self.segments.keys().skip(1);
+        let mut total: u64 = self.segments.values().map(|segment| segment.size).sum();
+        let mut expired = Vec::new();
+        for (segment, next) in sealed.into_iter().zip(next_bases) {
+            let below_start = *next <= self.log_start;
+            let too_old = self.config.retention_ms.is_some_and(|limit| {
+                !segment.max_timestamp.is_none() && now.0 - segment.max_timestamp.0 > limit
+            });
+            let rest = total - segment.size;
+            let too_much = self.config.retention_bytes.is_some_and(|limit| rest >= limit);
+            if !below_start && !(self.config.deletes && (too_old || too_much)) {
+                break;
+            }
+            total = rest;
+            expired.push(segment.base);
+        }
+        expired
+    }
+
+    /// Seals the active segment if all of it is over age, so that the next pass can delete it.
+    fn roll_if_expired(&mut self, now: Timestamp) {
+        let Some(limit) = self.config.retention_ms.filter(|_| self.config.deletes) else { return };
+        let active = self.active();
+        let newest = active.max_timestamp;
+        if active.size > 0 && !newest.is_none() && now.0 - newest.0 > limit {
+            self.roll();
+        }
+    }
+}
+
+impl PartitionLog {
+    /// Deletes the oldest segments as the settings say and returns how many went.
+    pub async fn apply_retention(&self, now: Timestamp) -> Result<usize, IoError> {
+        let expired = {
+            let mut inner = self.inner.borrow_mut();
+            inner.roll_if_expired(now);
+            inner.expired(now)
+        };
+        for base in &expired {
+            let paths: Vec<_> = {
+                let mut inner = self.inner.borrow_mut();
+                let Some(segment) = inner.segments.remove(base) else { continue };
+                let next = inner.segments.keys().next().copied().unwrap_or(inner.end);
+                inner.log_start = inner.log_start.max(next);
+                inner.cursors.retain(|cursor| cursor.1.segment != *base);
+                ["index", "timeindex", "log"].map(|extension| segment.path(extension)).into()
+            };
+            self.shared.cache.forget(self.id, *base);
+            // The log file goes last: without its indexes it is still whole.
+            for path in paths {
+                match remove_file(&path).await {
+                    Err(error) if !error.is_not_found() => return Err(error),
+                    _ => {}
+                }
+            }
+        }
+        if !expired.is_empty() {
+            sync_directory(&self.directory).await?;
+            self.progress.notify();
+        }
+        Ok(expired.len())
+    }
+
+    /// Deletes records below `offset`, durably; their segments go at the next retention pass. Returns the new log
+    /// start offset. `offset` must not be above the durable end.
+    pub async fn delete_before(&self, offset: Offset) -> Result<Offset, AppendError> {
+        let commit = {
+            let mut inner = self.inner.borrow_mut();
+            assert!(offset <= self.durable_end.get(), "only what is visible can be deleted");
+            if offset <= inner.log_start {
+                return Ok(inner.log_start);
+            }
+            let entry = EntryHead {
+                kind: EntryKind::LogStart,
+                partition: self.id,
+                leader_epoch: inner.epochs.latest().unwrap_or(LeaderEpoch::NONE),
+                segment: offset,
+                position: 0,
+            };
+            let file = self.shared.journal().current_file();
+            let commit = self.shared.journal().append(&entry, &[], None)?;
+            inner.log_start = offset;
+            let end = inner.end_place();
+            inner.hold(file, end);
+            inner.last_commit = Some(commit.clone());
+            commit
+        };
+        commit.durable().await?;
+        self.progress.notify();
+        Ok(self.log_start())
+    }
+
+    /// Marks the log as gone: appends are refused and everybody who waits is told.
+    pub(crate) fn leave(&self) {
+        let mut inner = self.inner.borrow_mut();
+        inner.is_gone = true;
+        inner.holds.clear();
+        drop(inner);
+        self.progress.notify();
+        self.flushed.notify();
+    }
+}

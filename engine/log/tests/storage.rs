@@ -1,0 +1,173 @@
+//! What a storage promises, on the real disk and on the simulated one.
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+use std::path::PathBuf;
+
+use corelog_io::sim::{DiskFaults, End, Machine};
+use corelog_log::{
+    AppendStamp, Appended, FirstBatch, LogConfig, PartitionLog, ReadError, ReadRequest, Storage,
+    StorageConfig,
+};
+use corelog_model::builder::BatchBuilder;
+use corelog_model::{
+    BatchView, Codec, LeaderEpoch, Offset, PartitionId, PartitionIndex, Timestamp, TopicId,
+};
+
+fn partition(index: i32) -> PartitionId {
+    PartitionId { topic: TopicId::from_bytes([7; 16]), index: PartitionIndex(index) }
+}
+
+fn tiny(directory: PathBuf) -> StorageConfig {
+    StorageConfig {
+        journal_file_bytes: 256 << 10,
+        journal_files_max: 4,
+        tail_bytes_max: 256 << 10,
+        read_cache_bytes_max: 1 << 20,
+        ..StorageConfig::new(directory)
+    }
+}
+
+fn small_segments(_: PartitionId) -> LogConfig {
+    LogConfig { segment_bytes: 100_000, ..LogConfig::default() }
+}
+
+fn batch(seed: u64, len: usize) -> Vec<u8> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut builder = BatchBuilder::new(Codec::None, None);
+    let value: Vec<u8> = (0..len).map(|_| random.u8(..)).collect();
+    builder.append(Timestamp(1_000 + seed as i64), Some(b"key"), Some(&value), &[]);
+    builder.append(Timestamp(1_000 + seed as i64), None, Some(b"second"), &[]);
+    builder.build(Offset::ZERO)
+}
+
+async fn append(log: &PartitionLog, bytes: &[u8]) -> Appended {
+    let (view, _) = BatchView::parse(bytes).unwrap();
+    let stamp =
+        AppendStamp { leader_epoch: LeaderEpoch(0), append_time: None, now: Timestamp(5_000) };
+    log.ready(bytes.len()).await.unwrap();
+    log.append(&view, stamp).unwrap()
+}
+
+async fn read_all(log: &PartitionLog) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut offset = log.log_start();
+    let limit = log.durable_end();
+    while offset < limit {
+        let request =
+            ReadRequest { offset, limit, bytes_max: 30_000, first_batch: FirstBatch::Always };
+        let read = log.read(request).await.unwrap();
+        assert!(read.next > offset, "a read moves on");
+        bytes.extend(read.pieces.to_vec());
+        offset = read.next;
+    }
+    bytes
+}
+
+fn payloads(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    while !bytes.is_empty() {
+        let (view, rest) = BatchView::parse(bytes).unwrap();
+        assert_eq!(view.base_offset(), Offset(found.len() as i64 * 2));
+        view.verify_crc().unwrap();
+        found.push(view.payload().to_vec());
+        bytes = rest;
+    }
+    found
+}
+
+async fn keeps_everything_over_restarts(directory: PathBuf) {
+    let mut expected: Vec<Vec<Vec<u8>>> = vec![Vec::new(); 3];
+    for life in 0..4u64 {
+        let (storage, report) =
+            Storage::open(tiny(directory.clone()), small_segments).await.unwrap();
+        assert_eq!(report.frames, 0, "life {life}: a clean stop leaves nothing to replay");
+        for index in 0..3 {
+            let config = small_segments(partition(index));
+            let log = storage.create_partition(partition(index), config).await.unwrap();
+            assert_eq!(payloads(&read_all(&log).await), expected[index as usize]);
+        }
+        for number in 0..120u64 {
+            for index in 0..3 {
+                let log = storage.partition(partition(index)).unwrap();
+                let bytes = batch(life * 1_000 + number, 500 + 37 * number as usize);
+                let appended = append(&log, &bytes).await;
+                expected[index as usize].push(bytes[61..].to_vec());
+                appended.commit.unwrap().durable().await.unwrap();
+                assert_eq!(log.durable_end(), appended.last_offset.next());
+            }
+        }
+        for index in 0..3 {
+            let log = storage.partition(partition(index)).unwrap();
+            assert!(log.segment_count() > 1);
+            assert_eq!(payloads(&read_all(&log).await), expected[index as usize]);
+        }
+        storage.close().await.unwrap();
+    }
+}
+
+#[test]
+fn a_clean_stop_keeps_everything_and_replays_nothing() {
+    let machine = Machine::new(1, DiskFaults::default());
+    let end = machine.run(keeps_everything_over_restarts("/data".into()));
+    assert_eq!(end, End::Finished(()));
+}
+
+#[test]
+fn the_real_disk_keeps_everything_too() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = folder.path().to_path_buf();
+    corelog_io::ring::executor::run(|| keeps_everything_over_restarts(directory)).unwrap();
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_crash_at_any_step() {
+    for seed in 0..60 {
+        let machine = Machine::new(seed, DiskFaults::default());
+        let acknowledged = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        machine.crash_after(200 + seed * 37);
+        let seen = acknowledged.clone();
+        let end = machine.run(async move {
+            let (storage, _) = Storage::open(tiny("/data".into()), small_segments).await.unwrap();
+            let log =
+                storage.create_partition(partition(0), small_segments(partition(0))).await.unwrap();
+            for number in 0..1_000 {
+                let bytes = batch(number, 400 + 11 * number as usize);
+                let appended = append(&log, &bytes).await;
+                appended.commit.unwrap().durable().await.unwrap();
+                seen.borrow_mut().push(bytes[61..].to_vec());
+            }
+        });
+        assert_eq!(end, End::Crashed, "seed {seed}");
+        let acknowledged = acknowledged.take();
+        let found = machine.run(async move {
+            let (storage, _) = Storage::open(tiny("/data".into()), small_segments).await.unwrap();
+            match storage.partition(partition(0)) {
+                Some(log) => payloads(&read_all(&log).await),
+                None => Vec::new(),
+            }
+        });
+        let End::Finished(found) = found else { panic!("seed {seed}: {found:?}") };
+        let acked = acknowledged.len();
+        assert!(found.len() >= acked, "seed {seed}: {} of {acked}", found.len());
+        assert_eq!(found[..acked], acknowledged, "seed {seed}");
+    }
+}
+
+#[test]
+fn an_offset_outside_the_log_is_refused_with_its_bounds() {
+    let machine = Machine::new(1, DiskFaults::default());
+    machine.run(async {
+        let (storage, _) = Storage::open(tiny("/data".into()), small_segments).await.unwrap();
+        let log = storage.create_partition(partition(0), LogConfig::default()).await.unwrap();
+        append(&log, &batch(1, 10)).await.commit.unwrap().durable().await.unwrap();
+        assert_eq!(log.delete_before(Offset(1)).await.unwrap(), Offset(1));
+        for offset in [Offset(0), Offset(3)] {
+            let limit = log.durable_end();
+            let request =
+                ReadRequest { offset, limit, bytes_max: 1, first_batch: FirstBatch::Always };
+            let refused = log.read(request).await.unwrap_err();
+            let ReadError::OutOfRange { start, end, .. } = refused else { panic!("{refused}") };
+            assert_eq!((start, end), (Offset(1), Offset(2)));
+        }
+    });
+}
