@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,6 @@ pub(crate) struct Broker {
     child: Child,
     pub(crate) address: SocketAddr,
     pub(crate) started_in: Duration,
-    pub(crate) log: PathBuf,
 }
 
 impl Broker {
@@ -38,7 +37,7 @@ impl Broker {
             let why = fs::read_to_string(&log).unwrap_or_default();
             return Err(io::Error::other(format!("the broker did not start: {line}{why}")));
         };
-        Ok(Self { child, address, started_in, log })
+        Ok(Self { child, address, started_in })
     }
 
     /// Resident memory in bytes.

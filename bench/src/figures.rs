@@ -19,6 +19,8 @@ use crate::report::Figure;
 
 const MIB: f64 = (1 << 20) as f64;
 
+type Measure = fn(&mut Bench) -> io::Result<()>;
+
 struct Bench {
     arguments: Arguments,
     run: Duration,
@@ -30,7 +32,6 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<Vec<Figure>> {
     fs::create_dir_all(&arguments.directory)?;
     let run = Duration::from_secs(arguments.seconds);
     let mut bench = Bench { arguments: arguments.clone(), run, figures: Vec::new() };
-    type Measure = fn(&mut Bench) -> io::Result<()>;
     let measures: [(&str, Measure); 6] = [
         ("latency", Bench::durable_latency),
         ("ingest", Bench::ingest),
@@ -101,7 +102,7 @@ impl Bench {
         let frame = produce_frame("t", 0, &batch(1000, 1024))?;
         let cpu = broker.cpu_time()?;
         let found = closed_loop(&mut stream, &[frame], 4, self.run)?;
-        let cpu = broker.cpu_time()? - cpu;
+        let cpu = broker.cpu_time()?.saturating_sub(cpu);
         broker.stop()?;
         let rate = found.bytes_per_second();
         let limit = loopback.min(disk / 2.0);
@@ -196,7 +197,7 @@ impl Bench {
         let resident = broker.resident_bytes()? as f64 / MIB;
         let cpu = broker.cpu_time()?;
         std::thread::sleep(self.run);
-        let idle = (broker.cpu_time()? - cpu).as_secs_f64() / self.run.as_secs_f64() * 100.0;
+        let idle = broker.cpu_time()?.saturating_sub(cpu).as_secs_f64() / self.run.as_secs_f64() * 100.0;
         broker.stop()?;
         let binary = fs::metadata(&self.arguments.broker)?.len() as f64 / 1e6;
         let mut simple = |name, measured: String, value: f64, limit: f64, goal| {
