@@ -197,7 +197,8 @@ impl Bench {
         let resident = broker.resident_bytes()? as f64 / MIB;
         let cpu = broker.cpu_time()?;
         std::thread::sleep(self.run);
-        let idle = broker.cpu_time()?.saturating_sub(cpu).as_secs_f64() / self.run.as_secs_f64() * 100.0;
+        let idle =
+            broker.cpu_time()?.saturating_sub(cpu).as_secs_f64() / self.run.as_secs_f64() * 100.0;
         broker.stop()?;
         let binary = fs::metadata(&self.arguments.broker)?.len() as f64 / 1e6;
         let mut simple = |name, measured: String, value: f64, limit: f64, goal| {
