@@ -19,14 +19,18 @@ impl Broker {
     pub(crate) fn start(program: &Path, data: &Path, cpus: &str) -> io::Result<Self> {
         let log = data.with_extension("log");
         let began = Instant::now();
-        let mut child = Command::new(program)
+        let pinned = rustix::thread::sched_getaffinity(None)?;
+        rustix::thread::sched_setaffinity(None, &every_cpu())?;
+        let spawned = Command::new(program)
             .args(["serve", "--listen", "127.0.0.1:0", "--cores", cpus])
             .args(["--set", "corelog.metrics.listen="])
             .arg("--data-dir")
             .arg(data)
             .stdout(Stdio::piped())
             .stderr(fs::File::create(&log)?)
-            .spawn()?;
+            .spawn();
+        rustix::thread::sched_setaffinity(None, &pinned)?;
+        let mut child = spawned?;
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
@@ -84,6 +88,15 @@ impl Drop for Broker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A child inherits the CPUs of the thread that starts it, and the load's one CPU is not the broker's.
+fn every_cpu() -> rustix::thread::CpuSet {
+    let mut cpus = rustix::thread::CpuSet::new();
+    for cpu in 0..rustix::thread::CpuSet::MAX_CPU {
+        cpus.set(cpu);
+    }
+    cpus
 }
 
 /// Copies bytes back to whoever sends them, in frames of `len`, on `cpu`, until the connection ends.
