@@ -6,3 +6,4 @@
 
 pub mod api;
 mod error;
+pub mod metrics_text;
