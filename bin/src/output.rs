@@ -75,6 +75,11 @@ impl Output {
         self.write(&text)
     }
 
+    /// Shows one line that scripts wait for, in every format alike.
+    pub fn line(&mut self, line: &str) -> Result<(), Failure> {
+        self.write(&format!("{line}\n"))
+    }
+
     /// Writes text and flushes it, so that a script that waits for it sees it.
     fn write(&mut self, text: &str) -> Result<(), Failure> {
         let written = self.sink.write_all(text.as_bytes()).and_then(|()| self.sink.flush());

@@ -166,3 +166,101 @@ fn both_backends_keep_the_same_promises() {
     let root = folder.path().to_path_buf();
     corelog_io::ring::executor::run(|| promises_of_files(root)).unwrap();
 }
+
+#[test]
+fn a_killed_process_leaves_what_was_written_and_a_power_cut_later_may_take_it() {
+    let (mut kept, mut lost) = (0, 0);
+    for seed in 0..100 {
+        let machine = Machine::new(seed, DiskFaults::default());
+        machine.run(async {
+            let file = create_synced(Path::new("/d/f")).await;
+            file.write(block(1), 0).await.unwrap();
+        });
+        let read = || async { read_file(Path::new("/d/f"), 1 << 20).await.unwrap() };
+        assert_eq!(machine.run(read()), End::Finished(vec![1; BLOCK]), "seed {seed}");
+        machine.crash_after(0);
+        machine.run(async { sleep(Duration::from_secs(1)).await });
+        if machine.run(read()) == End::Finished(vec![1; BLOCK]) { kept += 1 } else { lost += 1 }
+    }
+    assert!(kept > 10 && lost > 10, "{kept} kept, {lost} lost");
+}
+
+#[test]
+fn a_write_under_way_when_the_process_is_killed_is_there_in_part() {
+    let mut parts = 0;
+    for seed in 0..100 {
+        let machine = Machine::new(seed, DiskFaults::default());
+        machine.run(async { drop(create_synced(Path::new("/d/f")).await) });
+        machine.kill_after(2);
+        let end = machine.run(async {
+            let file = File::open(Path::new("/d/f"), OpenMode::ReadWrite).await.unwrap();
+            file.write(block(3), 0).await.unwrap();
+        });
+        assert_eq!(end, End::Killed);
+        let End::Finished(bytes) =
+            machine.run(async { read_file(Path::new("/d/f"), 1 << 20).await.unwrap() })
+        else {
+            panic!("the read ends");
+        };
+        parts += usize::from(bytes.contains(&3) && (bytes.len() < BLOCK || bytes.contains(&0)));
+    }
+    assert!(parts > 5, "{parts}");
+}
+
+#[test]
+fn a_failed_sync_may_lose_what_reads_still_show() {
+    let lost = (0..100).filter(|seed| {
+        let faults = DiskFaults { sync_failures_ppm: 1_000_000, ..DiskFaults::default() };
+        let machine = Machine::new(*seed, DiskFaults::default());
+        let path = Path::new("/d/f");
+        machine.run(async { drop(create_synced(path).await) });
+        machine.with_disk(|disk| disk.set_faults(faults));
+        machine.run(async {
+            let file = File::open(path, OpenMode::ReadWrite).await.unwrap();
+            file.write(block(1), 0).await.unwrap();
+            assert!(file.sync(SyncPath::Ring).await.is_err());
+        });
+        machine.with_disk(|disk| disk.set_faults(DiskFaults::default()));
+        machine.run(async {
+            let file = File::open(path, OpenMode::ReadWrite).await.unwrap();
+            assert_eq!(&*file.read(0, BLOCK).await.unwrap(), [1; BLOCK]);
+            file.sync(SyncPath::Ring).await.unwrap();
+        });
+        machine.crash_after(0);
+        machine.run(async { sleep(Duration::from_secs(1)).await });
+        machine.run(async { read_file(path, 1 << 20).await.unwrap() }) == End::Finished(vec![])
+    });
+    assert!(lost.count() > 10, "a second sync that succeeds proves nothing");
+}
+
+#[test]
+fn a_run_that_goes_in_circles_ends() {
+    let machine = Machine::new(1, DiskFaults::default());
+    machine.limit_steps(1_000);
+    let end = machine.run(async {
+        loop {
+            corelog_io::yield_now().await;
+        }
+    });
+    assert_eq!(end, End::<()>::TooLong);
+}
+
+#[test]
+fn what_lies_below_a_directory_goes_with_it_when_power_is_lost() {
+    for seed in 0..50 {
+        let machine = Machine::new(seed, DiskFaults::default());
+        machine.run(async {
+            create_directory(Path::new("/d/a")).await.unwrap();
+            drop(File::open(Path::new("/d/a/f"), OpenMode::CreateEmpty).await.unwrap());
+            rename(Path::new("/d/a"), Path::new("/d/b")).await.unwrap();
+            drop(File::open(Path::new("/d/b/g"), OpenMode::CreateEmpty).await.unwrap());
+            sync_directory(Path::new("/d")).await.unwrap();
+            remove_directory(Path::new("/d/b")).await.unwrap();
+        });
+        machine.crash_after(0);
+        machine.run(async { sleep(Duration::from_secs(1)).await });
+        let orphans = machine.with_disk(|disk| disk.files()).into_iter();
+        let below = orphans.filter(|file| !file.path.starts_with("/d/b")).count();
+        assert_eq!(below, 0, "seed {seed}: a file outlived its directory");
+    }
+}

@@ -15,6 +15,7 @@ use crate::config::{LogConfig, StorageConfig};
 use crate::epochs::EpochCache;
 use crate::index::IndexedBatch;
 use crate::journal::{Entry, EntryKind, FileSequence, Journal, Replay};
+use crate::moving::{read_moving_note, remove_moving_note};
 use crate::partition::{PartitionLog, Place};
 use crate::pieces::Pieces;
 use crate::producers::ProducerTable;
@@ -75,9 +76,16 @@ async fn open_partitions(
     let mut found = Vec::new();
     for entry in list_directory(&shared.config.partitions_directory()).await? {
         // Names that are not ours are left alone.
-        if let Ok(id) = entry.name.parse::<PartitionId>() {
-            found.push((id, known.remove(&id), config_of(id)));
-        }
+        let Ok(id) = entry.name.parse::<PartitionId>() else { continue };
+        let directory = shared.config.partitions_directory().join(&entry.name);
+        let known = match known.remove(&id) {
+            Some(known) => {
+                remove_moving_note(&directory).await?;
+                Some(known)
+            }
+            None => read_moving_note(&directory).await?,
+        };
+        found.push((id, known, config_of(id)));
     }
     if let Some((id, lost)) = known.into_iter().find(|(_, known)| known.recovery.end > Offset::ZERO)
     {
@@ -105,7 +113,7 @@ async fn open_partitions(
     Ok(opened.take())
 }
 
-async fn open_partition(
+pub(crate) async fn open_partition(
     shared: &Rc<Shared>,
     id: PartitionId,
     known: Option<PartitionCheckpoint>,
@@ -309,7 +317,7 @@ impl PartitionLog {
     }
 
     /// Checks that everything the checkpoint counted on came back, and makes it visible.
-    fn finish_replay(&self) -> Result<(), OpenError> {
+    pub(crate) fn finish_replay(&self) -> Result<(), OpenError> {
         let mut inner = self.inner.borrow_mut();
         let recovery = inner.recovery;
         let have = inner.end_place();

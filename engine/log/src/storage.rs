@@ -153,6 +153,14 @@ impl Storage {
         sync_directory(&partitions).await
     }
 
+    pub(crate) fn shared(&self) -> &Rc<Shared> {
+        &self.state.shared
+    }
+
+    pub(crate) fn insert(&self, log: &Rc<PartitionLog>) {
+        self.state.partitions.borrow_mut().insert(log.id(), Rc::clone(log));
+    }
+
     /// The journal all partitions share.
     pub fn journal(&self) -> &Journal {
         self.state.shared.journal()
@@ -185,7 +193,7 @@ impl Storage {
 
     /// Writes everything to segments, cuts files to their true size and writes the checkpoint. The next start then
     /// replays nothing.
-    pub async fn close(self) -> Result<(), FlushError> {
+    pub async fn close(&self) -> Result<(), FlushError> {
         self.state.shared.journal().settle().await?;
         self.state.begin_checkpoint().await;
         let logs = self.partitions();

@@ -34,7 +34,8 @@ pub struct DiskFaults {
     pub tearing: Tearing,
     /// Writes that fail with EIO.
     pub write_failures_ppm: u32,
-    /// Syncs that fail with EIO, leaving it open what became durable.
+    /// Syncs that fail with EIO. What they covered is durable, or still to be synced, or lost while reads still show
+    /// it.
     pub sync_failures_ppm: u32,
     /// Reads that fail with EIO.
     pub read_failures_ppm: u32,
@@ -72,6 +73,23 @@ enum Change {
     Truncate(u64),
 }
 
+impl Change {
+    /// The parts that survive or not, each by itself.
+    fn pieces(self, unit: usize) -> Vec<Self> {
+        match self {
+            Self::Truncate(_) => vec![self],
+            Self::Write { position, bytes } => (0..)
+                .step_by(unit)
+                .zip(bytes.chunks(unit))
+                .map(|(skip, piece)| Self::Write {
+                    position: position + skip,
+                    bytes: piece.to_vec(),
+                })
+                .collect(),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Pending {
     id: u64,
@@ -100,6 +118,26 @@ enum NameChange {
 }
 
 impl NameChange {
+    /// Whether it makes an entry below `directory`.
+    fn is_below(&self, directory: &Path) -> bool {
+        let (Self::Insert(path, _) | Self::Remove(path) | Self::Rename(_, path)) = self;
+        path != directory && path.starts_with(directory)
+    }
+
+    /// The same change once `outer` moved or removed a directory above it.
+    fn after(self, outer: &Self) -> Option<Self> {
+        let Self::Rename(from, to) = outer else { return None };
+        let moved = |path: PathBuf| match path.strip_prefix(from) {
+            Ok(rest) => to.join(rest),
+            Err(_) => path,
+        };
+        Some(match self {
+            Self::Insert(path, node) => Self::Insert(moved(path), node),
+            Self::Remove(path) => Self::Remove(moved(path)),
+            Self::Rename(source, target) => Self::Rename(moved(source), moved(target)),
+        })
+    }
+
     fn touches(&self, directory: &Path) -> bool {
         match self {
             Self::Insert(path, _) | Self::Remove(path) => path.parent() == Some(directory),
@@ -312,18 +350,34 @@ impl Disk {
         if self.faults.lies_about_sync {
             return Ok(());
         }
-        let fails = self.fails(self.faults.sync_failures_ppm);
-        let kept: Vec<u64> = covered.into_iter().filter(|_| !fails || self.random.bool()).collect();
+        if self.fails(self.faults.sync_failures_ppm) {
+            self.lose_sync(inode, &covered);
+            return Err(broken("sync", path));
+        }
         let inode = self.inode(inode);
         let durable = &mut inode.durable;
         inode.pending.retain(|pending| {
-            let covered = kept.binary_search(&pending.id).is_ok();
+            let covered = covered.binary_search(&pending.id).is_ok();
             if covered {
                 apply(durable, &pending.change);
             }
             !covered
         });
-        if fails { Err(broken("sync", path)) } else { Ok(()) }
+        Ok(())
+    }
+
+    /// A sync failed: each change is durable, stays as it was, or is forgotten though reads still show it.
+    fn lose_sync(&mut self, inode: u64, covered: &[u64]) {
+        let fates: Vec<u8> = covered.iter().map(|_| self.random.u8(..3)).collect();
+        let inode = self.inode(inode);
+        let durable = &mut inode.durable;
+        inode.pending.retain(|pending| {
+            let Ok(index) = covered.binary_search(&pending.id) else { return true };
+            if fates[index] == 0 {
+                apply(durable, &pending.change);
+            }
+            fates[index] == 2
+        });
     }
 
     pub(super) fn truncate(&mut self, inode: u64, path: &Path, len: u64) -> Result<()> {
@@ -344,7 +398,18 @@ impl Disk {
 
     fn change_names(&mut self, change: NameChange) {
         apply_name_change(&mut self.names, &change);
+        // What was made below a directory goes where the directory goes, whichever names become durable first.
+        let (NameChange::Remove(from) | NameChange::Rename(from, _)) = &change else {
+            return self.pending_names.push(change);
+        };
+        let (below, other): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pending_names)
+            .into_iter()
+            .partition(|earlier| earlier.is_below(from));
+        let moved: Vec<_> =
+            below.into_iter().filter_map(|earlier| earlier.after(&change)).collect();
+        self.pending_names = other;
         self.pending_names.push(change);
+        self.pending_names.extend(moved);
     }
 
     pub(super) fn create_directory(&mut self, path: &Path) {
@@ -411,6 +476,27 @@ impl Disk {
         Ok(())
     }
 
+    /// The process ends and the power stays: of each write under way any part reaches the file.
+    pub(super) fn lose_process(&mut self) {
+        let unit = self.faults.tearing.bytes();
+        for inode in self.inodes.values_mut() {
+            let (done, open): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut inode.pending).into_iter().partition(|change| change.completed);
+            inode.pending = done;
+            for Pending { change, .. } in open {
+                let chance = [0.0, 0.5, 1.0][self.random.usize(..3)];
+                for piece in change.pieces(unit) {
+                    if self.random.f64() < chance {
+                        self.next_id += 1;
+                        apply(&mut inode.current, &piece);
+                        let id = self.next_id;
+                        inode.pending.push(Pending { id, change: piece, completed: true });
+                    }
+                }
+            }
+        }
+    }
+
     /// Forgets what a power cut forgets: of every unsynced write each sector survives or not by itself, in any order;
     /// of the unsynced names a prefix survives.
     pub(super) fn lose_power(&mut self) {
@@ -425,19 +511,9 @@ impl Disk {
             self.random.shuffle(&mut pending);
             let chance = [0.0, 0.5, 0.9, 1.0][self.random.usize(..4)];
             for Pending { change, .. } in pending {
-                match change {
-                    Change::Write { position, bytes } => {
-                        for (index, piece) in bytes.chunks(unit).enumerate() {
-                            if self.random.f64() < chance {
-                                let position = position as usize + index * unit;
-                                overwrite(&mut inode.durable, position, piece);
-                            }
-                        }
-                    }
-                    Change::Truncate(len) => {
-                        if self.random.f64() < chance {
-                            inode.durable.resize(len as usize, 0);
-                        }
+                for piece in change.pieces(unit) {
+                    if self.random.f64() < chance {
+                        apply(&mut inode.durable, &piece);
                     }
                 }
             }

@@ -32,8 +32,18 @@ struct State {
     random: RefCell<fastrand::Rng>,
     trace: Cell<u64>,
     steps: Cell<u64>,
-    crash_at_step: Cell<Option<u64>>,
+    steps_max: Cell<u64>,
+    stop: Cell<Option<(u64, Stop)>>,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    PowerCut,
+    Kill,
+}
+
+// More than any test needs; a run that gets here goes in circles.
+const STEPS_MAX: u64 = 20_000_000;
 
 /// A machine with a seed. Its disk survives crashes; its tasks do not.
 #[derive(Clone)]
@@ -48,8 +58,29 @@ pub enum End<T> {
     Finished(T),
     /// The machine lost power at the chosen step; the disk has forgotten what was not durable.
     Crashed,
+    /// The process was killed at the chosen step; the disk has what the system had taken over.
+    Killed,
     /// Nothing was ready and no timer was set: the run would wait for ever.
     Stuck,
+    /// The run took more steps than allowed: it goes in circles.
+    TooLong,
+}
+
+/// Makes a machine the current one while it lives, also when a task panics.
+struct Current {
+    previous: Option<Machine>,
+}
+
+impl Current {
+    fn enter(machine: &Machine) -> Self {
+        Self { previous: CURRENT.with(|current| current.replace(Some(machine.clone()))) }
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        CURRENT.with(|current| current.replace(self.previous.take()));
+    }
 }
 
 impl Machine {
@@ -64,47 +95,69 @@ impl Machine {
                 random: RefCell::new(random),
                 trace: Cell::new(0),
                 steps: Cell::new(0),
-                crash_at_step: Cell::new(None),
+                steps_max: Cell::new(STEPS_MAX),
+                stop: Cell::new(None),
             }),
         }
     }
 
     /// Lets the power fail `steps` task steps from now, if the run lasts that long.
     pub fn crash_after(&self, steps: u64) {
-        self.state.crash_at_step.set(Some(self.state.steps.get() + steps));
+        self.state.stop.set(Some((self.state.steps.get() + steps, Stop::PowerCut)));
     }
 
-    /// Runs `main` until it finishes, the power fails, or nothing can happen any more.
+    /// Kills the process `steps` task steps from now, if the run lasts that long. The power stays: what was written
+    /// is there for the next run, synced or not, and of the writes under way any part.
+    pub fn kill_after(&self, steps: u64) {
+        self.state.stop.set(Some((self.state.steps.get() + steps, Stop::Kill)));
+    }
+
+    /// Ends each later run as [`End::TooLong`] when it takes more than `steps` task steps.
+    pub fn limit_steps(&self, steps: u64) {
+        self.state.steps_max.set(steps);
+    }
+
+    /// Runs `main` until it finishes, the machine is stopped, or nothing can happen any more.
     pub fn run<T: 'static>(&self, main: impl Future<Output = T> + 'static) -> End<T> {
-        let previous = CURRENT.with(|current| current.replace(Some(self.clone())));
+        let _current = Current::enter(self);
         let result = Rc::new(RefCell::new(None));
         let slot = Rc::clone(&result);
         self.state.executor.spawn(async move {
             let value = main.await;
             *slot.borrow_mut() = Some(value);
         });
-        let end = loop {
+        let end = self.run_until_end(&result);
+        self.state.executor.drop_all();
+        self.state.stop.set(None);
+        if matches!(end, End::Crashed) {
+            self.state.disk.borrow_mut().lose_power();
+        } else {
+            self.state.disk.borrow_mut().lose_process();
+        }
+        end
+    }
+
+    fn run_until_end<T>(&self, result: &RefCell<Option<T>>) -> End<T> {
+        let first = self.state.steps.get();
+        loop {
             if let Some(value) = result.borrow_mut().take() {
-                break End::Finished(value);
+                return End::Finished(value);
             }
-            if self.state.crash_at_step.get().is_some_and(|at| self.state.steps.get() >= at) {
-                break End::Crashed;
+            let steps = self.state.steps.get();
+            match self.state.stop.get() {
+                Some((at, Stop::PowerCut)) if steps >= at => return End::Crashed,
+                Some((at, Stop::Kill)) if steps >= at => return End::Killed,
+                _ if steps - first >= self.state.steps_max.get() => return End::TooLong,
+                _ => {}
             }
             let choose = |count| self.state.random.borrow_mut().usize(..count);
             if let Some(task) = self.state.executor.step(choose) {
-                self.state.steps.set(self.state.steps.get() + 1);
+                self.state.steps.set(steps + 1);
                 self.record(task);
             } else if !self.state.executor.advance() {
-                break End::Stuck;
+                return End::Stuck;
             }
-        };
-        self.state.executor.drop_all();
-        self.state.crash_at_step.set(None);
-        if matches!(end, End::Crashed) {
-            self.state.disk.borrow_mut().lose_power();
         }
-        CURRENT.with(|current| current.replace(previous));
-        end
     }
 
     /// A number that any difference between two runs changes.

@@ -11,11 +11,14 @@ pub mod create_topics;
 pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
+pub(crate) mod fetch;
 pub mod find_coordinator;
 pub mod init_producer_id;
+pub(crate) mod list_offsets;
 pub mod metadata;
 mod node;
 mod operations;
+pub(crate) mod produce;
 #[cfg(test)]
 mod scene;
 pub mod settings;
