@@ -37,6 +37,13 @@ pub(crate) struct Flushed {
     pub(crate) block: Vec<u8>,
 }
 
+/// What of a full chunk is still to be written.
+enum Rest {
+    Whole,
+    Part(u64, Buffer),
+    Nothing,
+}
+
 /// What is done with the partial block at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LastBlock {
@@ -52,7 +59,7 @@ impl PartitionLog {
         // What was replayed is durable already and has no commit.
         let commit = inner.last_commit.clone();
         let is_ready = |chunk: &crate::tail::TailChunk| {
-            chunk.is_full() && !chunk.writing && !chunk.is_written()
+            chunk.is_full() && !chunk.scheduled && !chunk.is_written()
         };
         let ready: Vec<(Offset, u64)> = inner
             .tail
@@ -62,7 +69,7 @@ impl PartitionLog {
             .collect();
         for (segment, start) in ready {
             if let Some(chunk) = inner.tail.chunk_mut(segment, start) {
-                chunk.writing = true;
+                chunk.scheduled = true;
             }
             let Some(me) = self.me.upgrade() else { return };
             let commit = commit.clone();
@@ -101,19 +108,21 @@ impl PartitionLog {
         self.flushed.notify();
     }
 
-    fn unwritten_part(
-        &self,
-        segment: Offset,
-        start: u64,
-    ) -> Option<(Chunk, Option<(u64, Buffer)>)> {
+    fn unwritten_part(&self, segment: Offset, start: u64) -> Option<(Chunk, Rest)> {
         let mut inner = self.inner.borrow_mut();
         if inner.is_gone {
             return None;
         }
         let chunk = inner.tail.chunk_mut(segment, start)?;
+        chunk.writing = true;
         // A chunk of which the file has a part already is written from there on, so that what a checkpoint counts
         // on is not written again.
-        let rest = if chunk.flushed > 0 { chunk.unflushed(chunk.end()) } else { None };
+        let rest = match chunk.flushed {
+            0 => Rest::Whole,
+            _ => chunk
+                .unflushed(chunk.end())
+                .map_or(Rest::Nothing, |part| Rest::Part(part.0, part.1)),
+        };
         Some((chunk.chunk.clone(), rest))
     }
 
@@ -121,12 +130,13 @@ impl PartitionLog {
         &self,
         segment: Offset,
         start: u64,
-        (chunk, rest): (Chunk, Option<(u64, Buffer)>),
+        (chunk, rest): (Chunk, Rest),
     ) -> Result<(), IoError> {
         let Some(file) = self.segment_file(segment).await? else { return Ok(()) };
         match rest {
-            Some((position, buffer)) => file.write(buffer, position).await,
-            None => file.write_chunk(&chunk, start).await,
+            Rest::Part(position, buffer) => file.write(buffer, position).await,
+            Rest::Whole => file.write_chunk(&chunk, start).await,
+            Rest::Nothing => Ok(()),
         }
     }
 
@@ -255,17 +265,42 @@ impl PartitionLog {
         Ok(())
     }
 
-    /// Brings the bytes of a segment below `end` into its file: waits for the writes that are under way and writes
-    /// the rest, the last block padded.
+    /// Brings the bytes of a segment below `end` into its file, the last block padded. Waits for writes that are under
+    /// way, but not for those that wait for the journal: what lies below `end` is durable there.
     async fn write_up_to(&self, base: Offset, end: u64) -> Result<(), FlushError> {
+        let starts: Vec<u64> = {
+            let inner = self.inner.borrow();
+            let below =
+                inner.tail.chunks().filter(|chunk| chunk.segment == base && chunk.start < end);
+            below.filter(|chunk| !chunk.is_written()).map(|chunk| chunk.start).collect()
+        };
+        for start in starts {
+            self.until_not_writing(base, start).await?;
+            let part = {
+                let mut inner = self.inner.borrow_mut();
+                inner.tail.chunk_mut(base, start).and_then(|chunk| chunk.unflushed(end))
+            };
+            let Some((position, buffer)) = part else { continue };
+            let Some(file) = self.segment_file(base).await? else { return Ok(()) };
+            file.write(buffer, position).await?;
+            let mut inner = self.inner.borrow_mut();
+            if let Some(chunk) = inner.tail.chunk_mut(base, start) {
+                let written = align_down(end.min(chunk.end())) - start;
+                chunk.flushed = chunk.flushed.max(written as usize);
+            }
+        }
+        Ok(())
+    }
+
+    async fn until_not_writing(&self, base: Offset, start: u64) -> Result<(), FlushError> {
         loop {
             let waiting = self.flushed.waiting();
-            let busy = {
-                let inner = self.inner.borrow();
-                inner.tail.chunks().any(|chunk| chunk.segment == base && chunk.writing)
+            let is_writing = {
+                let mut inner = self.inner.borrow_mut();
+                inner.tail.chunk_mut(base, start).is_some_and(|chunk| chunk.writing)
             };
-            if !busy {
-                break;
+            if !is_writing {
+                return Ok(());
             }
             if let Some(failed) = self.shared.failed() {
                 return Err(failed.into());
@@ -275,20 +310,6 @@ impl PartitionLog {
             })
             .await;
         }
-        let part = {
-            let inner = self.inner.borrow();
-            let mut open = inner.tail.chunks().filter(|chunk| chunk.segment == base);
-            let part = open.find(|chunk| !chunk.is_written() && chunk.start < end);
-            part.and_then(|chunk| Some((chunk.start, chunk.unflushed(end)?)))
-        };
-        let Some((start, (position, buffer))) = part else { return Ok(()) };
-        let Some(file) = self.segment_file(base).await? else { return Ok(()) };
-        file.write(buffer, position).await?;
-        let mut inner = self.inner.borrow_mut();
-        if let Some(chunk) = inner.tail.chunk_mut(base, start) {
-            chunk.flushed = chunk.flushed.max((align_down(end) - start) as usize);
-        }
-        Ok(())
     }
 
     /// Lets go of the journal for everything a flush covers. The next checkpoint that is stored makes it count.

@@ -239,7 +239,9 @@ impl State {
 
     async fn checkpoint(&self) -> Result<(), FlushError> {
         self.begin_checkpoint().await;
+        self.shared.journal().open_reserve(true);
         let outcome = self.checkpoint_now().await;
+        self.shared.journal().open_reserve(false);
         self.checkpointing.set(false);
         self.checkpointed.notify();
         outcome

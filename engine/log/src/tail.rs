@@ -22,7 +22,9 @@ pub(crate) struct TailChunk {
     pub(crate) chunk: Chunk,
     /// Bytes from its front that the file has.
     pub(crate) flushed: usize,
-    /// A write of it is scheduled or under way.
+    /// A task will write it when its bytes are durable in the journal.
+    pub(crate) scheduled: bool,
+    /// That task's write is under way.
     pub(crate) writing: bool,
 }
 
@@ -41,7 +43,7 @@ impl TailChunk {
 
     /// A copy of what the file lacks below `end`, in whole blocks, the last one padded with zeros.
     pub(crate) fn unflushed(&self, end: u64) -> Option<(u64, Buffer)> {
-        let end = ((end - self.start) as usize).min(self.chunk.len());
+        let end = (end.saturating_sub(self.start) as usize).min(self.chunk.len());
         if end <= self.flushed {
             return None;
         }
@@ -91,6 +93,7 @@ impl Tail {
             start,
             chunk: Chunk::with_capacity(capacity),
             flushed: 0,
+            scheduled: false,
             writing: false,
         });
         capacity

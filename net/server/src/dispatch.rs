@@ -170,7 +170,13 @@ impl Dispatcher {
                 let response = list_offsets::delete_records(shard, &request).await;
                 encode_response(correlation_id, version, &response)?
             }
-            _ => self.start_admin(api, context, reader).await?,
+            other => match self.describe(other, context, reader)? {
+                Some(frame) => frame,
+                None => match self.change(other, context, reader).await? {
+                    Some(frame) => frame,
+                    None => return Ok(Started::Close("it asks for an API that is not served")),
+                },
+            },
         };
         Ok(Started::Reply(Box::pin(std::future::ready(Some(Reply::new(frame))))))
     }

@@ -153,6 +153,7 @@ struct State {
     pressure: Signal,
     failed: Signal,
     stopping: Cell<bool>,
+    reserve: Cell<bool>,
 }
 
 /// The journal of one core. Clones share it.
@@ -190,6 +191,7 @@ impl Journal {
             pressure: Signal::new(),
             failed: Signal::new(),
             stopping: Cell::new(false),
+            reserve: Cell::new(false),
         });
         state.prepare_if_low();
         let tasks = [spawn(write_loop(Rc::clone(&state))), spawn(sync_loop(Rc::clone(&state)))];
@@ -274,6 +276,13 @@ impl Journal {
             corelog_io::remove_file(&file.path()).await?;
         }
         Ok(())
+    }
+
+    /// Allows one file above the bound while `open`: a checkpoint waits for what is in the open frame, which must find
+    /// room even when every file is full, or neither would ever move.
+    pub fn open_reserve(&self, open: bool) {
+        self.state.reserve.set(open);
+        self.state.work.notify();
     }
 
     /// True when so many files are in use that recycling should begin.
@@ -496,7 +505,9 @@ impl State {
     fn prepare_if_low(self: &Rc<Self>) {
         let number = {
             let mut core = self.core.borrow_mut();
-            let full = core.pool.file_count() >= self.config.files_max as usize;
+            let bound = (self.config.files_max as usize).max(core.pool.used.len());
+            let bound = if self.reserve.get() { bound + 1 } else { self.config.files_max as usize };
+            let full = core.pool.file_count() >= bound;
             if core.preparing || full || !core.pool.spares.is_empty() || core.failed.is_some() {
                 return;
             }
