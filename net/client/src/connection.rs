@@ -211,7 +211,7 @@ impl Connection {
         let parts = interleave(frame, records);
         let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
         let mut slices = slices.as_mut_slice();
-        let doing = || format!("a {} request was being sent", api.name());
+        let doing = || format!("the {} request was being sent", api.name());
         while !slices.is_empty() {
             match self.stream.write_vectored(slices) {
                 Ok(0) => {

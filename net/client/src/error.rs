@@ -27,8 +27,8 @@ pub enum ClientError {
         /// What the system says.
         why: String,
     },
-    /// None of the servers at hand accepts a connection.
-    #[error("no server can be reached: {}", list(tried))]
+    /// None of the servers at hand gives an answer.
+    #[error("no server answers: {}", list(tried))]
     Unreachable {
         /// What happened with each of them.
         tried: Vec<ClientError>,
@@ -80,7 +80,7 @@ pub enum ClientError {
         found: i32,
     },
     /// Bytes that are not the response they should be.
-    #[error("{address} sent bytes that are no {} response of version {version}: {source}", api.name())]
+    #[error("{address} sent no {} response of version {version}: {source}", api.name())]
     Response {
         /// The other side.
         address: Endpoint,
@@ -122,7 +122,10 @@ pub enum ClientError {
         source: EncodeError,
     },
     /// Client and server share no version of an API.
-    #[error("{address} does not offer {} in a version this client speaks ({ours}; offered: {theirs})", api.name())]
+    #[error(
+        "{address} does not offer {} in a version this client speaks ({ours}; offered: {theirs})",
+        api.name()
+    )]
     Version {
         /// The other side.
         address: Endpoint,
@@ -259,7 +262,8 @@ impl ClientError {
     /// Whether no server could be reached, as against a server that refused.
     pub fn is_unreachable(&self) -> bool {
         match self {
-            Self::Connect { .. } | Self::Unreachable { .. } => true,
+            Self::Connect { .. } => true,
+            Self::Unreachable { tried } => tried.iter().all(Self::is_unreachable),
             Self::GaveUp { last, .. } => last.is_unreachable(),
             _ => false,
         }

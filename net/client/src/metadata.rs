@@ -193,7 +193,8 @@ impl Metadata {
         self.topics.get(&at.topic)?.partitions.get(&at.partition)
     }
 
-    /// The leader of a partition, and its epoch. A leader that the nodes do not list counts as none.
+    /// The leader of a partition, and its epoch. A leader that is not among the nodes counts as
+    /// none.
     pub fn leader(&self, at: &TopicPartition) -> Option<(NodeId, LeaderEpoch)> {
         let partition = self.partition(at)?;
         let leader = partition.leader.filter(|leader| self.nodes.contains_key(leader))?;

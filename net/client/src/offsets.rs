@@ -1,4 +1,5 @@
-//! Where partitions begin and end, and which offset a moment has: ListOffsets, asked at the leaders.
+//! Where partitions begin and end, and which offset a moment has: ListOffsets, asked at the
+//! leaders.
 
 use std::collections::BTreeMap;
 

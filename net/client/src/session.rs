@@ -145,7 +145,7 @@ impl Session {
             Some(open) if self.arriving.is_amid_frame() => {
                 format!("sending its {} response", open.api.name())
             }
-            Some(open) => format!("a {} request was open", open.api.name()),
+            Some(open) => format!("the {} request was open", open.api.name()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Which partition a record goes to. Keys are hashed as in the Java client; records without a key
-//! stay with one partition until it has filled a batch, so that batches are large (KIP-480, KIP-794).
+//! stay with one partition until it has filled a batch, so that batches are large (KIP-480 and
+//! KIP-794).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

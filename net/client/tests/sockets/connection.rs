@@ -135,7 +135,7 @@ fn silence_is_a_timeout() {
     let begun = Instant::now();
     let error = call(|_| Action::Silence).unwrap_err();
     let ClientError::TimedOut { after_ms, doing, .. } = &error else { panic!("{error:?}") };
-    assert_eq!((*after_ms, doing.as_str()), (700, "a Metadata request was open"));
+    assert_eq!((*after_ms, doing.as_str()), (700, "the Metadata request was open"));
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
