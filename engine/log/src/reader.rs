@@ -133,15 +133,11 @@ impl PartitionLog {
         self.load_segment_index(segment).await;
         let inner = self.inner.borrow();
         let index = inner.segments.get(&segment).and_then(|found| found.index.as_ref());
-        Ok(match index.and_then(|index| index.entry_for(offset)) {
-            Some((last, position)) => {
-                Start { place: Place { segment, position }, anchor: Anchor::Last(last) }
-            }
-            None => {
-                let place = Place { segment, position: 0 };
-                Start { place, anchor: Anchor::Base(segment) }
-            }
-        })
+        let Some((last, position)) = index.and_then(|index| index.entry_for(offset)) else {
+            let place = Place { segment, position: 0 };
+            return Ok(Start { place, anchor: Anchor::Base(segment) });
+        };
+        Ok(Start { place: Place { segment, position }, anchor: Anchor::Last(last) })
     }
 
     async fn read_from(

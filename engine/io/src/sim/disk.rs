@@ -354,12 +354,12 @@ impl Disk {
         pending.iter().filter(|pending| pending.completed).map(|pending| pending.id).collect()
     }
 
-    pub(super) fn end_sync(&mut self, inode: u64, path: &Path, covered: Vec<u64>) -> Result<()> {
+    pub(super) fn end_sync(&mut self, inode: u64, path: &Path, covered: &[u64]) -> Result<()> {
         if self.faults.lies_about_sync {
             return Ok(());
         }
         if self.fails(self.faults.sync_failures_ppm) {
-            self.lose_sync(inode, &covered);
+            self.lose_sync(inode, covered);
             return Err(broken("sync", path));
         }
         let inode = self.inode(inode);
