@@ -2,7 +2,7 @@
 //! answer, and stops them in order.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use corelog_io::ring::preflight::{Severity, check};
 use corelog_model::{BrokerId, ShardId, TopicId};
 use corelog_server::api::ApiSettings;
 use corelog_server::api::settings::broker_keys;
-use corelog_server::{ConnectionBounds, ConnectionLimits, Server, ServerConfig};
+use corelog_server::{BoundAddress, ConnectionBounds, ConnectionLimits, Server, ServerConfig};
 use corelog_shard::{
     BrokerConfig, Control, ControllerSeed, ShardCommand, ShardLimits, start_controller_shard,
     start_shard,
@@ -50,6 +50,7 @@ struct Core {
     shard: ShardId,
     executor: ExecutorConfig,
     broker: BrokerConfig,
+    address: BoundAddress,
     server: ServerConfig,
     control: Control,
     seed: Option<ControllerSeed>,
@@ -68,7 +69,8 @@ impl Broker {
         check_machine(data, config.cpus.len())?;
         let lock = take_lock(data)?;
         super::identity::check(data, config.broker_id)?;
-        let addresses = probe_addresses(config)?;
+        let bound = bind_addresses(config)?;
+        let addresses: Vec<SocketAddr> = bound.iter().map(|(address, _)| *address).collect();
         let endpoints = endpoints(config, &addresses);
         let (control, requests) = Control::new(CHANGES_QUEUED_MAX);
         let (outboxes, inboxes): (Vec<_>, Vec<_>) =
@@ -87,7 +89,7 @@ impl Broker {
             requests,
         });
         let mut cores = Vec::with_capacity(addresses.len());
-        for ((number, inbox), address) in (0u16..).zip(inboxes).zip(&addresses) {
+        for ((number, inbox), (_, address)) in (0u16..).zip(inboxes).zip(bound) {
             let cpu = config.cpus[usize::from(number)];
             let core = Core {
                 shard: ShardId(number),
@@ -97,7 +99,8 @@ impl Broker {
                     spin: Duration::from_micros(config.poll_us),
                 },
                 broker: broker.clone(),
-                server: server_config(config, *address, &api, &connections),
+                address,
+                server: server_config(config, &api, &connections),
                 control: control.clone(),
                 seed: seed.take(),
                 inbox,
@@ -195,7 +198,7 @@ impl Core {
             None => start_shard(self.broker, self.shard, self.control, self.inbox).await,
         };
         let started = started.map_err(|error| error.to_string())?;
-        let server = Server::start(&started.shard, self.server)
+        let server = Server::start(&started.shard, self.address, self.server)
             .map_err(|error| format!("cannot listen: {error}"))?;
         let report = started.shard.recovery_report();
         tracing::info!(
@@ -251,10 +254,9 @@ fn take_lock(data: &Path) -> Result<DirectoryLock, Failure> {
     }
 }
 
-/// Finds the address of each core and makes sure that nobody else listens there.
-fn probe_addresses(config: &Config) -> Result<Vec<SocketAddr>, Failure> {
-    let mut addresses = Vec::new();
-    let mut held = Vec::new();
+/// Takes the address of each core, so that nobody else can until the core listens there.
+fn bind_addresses(config: &Config) -> Result<Vec<(SocketAddr, BoundAddress)>, Failure> {
+    let mut bound = Vec::new();
     for core in config.cores() {
         let what = format!("cannot listen on {}", core.listen);
         let refused = |error: std::io::Error| {
@@ -268,11 +270,10 @@ fn probe_addresses(config: &Config) -> Result<Vec<SocketAddr>, Failure> {
             .map_err(refused)?
             .next()
             .ok_or_else(|| refused(std::io::Error::other("the host has no address")))?;
-        let probe = TcpListener::bind(address).map_err(refused)?;
-        addresses.push(probe.local_addr().map_err(refused)?);
-        held.push(probe);
+        let address = BoundAddress::bind(address).map_err(refused)?;
+        bound.push((address.local_addr().map_err(refused)?, address));
     }
-    Ok(addresses)
+    Ok(bound)
 }
 
 fn endpoints(config: &Config, addresses: &[SocketAddr]) -> Vec<ShardEndpoint> {
@@ -324,13 +325,11 @@ fn api_settings(config: &Config, broker: &BrokerConfig) -> ApiSettings {
 
 fn server_config(
     config: &Config,
-    address: SocketAddr,
     api: &ApiSettings,
     connections: &ConnectionLimits,
 ) -> ServerConfig {
     let clients = &config.clients;
     ServerConfig {
-        address,
         bounds: ConnectionBounds {
             frame_bytes_max: clients.request_bytes_max as usize,
             idle_max: Duration::from_millis(clients.idle_ms_max),

@@ -22,3 +22,4 @@ mod socket;
 pub use connection::ConnectionBounds;
 pub use limits::ConnectionLimits;
 pub use listener::{Server, ServerConfig};
+pub use socket::BoundAddress;

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,15 +13,13 @@ use crate::api::ApiSettings;
 use crate::connection::{ConnectionBounds, serve};
 use crate::dispatch::Dispatcher;
 use crate::limits::{Admission, ConnectionLimits};
-use crate::socket::{Listener, Socket};
+use crate::socket::{BoundAddress, Listener, Socket};
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Settings of a core's server.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    /// Where the core listens.
-    pub address: SocketAddr,
     /// Bounds of each connection.
     pub bounds: ConnectionBounds,
     /// Bounds on connections, shared by all cores.
@@ -38,17 +35,26 @@ pub struct ServerConfig {
 /// The running server of one core. Dropping it ends its connections.
 pub struct Server {
     _accepting: Task<()>,
+    open: Open,
 }
 
 impl Server {
-    /// Binds and serves on the current core.
-    pub fn start(shard: &Shard, config: ServerConfig) -> io::Result<Self> {
-        let listener = Listener::bind(config.address)?;
-        let ServerConfig { bounds, connections, api, sessions_max, fetch_bytes_max, .. } = config;
+    /// Listens and serves on the current core.
+    pub fn start(shard: &Shard, address: BoundAddress, config: ServerConfig) -> io::Result<Self> {
+        let listener = Listener::listen(address)?;
+        let ServerConfig { bounds, connections, api, sessions_max, fetch_bytes_max } = config;
         let dispatcher =
             Rc::new(Dispatcher::new(shard.clone(), api, sessions_max, fetch_bytes_max));
-        let accepting = spawn(accept(listener, dispatcher, bounds, connections));
-        Ok(Self { _accepting: accepting })
+        let open = Open::default();
+        let accepting = spawn(accept(listener, dispatcher, bounds, connections, Rc::clone(&open)));
+        Ok(Self { _accepting: accepting, open })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The tasks hold the map that holds them: without this they would go on.
+        drop(self.open.take());
     }
 }
 
@@ -59,8 +65,8 @@ async fn accept(
     dispatcher: Rc<Dispatcher>,
     bounds: ConnectionBounds,
     limits: ConnectionLimits,
+    open: Open,
 ) {
-    let open: Open = Rc::default();
     let mut next = 0;
     loop {
         let socket = match listener.accept().await {

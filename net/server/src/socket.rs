@@ -4,11 +4,41 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::os::fd::{FromRawFd, IntoRawFd};
 use std::pin::Pin;
 use std::rc::Rc;
 
 use futures_lite::{AsyncRead, AsyncWrite};
 use glommio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, Socket as Descriptor, Type};
+
+const CONNECTIONS_WAITING_MAX: i32 = 1024;
+
+/// An address that this process holds. Nobody can connect before its core listens, and no other
+/// process can take it.
+#[derive(Debug)]
+pub struct BoundAddress {
+    descriptor: Descriptor,
+}
+
+impl BoundAddress {
+    /// Takes an address. Connections of a process that was killed may linger on it; another
+    /// process that listens there is an error, even one of ours.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let domain = Domain::for_address(address);
+        let descriptor = Descriptor::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        // Without SO_REUSEPORT, which glommio's own bind sets: it would let two brokers share.
+        descriptor.set_reuse_address(true)?;
+        descriptor.bind(&address.into())?;
+        Ok(Self { descriptor })
+    }
+
+    /// The address, with the port that the system chose where none was asked for.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        let address = self.descriptor.local_addr()?;
+        address.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+    }
+}
 
 /// A listening socket of one core.
 pub(crate) struct Listener {
@@ -16,9 +46,13 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Binds the address on the current core.
-    pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).map_err(io::Error::from)?;
+    /// Lets clients connect to the address, on the current core.
+    #[allow(unsafe_code, reason = "glommio takes a socket that is bound already as a number only")]
+    pub(crate) fn listen(address: BoundAddress) -> io::Result<Self> {
+        address.descriptor.listen(CONNECTIONS_WAITING_MAX)?;
+        let descriptor = address.descriptor.into_raw_fd();
+        // SAFETY: the descriptor is a listening socket that nobody else owns or closes.
+        let listener = unsafe { TcpListener::from_raw_fd(descriptor) };
         Ok(Self { listener })
     }
 
