@@ -89,11 +89,12 @@ impl SegmentIndex {
         u32::try_from(offset - self.base).expect("a segment spans fewer than 2^31 offsets")
     }
 
-    /// A position at or before the batch that holds `offset`; that of the newest entry not above it.
-    pub fn position_for(&self, offset: Offset) -> u64 {
+    /// The newest entry not above `offset`: the last offset of a batch and its position. `None` is the front.
+    pub fn entry_for(&self, offset: Offset) -> Option<(Offset, u64)> {
         let count =
             self.offsets.partition_point(|entry| self.base + i64::from(entry.relative) <= offset);
-        count.checked_sub(1).map_or(0, |last| u64::from(self.offsets[last].position))
+        let entry = self.offsets[count.checked_sub(1)?];
+        Some((self.base + i64::from(entry.relative), u64::from(entry.position)))
     }
 
     /// An offset at or before the first record with a timestamp of at least `timestamp`.
@@ -114,7 +115,7 @@ impl SegmentIndex {
         Some((self.base + i64::from(entry.relative), u64::from(entry.position)))
     }
 
-    /// Drops the last entry of the offset index: it turned out not to be one.
+    /// Drops all entries: one turned out to be wrong.
     pub fn clear(&mut self) {
         *self = Self::new(self.base);
     }
@@ -220,10 +221,10 @@ mod tests {
     fn a_lookup_gives_the_newest_entry_not_above_the_target() {
         let index = index();
         assert_eq!(index.entry_count(), 4);
-        assert_eq!(index.position_for(Offset(100)), 0);
-        assert_eq!(index.position_for(Offset(128)), 0);
-        assert_eq!(index.position_for(Offset(129)), 6_000);
-        assert_eq!(index.position_for(Offset(10_000)), 24_000);
+        assert_eq!(index.entry_for(Offset(100)), None);
+        assert_eq!(index.entry_for(Offset(128)), None);
+        assert_eq!(index.entry_for(Offset(129)), Some((Offset(129), 6_000)));
+        assert_eq!(index.entry_for(Offset(10_000)), Some((Offset(189), 24_000)));
         assert_eq!(index.offset_for_time(Timestamp(1)), Offset(100));
         assert_eq!(index.offset_for_time(Timestamp(1_003)), Offset(129));
         assert_eq!(index.max_timestamp(), (Timestamp(1_009), Offset(199)));

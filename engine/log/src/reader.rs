@@ -4,9 +4,9 @@
 use std::ops::Range;
 
 use corelog_io::{IoError, spawn};
-use corelog_model::{BatchHeader, Offset, PartitionId};
+use corelog_model::{BatchHeader, HEADER_LEN, Offset, PartitionId};
 
-use crate::partition::{PartitionLog, Place};
+use crate::partition::{Inner, PartitionLog, Place};
 use crate::pieces::Pieces;
 use crate::read_cache::WINDOW_BYTES;
 
@@ -78,8 +78,16 @@ pub enum ReadError {
 #[derive(Debug, Clone, Copy)]
 struct Start {
     place: Place,
-    /// Base offset of the batch that stands there, if known.
-    base: Option<Offset>,
+    anchor: Anchor,
+}
+
+/// What is known of the batch at a place.
+#[derive(Debug, Clone, Copy)]
+enum Anchor {
+    /// It begins with this offset, as the batch before it or the segment's name says.
+    Base(Offset),
+    /// It ends with this offset, as an index says, which is only a hint.
+    Last(Offset),
 }
 
 impl PartitionLog {
@@ -91,15 +99,16 @@ impl PartitionLog {
         }
         let start = self.locate(request.offset).await?;
         let first = self.read_from(start, &request).await;
-        let zero = Place { position: 0, ..start.place };
-        match first {
-            // An index is only a hint: without it the walk begins at the segment's front.
-            Err(ReadError::Damaged { .. }) if start.base.is_none() && start.place != zero => {
-                self.shared.cache.forget(self.id, zero.segment);
-                let start = Start { place: zero, base: Some(zero.segment) };
-                self.read_from(start, &request).await
+        let Err(ReadError::Damaged { .. }) = first else { return first };
+        self.shared.cache.forget(self.id, start.place.segment);
+        match start.anchor {
+            Anchor::Base(_) => first,
+            // Without its index the walk begins at the segment's front.
+            Anchor::Last(_) => {
+                let segment = start.place.segment;
+                let place = Place { segment, position: 0 };
+                self.read_from(Start { place, anchor: Anchor::Base(segment) }, &request).await
             }
-            other => other,
         }
     }
 
@@ -113,22 +122,22 @@ impl PartitionLog {
     }
 
     async fn locate(&self, offset: Offset) -> Result<Start, ReadError> {
-        let base = {
+        let segment = {
             let inner = self.inner.borrow();
-            if let Some((base, place)) = inner.cursors.iter().find(|cursor| cursor.0 == offset) {
-                return Ok(Start { place: *place, base: Some(*base) });
+            if let Some(place) = inner.cursor_at(offset) {
+                return Ok(Start { place, anchor: Anchor::Base(offset) });
             }
             let below = inner.segments.range(..=offset).next_back();
             below.map_or_else(|| inner.active().base, |entry| *entry.0)
         };
-        self.load_segment_index(base).await;
+        self.load_segment_index(segment).await;
         let inner = self.inner.borrow();
-        let segment = inner.segments.get(&base);
-        let position = segment
-            .and_then(|found| found.index.as_ref())
-            .map_or(0, |index| index.position_for(offset));
-        let known = if position == 0 { Some(base) } else { None };
-        Ok(Start { place: Place { segment: base, position }, base: known })
+        let index = inner.segments.get(&segment).and_then(|found| found.index.as_ref());
+        let Some((last, position)) = index.and_then(|index| index.entry_for(offset)) else {
+            let place = Place { segment, position: 0 };
+            return Ok(Start { place, anchor: Anchor::Base(segment) });
+        };
+        Ok(Start { place: Place { segment, position }, anchor: Anchor::Last(last) })
     }
 
     async fn read_from(
@@ -136,34 +145,33 @@ impl PartitionLog {
         start: Start,
         request: &ReadRequest,
     ) -> Result<ReadBatches, ReadError> {
-        let Place { segment, position } = start.place;
+        let Start { mut place, mut anchor } = start;
+        let segment = place.segment;
         let size = self.segment_size(segment, request.offset)?;
         let mut wanted = (request.bytes_max as u64).max(FIRST_LOOK_BYTES) + FIRST_LOOK_BYTES;
         loop {
-            let end = size.min(position.saturating_add(wanted));
-            let (pieces, from_disk) = self.load(segment, position..end, request.offset).await?;
-            let mut walk = Walk {
-                log: self,
-                pieces: &pieces,
-                place: start.place,
-                verify: from_disk && self.shared.config.safeguards.verifies_checksums,
-                expected: start.base,
-                at: 0,
-            };
+            let end = size.min(place.position.saturating_add(wanted));
+            let range = place.position..end;
+            let (pieces, from_disk) = self.load(segment, range, request.offset).await?;
+            let verify = from_disk && self.shared.config.safeguards.verifies_checksums;
+            let mut walk = Walk { log: self, pieces: &pieces, place, verify, anchor, at: 0 };
             match walk.cut(request)? {
                 Cut::Found { from, to, next } => {
                     if to > from {
-                        let place = Place { segment, position: position + to as u64 };
-                        self.remember_cursor(next, place);
+                        let position = place.position + to as u64;
+                        self.remember_cursor(next, Place { segment, position });
                     }
                     return Ok(ReadBatches { pieces: pieces.part(from..to), next });
                 }
-                Cut::NeedsMore { bytes } if position + bytes as u64 <= size => {
-                    wanted = (bytes as u64).max(wanted + 1);
-                }
-                Cut::NeedsMore { .. } => {
-                    let why = "a batch is longer than its segment".to_owned();
-                    return Err(self.damaged(segment, position + walk.at as u64, why));
+                Cut::NeedsMore { bytes } => {
+                    // What the walk has passed lies below the requested offset.
+                    place.position += walk.at as u64;
+                    anchor = walk.anchor;
+                    wanted = wanted.max(bytes as u64);
+                    if size < place.position + bytes as u64 {
+                        let why = format!("it ends before offset {}", request.offset);
+                        return Err(self.damaged(segment, place.position, why));
+                    }
                 }
             }
         }
@@ -267,6 +275,16 @@ impl PartitionLog {
     }
 }
 
+impl Inner {
+    /// The place of the batch that begins with `offset`, if a reader stopped before it.
+    fn cursor_at(&self, offset: Offset) -> Option<Place> {
+        let place = self.cursors.iter().find(|cursor| cursor.0 == offset)?.1;
+        // A reader stopped where its segment ended: the batch is in the next one.
+        let size = self.segments.get(&place.segment)?.size;
+        (place.position < size).then_some(place)
+    }
+}
+
 enum Cut {
     Found { from: usize, to: usize, next: Offset },
     NeedsMore { bytes: usize },
@@ -277,35 +295,34 @@ struct Walk<'a> {
     pieces: &'a Pieces,
     place: Place,
     verify: bool,
-    expected: Option<Offset>,
+    anchor: Anchor,
     at: usize,
 }
 
 impl Walk<'_> {
-    /// Finds the whole batches that answer the request.
+    /// Finds the whole batches that answer the request. Damage behind them waits for the next request.
     fn cut(&mut self, request: &ReadRequest) -> Result<Cut, ReadError> {
         let mut from = None;
         let mut next = request.offset;
         loop {
-            let present = self.pieces.len() - self.at;
-            let header =
-                if present < corelog_model::HEADER_LEN { None } else { Some(self.header()?) };
-            let whole = header.filter(|header| header.total_len() <= present);
-            let Some(header) = whole else {
-                let needed = header.map_or(FIRST_LOOK_BYTES as usize, |header| header.total_len());
-                return Ok(match from {
-                    Some(from) => Cut::Found { from, to: self.at, next },
-                    None if present == 0 && self.at > 0 => {
-                        Cut::Found { from: self.at, to: self.at, next }
+            let header = match self.batch(request) {
+                Ok(Ok(header)) => header,
+                Ok(Err(bytes)) => {
+                    return Ok(match from {
+                        Some(from) => Cut::Found { from, to: self.at, next },
+                        None => Cut::NeedsMore { bytes },
+                    });
+                }
+                Err(damage) => match from {
+                    Some(from) if from < self.at => {
+                        return Ok(Cut::Found { from, to: self.at, next });
                     }
-                    None => Cut::NeedsMore { bytes: self.at + needed },
-                });
+                    _ => return Err(damage),
+                },
             };
             if header.base_offset() >= request.limit {
-                let from = from.unwrap_or(self.at);
-                return Ok(Cut::Found { from, to: self.at, next });
+                return Ok(Cut::Found { from: from.unwrap_or(self.at), to: self.at, next });
             }
-            self.verify_batch(&header)?;
             let end = self.at + header.total_len();
             if header.last_offset() >= request.offset {
                 let begin = *from.get_or_insert(self.at);
@@ -316,14 +333,39 @@ impl Walk<'_> {
                 }
                 next = header.next_offset();
             }
-            self.expected = Some(header.next_offset());
+            self.anchor = Anchor::Base(header.next_offset());
             self.at = end;
         }
     }
 
-    fn header(&self) -> Result<BatchHeader, ReadError> {
+    /// The verified header of the next batch, or the bytes that must be there to have all of it.
+    fn batch(&self, request: &ReadRequest) -> Result<Result<BatchHeader, usize>, ReadError> {
+        let present = self.pieces.len() - self.at;
+        if present < HEADER_LEN {
+            return Ok(Err(HEADER_LEN));
+        }
         let header = self.pieces.header(self.at);
-        header.map_err(|error| self.damage(error.to_string()))
+        let header = header.map_err(|error| self.damage(error.to_string()))?;
+        self.check_place(&header)?;
+        if present < header.total_len() {
+            return Ok(Err(header.total_len()));
+        }
+        if header.base_offset() < request.limit {
+            self.verify_batch(&header)?;
+        }
+        Ok(Ok(header))
+    }
+
+    /// The checksum of a batch does not cover its offset, so the offset must fit what is known.
+    fn check_place(&self, header: &BatchHeader) -> Result<(), ReadError> {
+        let (found, expected) = match self.anchor {
+            Anchor::Base(expected) => (header.base_offset(), expected),
+            Anchor::Last(expected) => (header.last_offset(), expected),
+        };
+        if found == expected {
+            return Ok(());
+        }
+        Err(self.damage(format!("offset {found} stands where {expected} belongs")))
     }
 
     fn verify_batch(&self, header: &BatchHeader) -> Result<(), ReadError> {
@@ -331,9 +373,6 @@ impl Walk<'_> {
             return Ok(());
         }
         let base = header.base_offset();
-        if let Some(expected) = self.expected.filter(|expected| *expected != base) {
-            return Err(self.damage(format!("offset {base} stands where {expected} belongs")));
-        }
         let epoch = self.log.inner.borrow().epochs.epoch_of(base);
         if epoch.is_some_and(|epoch| epoch != header.leader_epoch()) {
             let found = header.leader_epoch();

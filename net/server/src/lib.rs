@@ -15,6 +15,7 @@ mod frame;
 mod limits;
 mod listener;
 mod log_error;
+pub mod metrics_text;
 mod reply;
 mod socket;
 

@@ -232,6 +232,14 @@ impl Disk {
         self.names.iter().filter_map(file).collect()
     }
 
+    /// What a reader of a file sees now; `None` if there is no such file.
+    pub fn content(&self, path: &Path) -> Option<&[u8]> {
+        match self.names.get(path)? {
+            Node::File(inode) => self.inodes.get(inode).map(|inode| &*inode.current),
+            Node::Directory => None,
+        }
+    }
+
     /// Inverts bit `bit` of the byte at `position` of a file, both now and durably: bit rot.
     pub fn flip_bit(&mut self, path: &Path, position: u64, bit: u8) {
         let Some(Node::File(inode)) = self.names.get(path) else {
@@ -346,12 +354,12 @@ impl Disk {
         pending.iter().filter(|pending| pending.completed).map(|pending| pending.id).collect()
     }
 
-    pub(super) fn end_sync(&mut self, inode: u64, path: &Path, covered: Vec<u64>) -> Result<()> {
+    pub(super) fn end_sync(&mut self, inode: u64, path: &Path, covered: &[u64]) -> Result<()> {
         if self.faults.lies_about_sync {
             return Ok(());
         }
         if self.fails(self.faults.sync_failures_ppm) {
-            self.lose_sync(inode, &covered);
+            self.lose_sync(inode, covered);
             return Err(broken("sync", path));
         }
         let inode = self.inode(inode);

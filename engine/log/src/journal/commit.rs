@@ -163,6 +163,24 @@ pub struct Journal {
     _tasks: Rc<[Task<()>; 2]>,
 }
 
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let core = self.state.core.borrow();
+        f.debug_struct("Journal")
+            .field("used", &core.pool.used.len())
+            .field("spares", &core.pool.spares.len())
+            .field("preparing", &core.preparing)
+            .field("reserve", &self.state.reserve.get())
+            .field("open_entries", &core.open.entries)
+            .field("writing", &core.writing)
+            .field("in_flight", &core.in_flight.len())
+            .field("next_frame", &core.next_frame)
+            .field("durable_end", &core.durable_end)
+            .field("failed", &core.failed)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Journal {
     /// Starts writing behind what was replayed, in a file of its own.
     pub fn start(config: JournalConfig, replayed: Replayed) -> Self {

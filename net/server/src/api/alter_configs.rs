@@ -92,3 +92,6 @@ impl<'a> Pending<'a> {
         IncrementalAlterConfigsResponse { responses: responses.collect(), ..Default::default() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,3 +61,6 @@ impl<'a> Pending<'a> {
         CreatePartitionsResponse { results: results.collect(), ..Default::default() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -189,3 +189,6 @@ impl View<'_> {
         configs.collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

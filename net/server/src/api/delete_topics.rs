@@ -108,3 +108,6 @@ impl<'a> Pending<'a> {
         DeleteTopicsResponse { responses: responses.collect(), ..Default::default() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ pub fn respond<'a>(
                 let message = format!("one request describes at most {max} topics and brokers");
                 return Err(Failure::new(ErrorCode::PolicyViolation, message));
             }
-            view.describe(&found, resource)
+            Ok(view.describe(&found, resource))
         });
         let (error_code, error_message) = code_and_message(&configs);
         DescribeConfigsResult {
@@ -103,7 +103,7 @@ impl<'a> View<'a> {
         &self,
         found: &ConfigResource,
         resource: &'a DescribeConfigsResource<'a>,
-    ) -> Result<Vec<DescribeConfigsResourceResult<'a>>, Failure> {
+    ) -> Vec<DescribeConfigsResourceResult<'a>> {
         let configs = match found {
             ConfigResource::Topic(name) => self.topic(name.as_str()),
             ConfigResource::Broker(broker) => self.broker(*broker),
@@ -115,7 +115,7 @@ impl<'a> View<'a> {
         let configs = configs
             .into_iter()
             .filter(|config| wanted.as_ref().is_none_or(|wanted| wanted.contains(config.name)));
-        Ok(configs.map(|config| self.result(config)).collect())
+        configs.map(|config| self.result(config)).collect()
     }
 
     fn result(&self, config: Described<'a>) -> DescribeConfigsResourceResult<'a> {
@@ -235,3 +235,6 @@ impl<'a> Described<'a> {
 fn is_dynamic(name: &str) -> bool {
     TOPIC_CONFIGS.iter().any(|key| key.synonyms.iter().any(|synonym| synonym.name == name))
 }
+
+#[cfg(test)]
+mod tests;

@@ -261,3 +261,6 @@ impl View {
         self.nodes.binary_search(&node).is_ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,9 +18,9 @@ pub(crate) fn topic_id(number: u8) -> TopicId {
     TopicId::from_bytes([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, number])
 }
 
-/// Ids as the driver draws them: the first, the second and so on.
+/// Ids as the driver draws them: the 101st, the 102nd and so on.
 pub(crate) fn topic_ids() -> impl FnMut() -> TopicId {
-    let mut next = 0;
+    let mut next = 100;
     move || {
         next += 1;
         topic_id(next)

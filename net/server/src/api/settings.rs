@@ -7,6 +7,12 @@ use corelog_model::topic_config::{
     ConfigMap, ConfigSource, ConfigType, DescribedConfig, TOPIC_CONFIGS, describe,
 };
 
+/// The most bytes of a request to an API that moves no records. Who sends more is disconnected.
+///
+/// The answer to an item of a few bytes may have a hundred, and takes more while it is made, so
+/// what is fair for records would be too much here. Ten thousand topics with configs fit.
+pub const CONTROL_REQUEST_BYTES_MAX: usize = 4 << 20;
+
 /// What the APIs need to know about the broker that answers. The same on all of its cores.
 #[derive(Clone, Debug)]
 pub struct ApiSettings {

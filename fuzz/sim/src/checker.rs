@@ -1,0 +1,179 @@
+//! The claims. An acknowledged batch survives, at its offset, byte for byte. Nothing unacknowledged is invented: whatever
+//! is there was attempted at that offset. Damage is reported and never served.
+
+use corelog_log::{FirstBatch, PartitionLog, ReadError, ReadRequest, Storage};
+use corelog_model::{Offset, PartitionId};
+use std::rc::Rc;
+
+use crate::model::{Partition, Standing};
+use crate::world::World;
+
+/// Compares an open storage with the model after a recovery, and makes what survived the truth.
+pub async fn check_recovery(world: &World, storage: &Storage) {
+    for id in world.ids() {
+        let standing = world.with(id, |model| model.standing);
+        match (storage.partition(id), standing) {
+            (None, Standing::Present) => world.find(format!("partition {id} is gone")),
+            (None, _) => world.with(id, |model| model.standing = Standing::Absent),
+            (Some(_), Standing::Absent) => {
+                world.find(format!("partition {id} was deleted and is back"));
+            }
+            (Some(log), Standing::Creating | Standing::Present | Standing::Deleting) => {
+                check_log(world, &log).await;
+            }
+        }
+    }
+}
+
+async fn check_log(world: &World, log: &Rc<PartitionLog>) {
+    let id = log.id();
+    let (start, end) = (log.log_start(), log.durable_end());
+    if end != log.end() {
+        world.find(format!("{id}: {end} is durable but the log ends at {}", log.end()));
+    }
+    let now_ms = corelog_io::wall_clock_ms();
+    let lost = world.with(id, |model| {
+        let allowed = model.start_allowed(&world.scenario.log, now_ms);
+        let bounds = format!(
+            "start {start} (promised {}, allowed {allowed}), end {end} \
+            (acknowledged {}, attempted {})",
+            model.start_promised, model.acked_end, model.end
+        );
+        if end < model.acked_end {
+            world.find(format!("{id}: acknowledged batches are lost: {bounds}"));
+        }
+        if model.end < end || (end > Offset::ZERO && !is_boundary(model, end)) {
+            world.find(format!("{id}: records were invented: {bounds}"));
+        }
+        if start < model.start_promised || allowed < start {
+            world.find(format!("{id}: the log start is wrong: {bounds}"));
+        }
+        model.batches.range(end..).count()
+    });
+    world.count(|counts| counts.lost += lost as u64);
+    if world.findings.borrow().is_empty() {
+        world.with(id, |model| model.recovered(start, end));
+        check_all(world, log).await;
+        check_epochs(world, log);
+    }
+}
+
+fn is_boundary(model: &Partition, end: Offset) -> bool {
+    model.end == end || model.batches.contains_key(&end)
+}
+
+fn check_epochs(world: &World, log: &PartitionLog) {
+    let (id, epochs) = (log.id(), log.epochs());
+    world.with(id, |model| {
+        for (base, batch) in model.batches.range(log.log_start()..) {
+            let found = epochs.epoch_of(*base);
+            if found != Some(batch.epoch) {
+                world.find(format!("{id}: offset {base} has epoch {found:?}, not {}", batch.epoch));
+                return;
+            }
+        }
+    });
+}
+
+/// Reads a whole log and compares it.
+pub async fn check_all(world: &World, log: &Rc<PartitionLog>) {
+    let mut offset = log.log_start();
+    let limit = log.durable_end();
+    while offset < limit && world.findings.borrow().is_empty() {
+        let bytes_max = 1 << world.below(17);
+        let request = ReadRequest { offset, limit, bytes_max, first_batch: FirstBatch::Always };
+        offset = match check_read(world, log, request).await {
+            Some(next) => next,
+            // Behind a damaged batch the others are still there.
+            None => world.with(log.id(), |model| {
+                model.batch_at(offset).map_or(limit, |(_, batch)| batch.next)
+            }),
+        };
+    }
+}
+
+/// Reads once and compares. Returns where the next read begins; `None` if nothing could be read.
+pub async fn check_read(
+    world: &World,
+    log: &Rc<PartitionLog>,
+    request: ReadRequest,
+) -> Option<Offset> {
+    let id = log.id();
+    let incarnation = world.with(id, |model| model.incarnation);
+    loop {
+        let read = log.read(request).await;
+        if world.with(id, |model| model.incarnation != incarnation || !model.is_readable()) {
+            return None;
+        }
+        world.count(|counts| counts.reads += 1);
+        match read {
+            Ok(batches) => {
+                let bytes = batches.pieces.to_vec();
+                let wrong = world.with(id, |model| compare(model, &request, &bytes, batches.next));
+                if let Some(wrong) = wrong {
+                    world.find(format!("{id}: {request:?} gave {wrong}"));
+                    return None;
+                }
+                return Some(batches.next);
+            }
+            Err(ReadError::OutOfRange { .. }) if request.offset < log.log_start() => return None,
+            Err(ReadError::Io(_)) if world.reads_may_fail() => {}
+            Err(ReadError::Damaged { .. }) if world.is_rotten.get() => {
+                world.count(|counts| counts.damage += 1);
+                return None;
+            }
+            Err(error) => {
+                world.find(format!("{id}: {request:?} failed: {error}"));
+                return None;
+            }
+        }
+    }
+}
+
+impl Partition {
+    fn is_readable(&self) -> bool {
+        self.standing == Standing::Present || self.standing == Standing::Creating
+    }
+}
+
+/// What is wrong with an answer, if anything.
+fn compare(model: &Partition, request: &ReadRequest, bytes: &[u8], next: Offset) -> Option<String> {
+    let mut offset = request.offset;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let Some((base, batch)) = model.batch_at(offset) else {
+            return Some(format!("{} bytes at {offset}, where nothing was attempted", rest.len()));
+        };
+        let Some((found, behind)) = rest.split_at_checked(batch.bytes.len()) else {
+            return Some(format!("a cut batch at {base}"));
+        };
+        if *found != *batch.bytes {
+            return Some(format!("other bytes than those appended at {base}"));
+        }
+        if request.limit < batch.next {
+            return Some(format!("the batch at {base}, which ends above the limit"));
+        }
+        (offset, rest) = (batch.next, behind);
+    }
+    if offset != next {
+        return Some(format!("{next} as the next offset, not {offset}"));
+    }
+    if bytes.is_empty() && request.offset < request.limit {
+        return Some("nothing, though there is something".to_owned());
+    }
+    let count_limit = bytes.len() > request.bytes_max;
+    let first = model.batch_at(request.offset).map_or(0, |(_, batch)| batch.bytes.len());
+    if count_limit && bytes.len() > first {
+        return Some(format!("{} bytes", bytes.len()));
+    }
+    None
+}
+
+/// The model's view of a log that takes part in no crash: what was acknowledged is visible.
+pub fn check_visible(world: &World, id: PartitionId, log: &PartitionLog) {
+    let acked = world.with(id, |model| model.acked_end);
+    let (durable, end) = (log.durable_end(), log.end());
+    if durable < acked || end < durable {
+        world.find(format!("{id}: durable {durable} of {end}, but {acked} was acknowledged"));
+    }
+}
