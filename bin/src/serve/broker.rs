@@ -1,5 +1,5 @@
-//! Runs a broker: checks the machine, takes the data directory, starts one pinned thread per core, says when all of them
-//! answer, and stops them in order.
+//! Runs a broker: checks the machine, takes the data directory, starts one pinned thread per core,
+//! says when all of them answer, and stops them in order.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};

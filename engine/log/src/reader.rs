@@ -1,5 +1,5 @@
-//! Reading: from the tail in memory, or from segments through the window cache. Whatever comes from disk is verified
-//! batch by batch: checksum, place in the sequence of offsets, and leader epoch.
+//! Reading: from the tail in memory, or from segments through the window cache. Whatever comes from
+//! disk is verified batch by batch: checksum, place in the sequence of offsets, and leader epoch.
 
 use std::ops::Range;
 
@@ -300,7 +300,8 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Finds the whole batches that answer the request. Damage behind them waits for the next request.
+    /// Finds the whole batches that answer the request. Damage behind them waits for the next
+    /// request.
     fn cut(&mut self, request: &ReadRequest) -> Result<Cut, ReadError> {
         let mut from = None;
         let mut next = request.offset;

@@ -1,5 +1,5 @@
-//! Reading frames: the length is checked before memory is taken, the buffer grows as bytes arrive, and the core's byte
-//! budget is waited for before a body is read.
+//! Reading frames: the length is checked before memory is taken, the buffer grows as bytes arrive,
+//! and the core's byte budget is waited for before a body is read.
 
 use std::io;
 use std::time::Duration;
