@@ -2,10 +2,11 @@
 //! says when all of them answer, and stops them in order.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use corelog_cluster::ShardEndpoint;
 use corelog_cluster::decide::TopicPolicy;
@@ -28,6 +29,8 @@ use crate::failure::{Exit, Failure, Reason};
 const COMMANDS_QUEUED_MAX: usize = 1024;
 const CHANGES_QUEUED_MAX: usize = 1024;
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const PORT_PATIENCE: Duration = Duration::from_secs(5);
+const PORT_PAUSE: Duration = Duration::from_millis(20);
 const STALL_MAX: Duration = Duration::from_secs(30);
 const REQUESTS_PER_CONNECTION_MAX: usize = 256;
 
@@ -270,10 +273,25 @@ fn bind_addresses(config: &Config) -> Result<Vec<(SocketAddr, BoundAddress)>, Fa
             .map_err(refused)?
             .next()
             .ok_or_else(|| refused(std::io::Error::other("the host has no address")))?;
-        let address = BoundAddress::bind(address).map_err(refused)?;
+        let address = bind_patiently(address).map_err(refused)?;
         bound.push((address.local_addr().map_err(refused)?, address));
     }
     Ok(bound)
+}
+
+/// The kernel closes the sockets of a killed process a moment after its end, because its ring must go first.
+fn bind_patiently(address: SocketAddr) -> std::io::Result<BoundAddress> {
+    let begun = Instant::now();
+    loop {
+        match BoundAddress::bind(address) {
+            Err(error)
+                if error.kind() == ErrorKind::AddrInUse && begun.elapsed() < PORT_PATIENCE =>
+            {
+                std::thread::sleep(PORT_PAUSE);
+            }
+            bound => return bound,
+        }
+    }
 }
 
 fn endpoints(config: &Config, addresses: &[SocketAddr]) -> Vec<ShardEndpoint> {

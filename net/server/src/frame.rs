@@ -11,6 +11,8 @@ use crate::socket::Socket;
 
 const READ_BYTES: usize = 32 << 10;
 const FIRST_GROWTH_BYTES: usize = 64 << 10;
+/// So much of a frame needs no budget: it is bounded by the number of connections.
+const UNBUDGETED_BYTES_MAX: usize = 64 << 10;
 const RECYCLED_BYTES_MAX: usize = 2 << 20;
 
 /// Why no further frame comes.
@@ -49,7 +51,7 @@ pub(crate) struct Frame {
     memory: Vec<u8>,
     len: usize,
     pub(crate) arrived: Instant,
-    _budget: Permit,
+    _budget: Option<Permit>,
 }
 
 impl Frame {
@@ -123,12 +125,13 @@ impl FrameReader {
             self.fill().await?;
         };
         self.start += FRAME_PREFIX_BYTES;
-        let budget = self.budget.take(len).await;
-        let memory = self.body(len).await?;
+        let (memory, budget) = self.body(len).await?;
         Ok(Frame { memory, len, arrived: now(), _budget: budget })
     }
 
-    async fn body(&mut self, len: usize) -> Result<Vec<u8>, ReadFrameError> {
+    /// The bytes of a frame, and the budget they hold. Only a frame that has begun in earnest is given budget: one that
+    /// announces much and sends little would keep it from others.
+    async fn body(&mut self, len: usize) -> Result<(Vec<u8>, Option<Permit>), ReadFrameError> {
         let buffered = len.min(self.end - self.start);
         let whole = buffered == len;
         let mut memory = if whole { Vec::new() } else { self.recycled.take().unwrap_or_default() };
@@ -138,7 +141,11 @@ impl FrameReader {
         memory[..buffered].copy_from_slice(&self.buffer[self.start..self.start + buffered]);
         self.start += buffered;
         let mut filled = buffered;
+        let mut budget = None;
         while filled < len {
+            if filled >= UNBUDGETED_BYTES_MAX && budget.is_none() {
+                budget = Some(self.budget.take(len).await);
+            }
             if filled == memory.len() {
                 let growth = filled.max(FIRST_GROWTH_BYTES);
                 memory.resize(len.min(filled + growth), 0);
@@ -150,7 +157,7 @@ impl FrameReader {
             }
             filled += count;
         }
-        Ok(memory)
+        Ok((memory, budget))
     }
 
     async fn fill(&mut self) -> Result<(), ReadFrameError> {

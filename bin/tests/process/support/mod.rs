@@ -8,5 +8,5 @@ mod workload;
 
 pub(crate) use broker::{Broker, Launch, free_ports};
 pub(crate) use folder::DataFolder;
-pub(crate) use log::{Entry, PartitionLogs};
-pub(crate) use workload::{Delivery, Writer, WriterKind, connect, create_topic, quick};
+pub(crate) use log::PartitionLogs;
+pub(crate) use workload::{Writer, WriterKind, connect, create_topic};

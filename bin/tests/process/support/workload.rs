@@ -137,6 +137,13 @@ impl Writer {
         self.acknowledged.lock().expect("the writer runs").clone()
     }
 
+    /// The newest acknowledged offset of a partition.
+    pub(crate) fn last_of(&self, partition: i32) -> Option<Offset> {
+        let acknowledged = self.acknowledged.lock().expect("the writer runs");
+        let last = acknowledged.iter().rfind(|delivery| delivery.partition == partition);
+        last.map(|delivery| delivery.offset)
+    }
+
     /// Lets it end; every record has its acknowledgement then. Says how many there were.
     pub(crate) fn finish(self) -> (u64, Vec<Delivery>) {
         self.stop.store(true, Ordering::Relaxed);
