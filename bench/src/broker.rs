@@ -90,7 +90,8 @@ impl Drop for Broker {
     }
 }
 
-/// A child inherits the CPUs of the thread that starts it, and the load's one CPU is not the broker's.
+/// A child inherits the CPUs of the thread that starts it, and the load's one CPU is not the
+/// broker's.
 fn every_cpu() -> rustix::thread::CpuSet {
     let mut cpus = rustix::thread::CpuSet::new();
     for cpu in 0..rustix::thread::CpuSet::MAX_CPU {
@@ -99,7 +100,8 @@ fn every_cpu() -> rustix::thread::CpuSet {
     cpus
 }
 
-/// Copies bytes back to whoever sends them, in frames of `len`, on `cpu`, until the connection ends.
+/// Copies bytes back to whoever sends them, in frames of `len`, on `cpu`, until the connection
+/// ends.
 pub(crate) fn echo(mut stream: TcpStream, len: usize) -> io::Result<()> {
     let mut buffer = vec![0; len];
     while stream.read_exact(&mut buffer).is_ok() {

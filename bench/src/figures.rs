@@ -1,4 +1,5 @@
-//! The figures: each runs against a fresh broker and is set against a limit measured in the same run.
+//! The figures: each runs against a fresh broker and is set against a limit measured in the same
+//! run.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -274,8 +275,8 @@ impl Found {
     }
 }
 
-/// Sends frames in turn with `in_flight` of them under way, for `run`, and waits for every answer. A closed loop: it
-/// shows what the broker can do, not what a schedule would suffer.
+/// Sends frames in turn with `in_flight` of them under way, for `run`, and waits for every answer.
+/// A closed loop: it shows what the broker can do, not what a schedule would suffer.
 fn closed_loop(
     stream: &mut TcpStream,
     frames: &[Vec<u8>],

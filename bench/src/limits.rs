@@ -1,4 +1,5 @@
-//! What this machine can do at best, measured in the same run: loopback, and the disk with the same calls a journal makes.
+//! What this machine can do at best, measured in the same run: loopback, and the disk with the same
+//! calls a journal makes.
 
 use std::alloc::{Layout, alloc_zeroed};
 use std::fs::{self, File, OpenOptions};
@@ -128,7 +129,8 @@ pub(crate) fn write_and_sync(directory: &Path, run: Duration) -> io::Result<Late
     Ok(found)
 }
 
-/// Bytes a second of sequential direct writes, several threads in flight, over a file that was written before.
+/// Bytes a second of sequential direct writes, several threads in flight, over a file that was
+/// written before.
 pub(crate) fn sequential_write(directory: &Path, run: Duration) -> io::Result<f64> {
     use std::os::unix::fs::FileExt;
     let path = directory.join("limit.tmp");

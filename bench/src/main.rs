@@ -1,5 +1,5 @@
-//! `corelog-bench`: starts a broker on one core, loads it from another, and prints each figure beside what the same
-//! machine can do at best in the same run.
+//! `corelog-bench`: starts a broker on one core, loads it from another, and prints each figure
+//! beside what the same machine can do at best in the same run.
 
 #![allow(clippy::print_stdout, reason = "printing the figures is what this program is for")]
 

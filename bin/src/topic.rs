@@ -62,6 +62,9 @@ struct List {
 struct Describe {
     /// Name of the topic
     name: String,
+    /// Shows configs that nobody has set, too; --json always does
+    #[arg(long)]
+    all_configs: bool,
     #[command(flatten)]
     bootstrap: Bootstrap,
 }
@@ -152,7 +155,8 @@ impl Describe {
             cluster.list_offsets(&led.iter().map(|at| (at.clone(), moment)).collect())
         };
         let (beginnings, ends) = (ask(Moment::Beginning)?, ask(Moment::End)?);
-        Ok(Described::new(&self.name, &topic, &configs, &beginnings, &ends))
+        let described = Described::new(&self.name, &topic, &configs, &beginnings, &ends);
+        Ok(if self.all_configs { described.with_all_configs() } else { described })
     }
 }
 
@@ -171,7 +175,9 @@ impl Delete {
                 }
             }
         }
-        output.show(&Changed::deleted(deleted))?;
+        if !deleted.is_empty() {
+            output.show(&Changed::deleted(deleted))?;
+        }
         if reasons.is_empty() {
             return Ok(());
         }

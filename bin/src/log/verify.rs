@@ -78,6 +78,7 @@ impl Report for Verified {
                 segment.missing_offsets.to_string(),
                 match segment.damages.len() {
                     0 => "intact".to_owned(),
+                    1 => "1 damage".to_owned(),
                     count => format!("{count} damages"),
                 },
             ]

@@ -1,5 +1,5 @@
-//! Runs a broker: checks the machine, takes the data directory, starts one pinned thread per core, says when all of them
-//! answer, and stops them in order.
+//! Runs a broker: checks the machine, takes the data directory, starts one pinned thread per core,
+//! says when all of them answer, and stops them in order.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -279,7 +279,8 @@ fn bind_addresses(config: &Config) -> Result<Vec<(SocketAddr, BoundAddress)>, Fa
     Ok(bound)
 }
 
-/// The kernel closes the sockets of a killed process a moment after its end, because its ring must go first.
+/// The kernel closes the sockets of a killed process a moment after its end, because its ring goes
+/// first.
 fn bind_patiently(address: SocketAddr) -> std::io::Result<BoundAddress> {
     let begun = Instant::now();
     loop {

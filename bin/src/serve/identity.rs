@@ -1,4 +1,5 @@
-//! Whose data directory it is: `meta.properties`, as in Kafka, names the broker and the format of everything beside it.
+//! Whose data directory it is: `meta.properties`, as in Kafka, names the broker and the format of
+//! everything beside it.
 
 use std::fs;
 use std::io::Write;

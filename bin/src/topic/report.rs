@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use corelog_client::TopicPartition;
-use corelog_client::admin::{ConfigEntry, CreatedTopic};
+use corelog_client::admin::{ConfigEntry, ConfigSource, CreatedTopic};
 use corelog_client::metadata::{Partition, Topic};
 use corelog_model::{NodeId, Offset, TopicId};
 use serde::Serialize;
@@ -45,6 +45,9 @@ pub(super) struct Described {
     internal: bool,
     partitions: Vec<DescribedPartition>,
     configs: Vec<DescribedConfig>,
+    /// Whether people see configs that nobody has set.
+    #[serde(skip)]
+    has_all_configs: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -164,7 +167,13 @@ impl Described {
             internal: topic.is_internal,
             partitions: topic.partitions.iter().map(partition).collect(),
             configs: configs.iter().map(config).collect(),
+            has_all_configs: false,
         }
+    }
+
+    /// Shows people the configs that nobody has set, too.
+    pub(super) fn with_all_configs(self) -> Self {
+        Self { has_all_configs: true, ..self }
     }
 }
 
@@ -198,8 +207,14 @@ impl Report for Described {
                 partitions,
             ),
         ];
-        if !self.configs.is_empty() {
-            let configs = self.configs.iter().map(config).collect();
+        let is_default = |config: &&DescribedConfig| config.source == ConfigSource::Default.name();
+        let configs: Vec<Vec<String>> = self
+            .configs
+            .iter()
+            .filter(|config| self.has_all_configs || !is_default(config))
+            .map(config)
+            .collect();
+        if !configs.is_empty() {
             tables.push(Table::new(["config", "value", "source"], configs));
         }
         tables
@@ -245,7 +260,6 @@ fn yes_or_no(is_so: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use corelog_client::admin::ConfigSource;
     use corelog_model::LeaderEpoch;
 
     use super::*;
@@ -264,13 +278,17 @@ mod tests {
 
     #[test]
     fn a_description_shows_partitions_offsets_and_configs() {
-        let configs = [ConfigEntry {
-            name: "retention.ms".to_owned(),
+        let config = |name: &str, source| ConfigEntry {
+            name: name.to_owned(),
             value: Some("5".to_owned()),
-            source: ConfigSource::Topic,
+            source,
             is_read_only: false,
             is_sensitive: false,
-        }];
+        };
+        let configs = [
+            config("retention.ms", ConfigSource::Topic),
+            config("segment.ms", ConfigSource::Default),
+        ];
         let at = TopicPartition::new("t", 0);
         let beginnings = BTreeMap::from([(at.clone(), Some(Offset(3)))]);
         let ends = BTreeMap::from([(at, Some(Offset(9)))]);
@@ -284,6 +302,9 @@ mod tests {
         );
         assert_eq!(text[2], "config\tvalue\tsource\nretention.ms\t5\ttopic\n");
         let json = serde_json::to_value(&described).unwrap();
+        assert_eq!(json["configs"].as_array().unwrap().len(), 2);
+        let all = described.with_all_configs().tables()[2].plain();
+        assert_eq!(all.lines().last(), Some("segment.ms\t5\tdefault"));
         assert_eq!(json["partitions"][0]["end"], 9);
         assert_eq!(json["partitions"][1]["leader"], serde_json::Value::Null);
     }

@@ -1,5 +1,5 @@
-//! Claims about the real broker process, as its clients and its operator meet it: killed, restarted,
-//! attacked, moved to other cores, out of disk.
+//! Claims about the real broker process, as its clients and its operator meet it: killed,
+//! restarted, attacked, moved to other cores, out of disk.
 
 mod cores;
 mod crash;

@@ -33,8 +33,8 @@ impl<T: 'static> Task<T> {
     }
 }
 
-/// Starts a task on the current core. It first runs after the caller has let go of the core, so borrows that the caller
-/// holds do not matter.
+/// Starts a task on the current core. It first runs after the caller has let go of the core, so
+/// borrows that the caller holds do not matter.
 pub fn spawn<T: 'static>(future: impl Future<Output = T> + 'static) -> Task<T> {
     #[cfg(feature = "sim")]
     if let Some(machine) = crate::sim::current() {

@@ -1,5 +1,6 @@
-//! The checkpoint: one small file per core, replaced atomically, that says for each partition up to where its segments
-//! are durable, and where in the journal replay begins. docs/storage-format.md draws it.
+//! The checkpoint: one small file per core, replaced atomically, that says for each partition up to
+//! where its segments are durable, and where in the journal replay begins. docs/storage-format.md
+//! draws it.
 
 use std::path::Path;
 
@@ -42,8 +43,9 @@ pub struct PartitionCheckpoint {
     pub epochs: Vec<(LeaderEpoch, Offset)>,
     /// Its idempotent producers as of `recovery.end`.
     pub producers: ProducerTable,
-    /// The bytes from `recovery.durable` to `recovery.size`, fewer than a block. They are here so that the block can
-    /// be written again in its place, torn or not, without risk to what was acknowledged.
+    /// The bytes from `recovery.durable` to `recovery.size`, fewer than a block. They are here so
+    /// that the block can be written again in its place, torn or not, without risk to what was
+    /// acknowledged.
     pub block: Vec<u8>,
 }
 

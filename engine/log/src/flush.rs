@@ -1,5 +1,5 @@
-//! From memory to segments, behind the journal: full chunks are written as they come, and a checkpoint writes the rest,
-//! syncs, and only then lets go of the journal.
+//! From memory to segments, behind the journal: full chunks are written as they come, and a
+//! checkpoint writes the rest, syncs, and only then lets go of the journal.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -49,12 +49,14 @@ enum Rest {
 pub(crate) enum LastBlock {
     /// Only the checkpoint has it.
     Kept,
-    /// It is written too and the file is cut to its true size, so that others can read it: the log is closed.
+    /// It is written too and the file is cut to its true size, so that others can read it: the log
+    /// is closed.
     Written,
 }
 
 impl PartitionLog {
-    /// Starts the writes of chunks that became full. Each waits until the journal has made its bytes durable.
+    /// Starts the writes of chunks that became full. Each waits until the journal has made its
+    /// bytes durable.
     pub(crate) fn schedule_full_chunks(&self, inner: &mut Inner) {
         // What was replayed is durable already and has no commit.
         let commit = inner.last_commit.clone();
@@ -89,7 +91,8 @@ impl PartitionLog {
             let Some(work) = self.unwritten_part(segment, start) else { return };
             match self.write_part(segment, start, work).await {
                 Ok(()) => break,
-                // The journal has the bytes and so has memory: nothing is lost while the disk is full.
+                // The journal has the bytes and so has memory: nothing is lost while the disk is
+                // full.
                 Err(error) if error.is_full() => {
                     tracing::warn!(%error, "the disk is full; a segment write waits");
                     sleep(FULL_DISK_PAUSE).await;
@@ -115,8 +118,8 @@ impl PartitionLog {
         }
         let chunk = inner.tail.chunk_mut(segment, start)?;
         chunk.writing = true;
-        // A chunk of which the file has a part already is written from there on, so that what a checkpoint counts
-        // on is not written again.
+        // A chunk of which the file has a part already is written from there on, so that what a
+        // checkpoint counts on is not written again.
         let rest = match chunk.flushed {
             0 => Rest::Whole,
             _ => chunk
@@ -166,7 +169,8 @@ impl PartitionLog {
         Ok(Some(file))
     }
 
-    /// Writes and syncs everything that is in the log now. The journal still holds all of it when this returns.
+    /// Writes and syncs everything that is in the log now. The journal still holds all of it when
+    /// this returns.
     pub(crate) async fn flush(&self, last_block: LastBlock) -> Result<Flushed, FlushError> {
         let (end, flushed, commit) = {
             let inner = self.inner.borrow();
@@ -265,8 +269,9 @@ impl PartitionLog {
         Ok(())
     }
 
-    /// Brings the bytes of a segment below `end` into its file, the last block padded. Waits for writes that are under
-    /// way, but not for those that wait for the journal: what lies below `end` is durable there.
+    /// Brings the bytes of a segment below `end` into its file, the last block padded. Waits for
+    /// writes that are under way, but not for those that wait for the journal: what lies below
+    /// `end` is durable there.
     async fn write_up_to(&self, base: Offset, end: u64) -> Result<(), FlushError> {
         let starts: Vec<u64> = {
             let inner = self.inner.borrow();
@@ -312,7 +317,8 @@ impl PartitionLog {
         }
     }
 
-    /// Lets go of the journal for everything a flush covers. The next checkpoint that is stored makes it count.
+    /// Lets go of the journal for everything a flush covers. The next checkpoint that is stored
+    /// makes it count.
     pub(crate) fn settle(&self, flushed: Flushed) {
         let mut inner = self.inner.borrow_mut();
         let RecoveryPoint { segment, size, .. } = flushed.recovery;

@@ -1,8 +1,8 @@
-//! The storage engine of one core: a journal with group commit (`journal`), and partition logs in Kafka's segment
-//! format that are written behind it. Nothing here knows a Kafka request.
+//! The storage engine of one core: a journal with group commit (`journal`), and partition logs in
+//! Kafka's segment format that are written behind it. Nothing here knows a Kafka request.
 //!
-//! `storage` opens and keeps everything, `partition` appends, `reader` reads, `flush` brings memory to segments,
-//! `recovery` comes back after a crash, `retention` deletes.
+//! `storage` opens and keeps everything, `partition` appends, `reader` reads, `flush` brings memory
+//! to segments, `recovery` comes back after a crash, `retention` deletes.
 
 pub mod checkpoint;
 mod config;

@@ -1,5 +1,6 @@
-//! Moving a closed partition to another core's directory: the note of where its segments stand travels with it, so that
-//! one rename is the whole move and a crash leaves it in exactly one place.
+//! Moving a closed partition to another core's directory: the note of where its segments stand
+//! travels with it, so that one rename is the whole move and a crash leaves it in exactly one
+//! place.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -16,7 +17,8 @@ use crate::storage::{OpenError, Storage};
 const NOTE: &str = "moved";
 
 impl Storage {
-    /// After `close`, writes the note that lets the partition's directory be renamed to another core.
+    /// After `close`, writes the note that lets the partition's directory be renamed to another
+    /// core.
     pub async fn write_moving_note(&self, id: PartitionId) -> Result<(), OpenError> {
         let Some(log) = self.partition(id) else { return Ok(()) };
         let note = Checkpoint { partitions: vec![log.checkpoint()], ..Checkpoint::default() };

@@ -1,5 +1,5 @@
-//! Reading: from the tail in memory, or from segments through the window cache. Whatever comes from disk is verified
-//! batch by batch: checksum, place in the sequence of offsets, and leader epoch.
+//! Reading: from the tail in memory, or from segments through the window cache. Whatever comes from
+//! disk is verified batch by batch: checksum, place in the sequence of offsets, and leader epoch.
 
 use std::ops::Range;
 
@@ -133,15 +133,11 @@ impl PartitionLog {
         self.load_segment_index(segment).await;
         let inner = self.inner.borrow();
         let index = inner.segments.get(&segment).and_then(|found| found.index.as_ref());
-        Ok(match index.and_then(|index| index.entry_for(offset)) {
-            Some((last, position)) => {
-                Start { place: Place { segment, position }, anchor: Anchor::Last(last) }
-            }
-            None => {
-                let place = Place { segment, position: 0 };
-                Start { place, anchor: Anchor::Base(segment) }
-            }
-        })
+        let Some((last, position)) = index.and_then(|index| index.entry_for(offset)) else {
+            let place = Place { segment, position: 0 };
+            return Ok(Start { place, anchor: Anchor::Base(segment) });
+        };
+        Ok(Start { place: Place { segment, position }, anchor: Anchor::Last(last) })
     }
 
     async fn read_from(
@@ -304,7 +300,8 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Finds the whole batches that answer the request. Damage behind them waits for the next request.
+    /// Finds the whole batches that answer the request. Damage behind them waits for the next
+    /// request.
     fn cut(&mut self, request: &ReadRequest) -> Result<Cut, ReadError> {
         let mut from = None;
         let mut next = request.offset;

@@ -1,5 +1,5 @@
-//! Opening after a stop or a crash: each partition starts at its recovery point, then the journal puts every later
-//! byte back to where it was. Damage is an error that says what is lost.
+//! Opening after a stop or a crash: each partition starts at its recovery point, then the journal
+//! puts every later byte back to where it was. Damage is an error that says what is lost.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -338,7 +338,8 @@ impl PartitionLog {
     }
 }
 
-/// Walks over batch headers of the bytes that were durable: those of the file and the block behind them.
+/// Walks over batch headers of the bytes that were durable: those of the file and the block behind
+/// them.
 struct Scan<'a> {
     file: &'a File,
     durable: u64,

@@ -1,5 +1,5 @@
-//! Deleting the front of a log: by age, by size, and by order of a client (DeleteRecords). Only segments that are
-//! complete on disk go, so no replay ever needs what was deleted.
+//! Deleting the front of a log: by age, by size, and by order of a client (DeleteRecords). Only
+//! segments that are complete on disk go, so no replay ever needs what was deleted.
 
 use corelog_io::{IoError, remove_file, sync_directory};
 use corelog_model::{LeaderEpoch, Offset, Timestamp};
@@ -75,8 +75,8 @@ impl PartitionLog {
         Ok(expired.len())
     }
 
-    /// Deletes records below `offset`, durably; their segments go at the next retention pass. Returns the new log
-    /// start offset. `offset` must not be above the durable end.
+    /// Deletes records below `offset`, durably; their segments go at the next retention pass.
+    /// Returns the new log start offset. `offset` must not be above the durable end.
     pub async fn delete_before(&self, offset: Offset) -> Result<Offset, AppendError> {
         let commit = {
             let mut inner = self.inner.borrow_mut();

@@ -1,4 +1,5 @@
-//! What all partitions of a core share: the journal, the memory budget of tails, and the bounds on background work.
+//! What all partitions of a core share: the journal, the memory budget of tails, and the bounds on
+//! background work.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;

@@ -1,5 +1,5 @@
-//! The storage of one core: opens it, recovers what was durable, keeps segments following the journal, and closes it so
-//! that the next start replays nothing.
+//! The storage of one core: opens it, recovers what was durable, keeps segments following the
+//! journal, and closes it so that the next start replays nothing.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -76,8 +76,8 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Opens the storage in its directory, creating it if need be, and replays the journal. `config_of` gives the
-    /// settings of each partition that is found.
+    /// Opens the storage in its directory, creating it if need be, and replays the journal.
+    /// `config_of` gives the settings of each partition that is found.
     pub async fn open(
         config: StorageConfig,
         config_of: impl Fn(PartitionId) -> LogConfig,
@@ -176,7 +176,8 @@ impl Storage {
         self.state.shared.memory.total()
     }
 
-    /// Brings everything that the journal holds into segments and lets the journal's files be recycled.
+    /// Brings everything that the journal holds into segments and lets the journal's files be
+    /// recycled.
     pub async fn checkpoint(&self) -> Result<(), FlushError> {
         self.state.checkpoint().await
     }
@@ -191,8 +192,8 @@ impl Storage {
         Ok(deleted)
     }
 
-    /// Writes everything to segments, cuts files to their true size and writes the checkpoint. The next start then
-    /// replays nothing.
+    /// Writes everything to segments, cuts files to their true size and writes the checkpoint. The
+    /// next start then replays nothing.
     pub async fn close(&self) -> Result<(), FlushError> {
         self.state.shared.journal().settle().await?;
         self.state.begin_checkpoint().await;

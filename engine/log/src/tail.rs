@@ -1,5 +1,6 @@
-//! The newest bytes of a partition in memory: aligned chunks that fetches read and that are written to the segment
-//! behind the journal. The last chunk is being filled; the others are full or belong to a sealed segment.
+//! The newest bytes of a partition in memory: aligned chunks that fetches read and that are written
+//! to the segment behind the journal. The last chunk is being filled; the others are full or belong
+//! to a sealed segment.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -61,8 +62,8 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    /// Appends bytes at `position` of `segment`, where the last append ended. `added` hears the capacity of each new
-    /// chunk. Chunks grow fourfold up to `capacity_max`.
+    /// Appends bytes at `position` of `segment`, where the last append ended. `added` hears the
+    /// capacity of each new chunk. Chunks grow fourfold up to `capacity_max`.
     pub(crate) fn append(
         &mut self,
         segment: Offset,
@@ -99,7 +100,8 @@ impl Tail {
         capacity
     }
 
-    /// Makes `block`, the bytes from a block boundary to `end`, the front of a new chunk in place of all chunks.
+    /// Makes `block`, the bytes from a block boundary to `end`, the front of a new chunk in place
+    /// of all chunks.
     pub(crate) fn restart(&mut self, segment: Offset, end: u64, block: &[u8]) {
         self.chunks.clear();
         self.next_capacity = 0;

@@ -1,5 +1,5 @@
-//! Finding offsets by time: the first record at or after a timestamp, and the record with the largest one
-//! (KIP-32, KIP-734).
+//! Finding offsets by time: the first record at or after a timestamp, and the record with the
+//! largest one (KIP-32, KIP-734).
 
 use corelog_model::{BatchView, LeaderEpoch, Offset, Timestamp};
 

@@ -1,5 +1,5 @@
-//! The way to the controller and the controller's driver: any core asks, the first core decides, makes it durable, lets
-//! every core take over the new image, and only then answers.
+//! The way to the controller and the controller's driver: any core asks, the first core decides,
+//! makes it durable, lets every core take over the new image, and only then answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,13 +34,15 @@ pub struct Control {
 }
 
 impl Control {
-    /// A handle and the end that the controller listens to. Asking waits while `bound` requests are queued.
+    /// A handle and the end that the controller listens to. Asking waits while `bound` requests are
+    /// queued.
     pub fn new(bound: usize) -> (Self, Receiver<ControlRequest>) {
         let (requests, receiver) = corelog_io::mesh::channel(bound);
         (Self { requests }, receiver)
     }
 
-    /// Asks for a change. When this resolves the change is durable and every core knows it, or it was refused.
+    /// Asks for a change. When this resolves the change is durable and every core knows it, or it
+    /// was refused.
     pub async fn change(&self, change: Change) -> Result<Outcome, ControlUnavailable> {
         let (answer, outcome) = answer();
         let request = ControlRequest { change, answer };
@@ -68,7 +70,8 @@ impl Driver {
         }
     }
 
-    /// Makes one change and returns its outcome. With `Nobody` the image is not sent to the cores: they start later.
+    /// Makes one change and returns its outcome. With `Nobody` the image is not sent to the cores:
+    /// they start later.
     pub(crate) async fn change(&mut self, change: Change, audience: Audience) -> Option<Outcome> {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;

@@ -1,5 +1,5 @@
-//! Bringing partitions home when the number of cores changed: those of a core that is gone are recovered there, closed,
-//! and moved with one rename each to the core that the metadata names.
+//! Bringing partitions home when the number of cores changed: those of a core that is gone are
+//! recovered there, closed, and moved with one rename each to the core that the metadata names.
 
 use std::path::PathBuf;
 
@@ -12,8 +12,9 @@ use crate::config::BrokerConfig;
 use crate::shard::Shard;
 use crate::start::StartError;
 
-/// Moves everything out of the directories of cores at or above `cores`. Must run before those cores' partitions are
-/// opened anywhere else; the first core, which calls it, is open already and adopts its share.
+/// Moves everything out of the directories of cores at or above `cores`. Must run before those
+/// cores' partitions are opened anywhere else; the first core, which calls it, is open already and
+/// adopts its share.
 pub(crate) async fn bring_home(
     config: &BrokerConfig,
     image: &ClusterImage,

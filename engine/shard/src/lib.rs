@@ -1,5 +1,5 @@
-//! One core of a broker: the partitions it leads, what produce, fetch and list-offsets mean for them, and its part in
-//! the control plane. Knows no Kafka request; `net/server` translates.
+//! One core of a broker: the partitions it leads, what produce, fetch and list-offsets mean for
+//! them, and its part in the control plane. Knows no Kafka request; `net/server` translates.
 
 mod config;
 mod control;

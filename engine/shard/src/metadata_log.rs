@@ -1,5 +1,5 @@
-//! The metadata log: an ordinary partition log on the first core, whose records are the flatbuffers of
-//! `corelog-cluster`. One batch is one change: it is durable as a whole or not at all.
+//! The metadata log: an ordinary partition log on the first core, whose records are the flatbuffers
+//! of `corelog-cluster`. One batch is one change: it is durable as a whole or not at all.
 
 use std::rc::Rc;
 

@@ -1,4 +1,5 @@
-//! What a core counts about itself. One writer, plain cells; a reader on another core asks for a snapshot.
+//! What a core counts about itself. One writer, plain cells; a reader on another core asks for a
+//! snapshot.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;

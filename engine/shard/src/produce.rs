@@ -1,4 +1,5 @@
-//! Appending what producers send: checks, then the log; an acknowledgement resolves when the batch is durable.
+//! Appending what producers send: checks, then the log; an acknowledgement resolves when the batch
+//! is durable.
 
 use std::cell::RefCell;
 
@@ -74,8 +75,8 @@ thread_local! {
 }
 
 impl Shard {
-    /// Checks and appends the bytes that a producer sent for one partition. Waits only while memory or the journal
-    /// are short; batches of one caller are appended in the order of its calls.
+    /// Checks and appends the bytes that a producer sent for one partition. Waits only while memory
+    /// or the journal are short; batches of one caller are appended in the order of its calls.
     pub async fn produce(
         &self,
         partition: &Partition,

@@ -1,4 +1,5 @@
-//! One core: the partitions it leads, the newest metadata image, its budgets and its background work.
+//! One core: the partitions it leads, the newest metadata image, its budgets and its background
+//! work.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -251,8 +252,9 @@ impl Shard {
         Ok(())
     }
 
-    /// The settings that hold for a topic. Values that contradict each other were refused when they were set; a later
-    /// broker default that contradicts a topic's own value leaves the topic with the built-in defaults.
+    /// The settings that hold for a topic. Values that contradict each other were refused when they
+    /// were set; a later broker default that contradicts a topic's own value leaves the topic with
+    /// the built-in defaults.
     fn topic_config(&self, image: &ClusterImage, topic: &TopicImage) -> TopicConfig {
         let config = &self.state.config;
         let defaults = image.broker_defaults(config.broker, &config.topic_defaults);
@@ -304,7 +306,8 @@ impl Shard {
         }
     }
 
-    /// Ends background work, writes everything to segments and stores the checkpoint. Nothing may append any more.
+    /// Ends background work, writes everything to segments and stores the checkpoint. Nothing may
+    /// append any more.
     pub async fn close(&self) -> Result<(), FlushError> {
         self.state.background.take();
         self.state.storage.close().await

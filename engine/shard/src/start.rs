@@ -1,5 +1,6 @@
-//! Starting: the first core reads the metadata, registers the broker, brings partitions home and becomes the controller;
-//! the others wait for its image. A core is returned when it can answer for its partitions.
+//! Starting: the first core reads the metadata, registers the broker, brings partitions home and
+//! becomes the controller; the others wait for its image. A core is returned when it can answer for
+//! its partitions.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What a seed does: sizes so small that rare paths are common, how many lives there are, how each ends, and what goes
-//! wrong with the disk.
+//! What a seed does: sizes so small that rare paths are common, how many lives there are, how each
+//! ends, and what goes wrong with the disk.
 
 use std::path::PathBuf;
 
@@ -146,7 +146,8 @@ fn storage(random: &mut fastrand::Rng) -> StorageConfig {
 }
 
 fn life(random: &mut fastrand::Rng) -> Life {
-    // Steps are drawn evenly over magnitudes, so that recovery itself is interrupted as often as the work.
+    // Steps are drawn evenly over magnitudes, so that recovery itself is interrupted as often as
+    // the work.
     let steps = 1 << random.u32(2..STEPS_LOG2_MAX);
     let steps = random.u64(steps / 2..steps * 2);
     let ending = match random.u32(..8) {

@@ -1,5 +1,5 @@
-//! The tasks of one life: appenders with and without idempotence, readers, and a keeper who checkpoints, deletes,
-//! applies retention, bumps epochs, and makes partitions come and go.
+//! The tasks of one life: appenders with and without idempotence, readers, and a keeper who
+//! checkpoints, deletes, applies retention, bumps epochs, and makes partitions come and go.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -378,7 +378,7 @@ async fn delete_records(world: &World, storage: &Storage, id: PartitionId) {
 
 /// Creates a partition and takes note of it.
 pub async fn create(world: &World, storage: &Storage, id: PartitionId) {
-    world.with(id, |model| model.begin());
+    world.with(id, super::model::Partition::begin);
     match storage.create_partition(id, world.scenario.log.clone()).await {
         Ok(log) => {
             let end = log.end();

@@ -1,4 +1,5 @@
-//! Requests about metadata: described from the image, or translated into a change that the controller decides.
+//! Requests about metadata: described from the image, or translated into a change that the
+//! controller decides.
 
 use corelog_wire::frame::EncodedFrame;
 use corelog_wire::{

@@ -1,5 +1,6 @@
-//! One connection: a task that reads frames and starts requests, and one that sends the answers in the order of the
-//! requests. Produce requests are pipelined: the next is appended while the last becomes durable.
+//! One connection: a task that reads frames and starts requests, and one that sends the answers in
+//! the order of the requests. Produce requests are pipelined: the next is appended while the last
+//! becomes durable.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -134,7 +135,8 @@ async fn write_replies(socket: Socket, queue: Rc<Queue>, stall_max: Duration) {
     socket.shut_down();
 }
 
-/// Adds answers that are ready already, so that one call sends them all. False if the connection is to be closed.
+/// Adds answers that are ready already, so that one call sends them all. False if the connection is
+/// to be closed.
 async fn collect_ready(queue: &Queue, replies: &mut Vec<Reply>) -> bool {
     let mut bytes: usize = replies.iter().map(Reply::wire_len).sum();
     while bytes < COALESCED_BYTES_MAX && replies.len() < COALESCED_REPLIES_MAX {

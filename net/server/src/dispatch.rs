@@ -1,5 +1,5 @@
-//! From a frame to a started request: header, version, handler. Unknown APIs and versions are answered as Kafka does:
-//! ApiVersions in version 0, everything else by closing the connection.
+//! From a frame to a started request: header, version, handler. Unknown APIs and versions are
+//! answered as Kafka does: ApiVersions in version 0, everything else by closing the connection.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,5 +1,5 @@
-//! Incremental fetch sessions (KIP-227): a client names its partitions once and then only what changed; the answer then
-//! holds only partitions with news. Pure; one cache per core, bounded.
+//! Incremental fetch sessions (KIP-227): a client names its partitions once and then only what
+//! changed; the answer then holds only partitions with news. Pure; one cache per core, bounded.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -180,7 +180,8 @@ impl SessionCache {
         self.next_id = if self.next_id == i32::MAX { 1 } else { self.next_id + 1 };
     }
 
-    /// Whether a partition of a session has news for its client. `told` is what the client hears now.
+    /// Whether a partition of a session has news for its client. `told` is what the client hears
+    /// now.
     pub(crate) fn has_news(
         &mut self,
         id: i32,

@@ -1,4 +1,5 @@
-//! The map from errors of partitions and logs to error codes of the Kafka protocol; the other half of `error`.
+//! The map from errors of partitions and logs to error codes of the Kafka protocol; the other half
+//! of `error`.
 
 use corelog_log::producers::SequenceRefusal;
 use corelog_log::{AppendError, ReadError};

@@ -1,5 +1,5 @@
-//! Replies: encoded heads with borrowed record slices between them, and the vectored writes that send them. Record
-//! bytes go from the log's memory to the socket without a copy in user space.
+//! Replies: encoded heads with borrowed record slices between them, and the vectored writes that
+//! send them. Record bytes go from the log's memory to the socket without a copy in user space.
 
 use std::io::{self, IoSlice};
 use std::time::Duration;
@@ -60,7 +60,8 @@ impl Reply {
     }
 }
 
-/// Sends replies in order with as few calls as the socket allows. A peer that takes nothing for `stall_max` is an error.
+/// Sends replies in order with as few calls as the socket allows. A peer that takes nothing for
+/// `stall_max` is an error.
 pub(crate) async fn send(
     socket: &Socket,
     replies: &[Reply],

@@ -1,5 +1,5 @@
-//! The seeded executor: ready tasks run in an order drawn from the seed, and virtual time jumps to the next timer
-//! when nothing is ready.
+//! The seeded executor: ready tasks run in an order drawn from the seed, and virtual time jumps to
+//! the next timer when nothing is ready.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -11,7 +11,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 type Work = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Tasks that were woken. Wakers must be Send, so this is the one place with a lock; a run has one thread.
+/// Tasks that were woken. Wakers must be Send, so this is the one place with a lock; a run has one
+/// thread.
 #[derive(Debug, Default)]
 struct Ready {
     tasks: Mutex<Vec<u64>>,
@@ -77,7 +78,8 @@ impl Executor {
         drop(work);
     }
 
-    /// Runs one ready task, drawn by `choose(number of ready tasks)`. Returns which, or `None` if nothing is ready.
+    /// Runs one ready task, drawn by `choose(number of ready tasks)`. Returns which, or `None` if
+    /// nothing is ready.
     pub(crate) fn step(&self, choose: impl FnOnce(usize) -> usize) -> Option<u64> {
         let task = self.ready.take(choose)?;
         let Some(mut work) = self.tasks.borrow_mut().remove(&task) else {

@@ -106,8 +106,9 @@ impl Machine {
         self.state.stop.set(Some((self.state.steps.get() + steps, Stop::PowerCut)));
     }
 
-    /// Kills the process `steps` task steps from now, if the run lasts that long. The power stays: what was written
-    /// is there for the next run, synced or not, and of the writes under way any part.
+    /// Kills the process `steps` task steps from now, if the run lasts that long. The power stays:
+    /// what was written is there for the next run, synced or not, and of the writes under way any
+    /// part.
     pub fn kill_after(&self, steps: u64) {
         self.state.stop.set(Some((self.state.steps.get() + steps, Stop::Kill)));
     }

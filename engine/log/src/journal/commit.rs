@@ -1,5 +1,6 @@
-//! Group commit: appends gather in an open frame; a writer seals and writes frames, several at a time; a syncer makes
-//! the gapless prefix of written frames durable and tells everybody who waits for it.
+//! Group commit: appends gather in an open frame; a writer seals and writes frames, several at a
+//! time; a syncer makes the gapless prefix of written frames durable and tells everybody who waits
+//! for it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -9,19 +10,12 @@ use corelog_io::{BLOCK, Buffer, File, Instant, IoError, Signal, Task, align_up, 
 use corelog_model::Offset;
 
 use super::JournalConfig;
+use super::durability::{Commit, FrameState, JournalFailed};
 use super::entry::{ENTRY_HEAD_LEN, EntryHead};
 use super::files::{self, FilePool, UsedFile};
 use super::frame::{FRAME_HEADER_LEN, FileSequence, FrameIdentity, FrameSequence, seal};
 use super::replay::Replayed;
 use crate::LatencyHistogram;
-
-/// The journal stopped for good: a write or a sync failed, and what the disk holds is no longer known.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the journal stopped after a failed write or sync: {reason}")]
-pub struct JournalFailed {
-    /// What the system said.
-    pub reason: Rc<str>,
-}
 
 /// Told when entries became durable; a partition moves its durable end here.
 pub trait OnDurable {
@@ -40,31 +34,6 @@ pub struct JournalCounters {
     pub bytes: u64,
     /// Syncs completed.
     pub syncs: u64,
-}
-
-#[derive(Debug, Default)]
-struct FrameState {
-    outcome: RefCell<Option<Result<(), JournalFailed>>>,
-    settled: Signal,
-}
-
-/// A place in the journal whose durability can be awaited.
-#[derive(Debug, Clone)]
-pub struct Commit {
-    state: Rc<FrameState>,
-}
-
-impl Commit {
-    /// Resolves when the frame and all before it are durable, or the journal failed. Cancel-safe.
-    pub async fn durable(&self) -> Result<(), JournalFailed> {
-        loop {
-            let waiting = self.state.settled.waiting();
-            if let Some(outcome) = &*self.state.outcome.borrow() {
-                return outcome.clone();
-            }
-            waiting.await;
-        }
-    }
 }
 
 type Listener = (Rc<dyn OnDurable>, Offset);
@@ -216,8 +185,8 @@ impl Journal {
         Self { state, _tasks: Rc::new(tasks) }
     }
 
-    /// Waits until an entry of `payload_len` bytes fits without growing the open frame over its bound. Await it
-    /// right before `append`.
+    /// Waits until an entry of `payload_len` bytes fits without growing the open frame over its
+    /// bound. Await it right before `append`.
     pub async fn ready(&self, payload_len: usize) -> Result<(), JournalFailed> {
         loop {
             let waiting = self.state.room.waiting();
@@ -235,7 +204,8 @@ impl Journal {
         }
     }
 
-    /// Appends one entry whose payload is the concatenation of `parts`; `listener` is told when it is durable.
+    /// Appends one entry whose payload is the concatenation of `parts`; `listener` is told when it
+    /// is durable.
     pub fn append(
         &self,
         head: &EntryHead,
@@ -296,8 +266,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Allows one file above the bound while `open`: a checkpoint waits for what is in the open frame, which must find
-    /// room even when every file is full, or neither would ever move.
+    /// Allows one file above the bound while `open`: a checkpoint waits for what is in the open
+    /// frame, which must find room even when every file is full, or neither would ever move.
     pub fn open_reserve(&self, open: bool) {
         self.state.reserve.set(open);
         self.state.work.notify();
@@ -313,7 +283,8 @@ impl Journal {
         &self.state.pressure
     }
 
-    /// Stops the journal because another part of the core's disk failed: nothing is acknowledged from here on.
+    /// Stops the journal because another part of the core's disk failed: nothing is acknowledged
+    /// from here on.
     pub fn fail(&self, error: &IoError) {
         self.state.fail(error);
     }
@@ -408,7 +379,8 @@ impl State {
             && (core.writing == 0 || full)
     }
 
-    /// Makes the next file current if the open frame does not fit the present one. False if none is free.
+    /// Makes the next file current if the open frame does not fit the present one. False if none is
+    /// free.
     fn has_place_for_open_frame(&self) -> bool {
         let mut core = self.core.borrow_mut();
         let frame_len = core.open.frame_len();

@@ -1,4 +1,5 @@
-//! Fetch: sessions, the long poll, and record bytes that go from the log's memory to the socket uncopied.
+//! Fetch: sessions, the long poll, and record bytes that go from the log's memory to the socket
+//! uncopied.
 
 use std::cell::RefCell;
 use std::rc::Rc;

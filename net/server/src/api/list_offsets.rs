@@ -1,4 +1,5 @@
-//! ListOffsets, OffsetForLeaderEpoch and DeleteRecords: questions and orders about offsets of partitions this core leads.
+//! ListOffsets, OffsetForLeaderEpoch and DeleteRecords: questions and orders about offsets of
+//! partitions this core leads.
 
 use corelog_model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, Timestamp};
 use corelog_shard::{OffsetQuery, Partition, PartitionRefusal, Shard};

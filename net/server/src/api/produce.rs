@@ -32,7 +32,8 @@ pub(crate) struct Produce {
 }
 
 impl Produce {
-    /// Appends every batch of the request, in its order. Waits only while the core is short of room.
+    /// Appends every batch of the request, in its order. Waits only while the core is short of
+    /// room.
     pub(crate) async fn begin(shard: &Shard, request: &ProduceRequest<'_>, version: i16) -> Self {
         let mut topics = Vec::with_capacity(request.topic_data.len());
         for topic in &request.topic_data {
@@ -66,7 +67,8 @@ impl Produce {
         Self { topics, version }
     }
 
-    /// Whether anything was refused: with acks 0 the connection is then closed, which is all the producer can notice.
+    /// Whether anything was refused: with acks 0 the connection is then closed, which is all the
+    /// producer can notice.
     pub(crate) fn has_refusals(&self) -> bool {
         let mut attempts = self.topics.iter().flat_map(|topic| &topic.partitions);
         attempts.any(|(_, attempt)| matches!(attempt, Attempt::Refused { .. }))
