@@ -129,8 +129,8 @@ impl FrameReader {
         Ok(Frame { memory, len, arrived: now(), _budget: budget })
     }
 
-    /// The bytes of a frame, and the budget they hold. Only a frame that has begun in earnest is given budget: one that
-    /// announces much and sends little would keep it from others.
+    /// The bytes of a frame, and the budget they hold. Only a frame that has begun in earnest is
+    /// given budget: one that announces much and sends little would keep it from others.
     async fn body(&mut self, len: usize) -> Result<(Vec<u8>, Option<Permit>), ReadFrameError> {
         let buffered = len.min(self.end - self.start);
         let whole = buffered == len;
