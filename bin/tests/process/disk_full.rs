@@ -103,7 +103,6 @@ fn is_refused_for_storage(outcome: &Result<(), ClientError>) -> bool {
 }
 
 #[test]
-#[ignore = "not yet seen green on a quiet machine"]
 fn producers_are_refused_before_the_disk_is_full_and_go_on_when_there_is_room() {
     let folder = DataFolder::new();
     let disk = match SmallDisk::mount(folder.path()) {
