@@ -279,8 +279,8 @@ fn bind_addresses(config: &Config) -> Result<Vec<(SocketAddr, BoundAddress)>, Fa
     Ok(bound)
 }
 
-/// The kernel closes the sockets of a killed process a moment after its end, because its ring goes
-/// first.
+/// The kernel closes the sockets of a killed process a moment after its end, because its ring must
+/// go first.
 fn bind_patiently(address: SocketAddr) -> std::io::Result<BoundAddress> {
     let begun = Instant::now();
     loop {
