@@ -33,7 +33,8 @@ impl<T: 'static> Task<T> {
     }
 }
 
-/// Starts a task on the current core.
+/// Starts a task on the current core. It may run to its first suspension before this returns, so nothing that the
+/// task borrows may be borrowed here.
 pub fn spawn<T: 'static>(future: impl Future<Output = T> + 'static) -> Task<T> {
     #[cfg(feature = "sim")]
     if let Some(machine) = crate::sim::current() {

@@ -80,14 +80,17 @@ impl Executor {
     /// Runs one ready task, drawn by `choose(number of ready tasks)`. Returns which, or `None` if nothing is ready.
     pub(crate) fn step(&self, choose: impl FnOnce(usize) -> usize) -> Option<u64> {
         let task = self.ready.take(choose)?;
-        let Some(mut work) = self.tasks.borrow_mut().remove(&task) else {
-            return Some(task);
-        };
+        self.poll(task);
+        Some(task)
+    }
+
+    /// Runs a task up to its next suspension.
+    pub(crate) fn poll(&self, task: u64) {
+        let Some(mut work) = self.tasks.borrow_mut().remove(&task) else { return };
         let waker = Waker::from(Arc::new(TaskWaker { task, ready: Arc::clone(&self.ready) }));
         if work.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
             self.tasks.borrow_mut().insert(task, work);
         }
-        Some(task)
     }
 
     /// Moves virtual time to the next timer and wakes it. False if there is none.
@@ -165,6 +168,10 @@ impl<T: 'static> SimTask<T> {
             drop(sender.try_send(future.await));
         });
         Self { id, result, owned: true }
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     pub(crate) fn detach(mut self) {

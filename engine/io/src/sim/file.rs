@@ -47,7 +47,7 @@ impl SimFile {
     pub(crate) async fn sync(&self) -> Result<()> {
         let covered = self.machine.with_disk(|disk| disk.begin_sync(self.inode));
         self.machine.device_delay().await;
-        self.machine.with_disk(|disk| disk.end_sync(self.inode, &self.path, covered))
+        self.machine.with_disk(|disk| disk.end_sync(self.inode, &self.path, &covered))
     }
 
     pub(crate) async fn truncate(&self, len: u64) -> Result<()> {
