@@ -93,6 +93,8 @@ enum Anchor {
 impl PartitionLog {
     /// Reads whole batches from the one that holds the requested offset on.
     pub async fn read(&self, request: ReadRequest) -> Result<ReadBatches, ReadError> {
+        // The files of a partition that goes away stay until the read is over.
+        let _use = self.begin_use();
         self.check_range(&request)?;
         if request.offset == request.limit {
             return Ok(ReadBatches { pieces: Pieces::new(), next: request.offset });
@@ -100,7 +102,7 @@ impl PartitionLog {
         let start = self.locate(request.offset).await?;
         let first = self.read_from(start, &request).await;
         let Err(ReadError::Damaged { .. }) = first else { return first };
-        self.shared.cache.forget(self.id, start.place.segment);
+        self.shared.cache.forget(self.serial, start.place.segment);
         match start.anchor {
             Anchor::Base(_) => first,
             // Without its index the walk begins at the segment's front.
@@ -115,7 +117,7 @@ impl PartitionLog {
     fn check_range(&self, request: &ReadRequest) -> Result<(), ReadError> {
         let start = self.inner.borrow().log_start;
         let end = request.limit;
-        if start <= request.offset && request.offset <= end {
+        if start <= request.offset && request.offset <= end && !self.is_gone() {
             return Ok(());
         }
         Err(ReadError::OutOfRange { offset: request.offset, start, end })
@@ -208,10 +210,10 @@ impl PartitionLog {
         let mut pieces = Pieces::new();
         let from_disk = range.start < memory;
         if from_disk {
-            let file = self.segment_file(segment).await?;
-            let Some(file) = file else {
-                self.segment_size(segment, offset)?;
-                return Ok((pieces, false));
+            let Some(file) = self.segment_file(segment).await? else {
+                let inner = self.inner.borrow();
+                let (start, end) = (inner.log_start, inner.end);
+                return Err(ReadError::OutOfRange { offset, start, end });
             };
             let mut position = range.start;
             while position < memory {
@@ -219,7 +221,8 @@ impl PartitionLog {
                 let (start, end) = (number * WINDOW_BYTES, (number + 1) * WINDOW_BYTES);
                 let to = end.min(memory);
                 let part = if end <= memory {
-                    let window = self.shared.cache.window(self.id, segment, number, &file).await?;
+                    let window =
+                        self.shared.cache.window(self.serial, segment, number, &file).await?;
                     let len = window.len();
                     let cut = |at: u64| ((at - start) as usize).min(len);
                     window.part(cut(position)..cut(to))
@@ -245,7 +248,7 @@ impl PartitionLog {
 
     fn read_ahead(&self, segment: Offset, number: u64, memory: u64, file: &corelog_io::File) {
         let is_whole = (number + 1) * WINDOW_BYTES <= memory;
-        if !is_whole || self.shared.cache.contains(self.id, segment, number) {
+        if !is_whole || self.shared.cache.contains(self.serial, segment, number) {
             return;
         }
         let Some(permit) = self.shared.flushes.try_take(1) else { return };
@@ -253,7 +256,7 @@ impl PartitionLog {
         spawn(async move {
             if let Some(me) = me {
                 // A failure shows again, and is reported, when somebody asks for these bytes.
-                drop(me.shared.cache.window(me.id, segment, number, &file).await);
+                drop(me.shared.cache.window(me.serial, segment, number, &file).await);
             }
             drop(permit);
         })
@@ -294,6 +297,11 @@ enum Cut {
     NeedsMore { bytes: usize },
 }
 
+enum Present {
+    Whole(BatchHeader),
+    Part { needed: usize },
+}
+
 struct Walk<'a> {
     log: &'a PartitionLog,
     pieces: &'a Pieces,
@@ -310,8 +318,8 @@ impl Walk<'_> {
         let mut next = request.offset;
         loop {
             let header = match self.batch(request) {
-                Ok(Ok(header)) => header,
-                Ok(Err(bytes)) => {
+                Ok(Present::Whole(header)) => header,
+                Ok(Present::Part { needed: bytes }) => {
                     return Ok(match from {
                         Some(from) => Cut::Found { from, to: self.at, next },
                         None => Cut::NeedsMore { bytes },
@@ -343,21 +351,21 @@ impl Walk<'_> {
     }
 
     /// The verified header of the next batch, or the bytes that must be there to have all of it.
-    fn batch(&self, request: &ReadRequest) -> Result<Result<BatchHeader, usize>, ReadError> {
+    fn batch(&self, request: &ReadRequest) -> Result<Present, ReadError> {
         let present = self.pieces.len() - self.at;
         if present < HEADER_LEN {
-            return Ok(Err(HEADER_LEN));
+            return Ok(Present::Part { needed: HEADER_LEN });
         }
         let header = self.pieces.header(self.at);
         let header = header.map_err(|error| self.damage(error.to_string()))?;
         self.check_place(&header)?;
         if present < header.total_len() {
-            return Ok(Err(header.total_len()));
+            return Ok(Present::Part { needed: header.total_len() });
         }
         if header.base_offset() < request.limit {
             self.verify_batch(&header)?;
         }
-        Ok(Ok(header))
+        Ok(Present::Whole(header))
     }
 
     /// The checksum of a batch does not cover its offset, so the offset must fit what is known.

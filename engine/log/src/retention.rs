@@ -6,29 +6,31 @@ use corelog_model::{LeaderEpoch, Offset, Timestamp};
 
 use crate::journal::{EntryHead, EntryKind};
 use crate::partition::{AppendError, Inner, PartitionLog};
+use crate::segment::Segment;
 
 impl Inner {
-    /// Base offsets of the oldest segments that the settings let go. The active segment stays.
-    fn expired(&self, now: Timestamp) -> Vec<Offset> {
-        let sealed: Vec<_> =
-            self.segments.values().take_while(|segment| segment.is_complete).collect();
+    /// How many of the oldest segments the settings let go. The active segment stays.
+    fn expired(&self, now: Timestamp) -> usize {
         let next_bases = self.segments.keys().skip(1);
         let mut total: u64 = self.segments.values().map(|segment| segment.size).sum();
-        let mut expired = Vec::new();
-        for (segment, next) in sealed.into_iter().zip(next_bases) {
-            let below_start = *next <= self.log_start;
+        let goes = |(segment, next): &(&Segment, &Offset)| {
+            let below_start = **next <= self.log_start;
             let too_old = self.config.retention_ms.is_some_and(|limit| {
                 !segment.max_timestamp.is_none() && now.0 - segment.max_timestamp.0 > limit
             });
-            let rest = total - segment.size;
-            let too_much = self.config.retention_bytes.is_some_and(|limit| rest >= limit);
-            if !below_start && !(self.config.deletes && (too_old || too_much)) {
-                break;
-            }
-            total = rest;
-            expired.push(segment.base);
-        }
-        expired
+            total -= segment.size;
+            let too_much = self.config.retention_bytes.is_some_and(|limit| total >= limit);
+            below_start || (self.config.deletes && (too_old || too_much))
+        };
+        self.segments.values().zip(next_bases).take_while(goes).count()
+    }
+
+    /// Base offsets of the oldest segments that may be deleted now: those no start needs any more, because the
+    /// checkpoint on disk begins behind them.
+    fn deletable(&self, now: Timestamp) -> Vec<Offset> {
+        let expired = self.segments.values().take(self.expired(now));
+        let behind = |segment: &&Segment| segment.is_complete && segment.base < self.stored;
+        expired.take_while(behind).map(|segment| segment.base).collect()
     }
 
     /// Seals the active segment if all of it is over age, so that the next pass can delete it.
@@ -43,13 +45,22 @@ impl Inner {
 }
 
 impl PartitionLog {
-    /// Deletes the oldest segments as the settings say and returns how many went.
+    /// Whether segments could be deleted if there were a new checkpoint. Seals the active one if it is over age.
+    pub(crate) fn awaits_checkpoint(&self, now: Timestamp) -> bool {
+        let mut inner = self.inner.borrow_mut();
+        inner.roll_if_expired(now);
+        let queued = self.queue_writes(&mut inner);
+        let awaits = inner.deletable(now).len() < inner.expired(now);
+        drop(inner);
+        self.start_writes(queued);
+        awaits
+    }
+
+    /// Deletes the oldest segments as the settings say, as far as a checkpoint lies behind them, and returns how many
+    /// went.
     pub async fn apply_retention(&self, now: Timestamp) -> Result<usize, IoError> {
-        let expired = {
-            let mut inner = self.inner.borrow_mut();
-            inner.roll_if_expired(now);
-            inner.expired(now)
-        };
+        let Some(_use) = self.begin_use() else { return Ok(0) };
+        let expired = self.inner.borrow().deletable(now);
         for base in &expired {
             let paths: Vec<_> = {
                 let mut inner = self.inner.borrow_mut();
@@ -59,7 +70,7 @@ impl PartitionLog {
                 inner.cursors.retain(|cursor| cursor.1.segment != *base);
                 ["index", "timeindex", "log"].map(|extension| segment.path(extension)).into()
             };
-            self.shared.cache.forget(self.id, *base);
+            self.shared.cache.forget(self.serial, *base);
             // The log file goes last: without its indexes it is still whole.
             for path in paths {
                 match remove_file(&path).await {
@@ -78,11 +89,16 @@ impl PartitionLog {
     /// Deletes records below `offset`, durably; their segments go at the next retention pass. Returns the new log
     /// start offset. `offset` must not be above the durable end.
     pub async fn delete_before(&self, offset: Offset) -> Result<Offset, AppendError> {
+        self.shared.journal().ready(0).await?;
         let commit = {
+            self.check_open()?;
             let mut inner = self.inner.borrow_mut();
             assert!(offset <= self.durable_end.get(), "only what is visible can be deleted");
             if offset <= inner.log_start {
-                return Ok(inner.log_start);
+                // Somebody else's deletion may still be on its way to the disk.
+                drop(inner);
+                self.shared.journal().settle().await?;
+                return Ok(self.log_start());
             }
             let entry = EntryHead {
                 kind: EntryKind::LogStart,
@@ -96,21 +112,10 @@ impl PartitionLog {
             inner.log_start = offset;
             let end = inner.end_place();
             inner.hold(file, end);
-            inner.last_commit = Some(commit.clone());
             commit
         };
         commit.durable().await?;
         self.progress.notify();
         Ok(self.log_start())
-    }
-
-    /// Marks the log as gone: appends are refused and everybody who waits is told.
-    pub(crate) fn leave(&self) {
-        let mut inner = self.inner.borrow_mut();
-        inner.is_gone = true;
-        inner.holds.clear();
-        drop(inner);
-        self.progress.notify();
-        self.flushed.notify();
     }
 }
