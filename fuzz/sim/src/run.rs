@@ -131,6 +131,7 @@ impl Run {
 
     /// Changes a bit and opens: the storage says what is damaged, or has everything.
     fn rot_at_rest(&self) {
+        let was_rotten = self.world.is_rotten.get();
         let Some(flip) = rot::flip(&self.world, &self.machine) else { return };
         let config = self.world.scenario.storage.clone();
         let log = self.world.scenario.log.clone();
@@ -148,7 +149,7 @@ impl Run {
                 }
                 // With the bit changed back everything must be there.
                 rot::undo(&self.machine, &flip);
-                self.world.is_rotten.set(false);
+                self.world.is_rotten.set(was_rotten);
             }
             _ => self.world.find("a storage with a changed bit does not open in time".to_owned()),
         }
