@@ -135,15 +135,10 @@ impl PartitionLog {
         self.load_segment_index(segment).await;
         let inner = self.inner.borrow();
         let index = inner.segments.get(&segment).and_then(|found| found.index.as_ref());
-        Ok(match index.and_then(|index| index.entry_for(offset)) {
-            Some((last, position)) => {
-                Start { place: Place { segment, position }, anchor: Anchor::Last(last) }
-            }
-            None => {
-                let place = Place { segment, position: 0 };
-                Start { place, anchor: Anchor::Base(segment) }
-            }
-        })
+        let front = (0, Anchor::Base(segment));
+        let entry = index.and_then(|index| index.entry_for(offset));
+        let (position, anchor) = entry.map_or(front, |(last, at)| (at, Anchor::Last(last)));
+        Ok(Start { place: Place { segment, position }, anchor })
     }
 
     async fn read_from(

@@ -89,17 +89,17 @@ impl PartitionLog {
     /// Deletes records below `offset`, durably; their segments go at the next retention pass. Returns the new log
     /// start offset. `offset` must not be above the durable end.
     pub async fn delete_before(&self, offset: Offset) -> Result<Offset, AppendError> {
-        self.shared.journal().ready(0).await?;
+        let journal = self.shared.journal();
+        journal.ready(0).await?;
+        self.check_open()?;
+        assert!(offset <= self.durable_end.get(), "only what is visible can be deleted");
+        if offset <= self.log_start() {
+            // Somebody else's deletion may still be on its way to the disk.
+            journal.settle().await?;
+            return Ok(self.log_start());
+        }
         let commit = {
-            self.check_open()?;
             let mut inner = self.inner.borrow_mut();
-            assert!(offset <= self.durable_end.get(), "only what is visible can be deleted");
-            if offset <= inner.log_start {
-                // Somebody else's deletion may still be on its way to the disk.
-                drop(inner);
-                self.shared.journal().settle().await?;
-                return Ok(self.log_start());
-            }
             let entry = EntryHead {
                 kind: EntryKind::LogStart,
                 partition: self.id,
@@ -107,8 +107,8 @@ impl PartitionLog {
                 segment: offset,
                 position: 0,
             };
-            let file = self.shared.journal().current_file();
-            let commit = self.shared.journal().append(&entry, &[], None)?;
+            let file = journal.current_file();
+            let commit = journal.append(&entry, &[], None)?;
             inner.log_start = offset;
             let end = inner.end_place();
             inner.hold(file, end);

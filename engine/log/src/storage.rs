@@ -290,18 +290,15 @@ impl State {
         config: LogConfig,
     ) -> Result<Rc<PartitionLog>, FlushError> {
         let journal = self.shared.journal();
-        let log = match self.partition(id) {
-            Some(log) => {
-                log.set_config(config);
-                log
-            }
-            None => {
-                let directory = self.shared.config.partitions_directory().join(id.to_string());
-                create_directory(&directory).await?;
-                journal.ready(0).await?;
-                // In one step: a checkpoint that does not know the partition begins before its entry.
-                self.begin_partition(id, config)?
-            }
+        let log = if let Some(log) = self.partition(id) {
+            log.set_config(config);
+            log
+        } else {
+            let directory = self.shared.config.partitions_directory().join(id.to_string());
+            create_directory(&directory).await?;
+            journal.ready(0).await?;
+            // In one step: a checkpoint that does not know the partition begins before its entry.
+            self.begin_partition(id, config)?
         };
         match log.standing() {
             Standing::Open => return Ok(log),

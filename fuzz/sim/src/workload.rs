@@ -16,7 +16,7 @@ use corelog_model::{
 };
 
 use crate::checker::{check_read, check_visible};
-use crate::model::{BATCHES_KEPT, Batch, Producer, Sent, Standing};
+use crate::model::{BATCHES_KEPT, Batch, Partition, Producer, Sent, Standing};
 use crate::world::World;
 
 /// Longer than anything that makes progress takes.
@@ -384,7 +384,7 @@ async fn delete_records(world: &World, storage: &Storage, id: PartitionId) {
 
 /// Creates a partition and takes note of it.
 pub async fn create(world: &World, storage: &Storage, id: PartitionId) {
-    world.with(id, |model| model.begin());
+    world.with(id, Partition::begin);
     match storage.create_partition(id, world.scenario.log.clone()).await {
         Ok(log) => {
             let end = log.end();
