@@ -67,6 +67,8 @@ impl PartitionLog {
                 let Some(segment) = inner.segments.remove(base) else { continue };
                 let next = inner.segments.keys().next().copied().unwrap_or(inner.end);
                 inner.log_start = inner.log_start.max(next);
+                let log_start = inner.log_start;
+                inner.epochs.forget_below(log_start);
                 inner.cursors.retain(|cursor| cursor.1.segment != *base);
                 ["index", "timeindex", "log"].map(|extension| segment.path(extension)).into()
             };
