@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use corelog_io::{IoError, spawn};
-use corelog_model::{BatchHeader, HEADER_LEN, Offset, PartitionId};
+use corelog_model::{BatchHeader, HEADER_LEN, Offset, PartitionId, Timestamp};
 
 use crate::partition::{Inner, PartitionLog, Place};
 use crate::pieces::Pieces;
@@ -12,6 +12,7 @@ use crate::read_cache::WINDOW_BYTES;
 
 const CURSORS_MAX: usize = 16;
 const FIRST_LOOK_BYTES: u64 = 4096;
+const SCAN_BYTES: usize = 128 << 10;
 
 /// What to read.
 #[derive(Debug, Clone, Copy)]
@@ -112,6 +113,29 @@ impl PartitionLog {
                 self.read_from(Start { place, anchor: Anchor::Base(segment) }, &request).await
             }
         }
+    }
+
+    /// The largest timestamp of the batches of a segment that ends before `end`; `None` if they cannot all be read.
+    pub(crate) async fn newest_timestamp(&self, segment: Offset, end: Offset) -> Option<Timestamp> {
+        let place = Place { segment, position: 0 };
+        let mut start = Start { place, anchor: Anchor::Base(segment) };
+        let mut newest = Timestamp::NONE;
+        let mut offset = segment;
+        while offset < end {
+            let first_batch = FirstBatch::Always;
+            let request = ReadRequest { offset, limit: end, bytes_max: SCAN_BYTES, first_batch };
+            let ReadBatches { pieces, next } = self.read_from(start, &request).await.ok()?;
+            let mut at = 0;
+            while at < pieces.len() {
+                let header = pieces.header(at).ok()?;
+                newest = newest.max(header.max_timestamp());
+                at += header.total_len();
+            }
+            start.place.position += at as u64;
+            start.anchor = Anchor::Base(next);
+            offset = next;
+        }
+        Some(newest)
     }
 
     fn check_range(&self, request: &ReadRequest) -> Result<(), ReadError> {

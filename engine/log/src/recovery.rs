@@ -241,6 +241,7 @@ async fn open_partition(
             let mut segment = Segment::new(&log.directory, *base);
             segment.size = *len;
             segment.index = None;
+            segment.is_time_known = false;
             segment.is_complete = true;
             segments.insert(*base, segment);
         }
@@ -317,6 +318,7 @@ impl PartitionLog {
         active.size = size;
         active.index = Some(index);
         active.max_timestamp = max_timestamp;
+        active.is_time_known = false;
         active.first_timestamp = first_timestamp;
         Ok(())
     }

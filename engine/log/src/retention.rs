@@ -45,6 +45,29 @@ impl Inner {
 }
 
 impl PartitionLog {
+    /// Asks the batches of expired segments for their age where only an index file has told it. One whose batches
+    /// cannot be read counts as new once more.
+    pub(crate) async fn learn_ages(&self, now: Timestamp) {
+        let Some(_use) = self.begin_use() else { return };
+        loop {
+            let unknown = {
+                let inner = self.inner.borrow();
+                let count = inner.expired(now);
+                let mut expired =
+                    inner.segments.values().zip(inner.segments.keys().skip(1)).take(count);
+                expired
+                    .find(|(segment, _)| !segment.is_time_known)
+                    .map(|(found, end)| (found.base, *end))
+            };
+            let Some((base, end)) = unknown else { return };
+            let newest = self.newest_timestamp(base, end).await;
+            if let Some(segment) = self.inner.borrow_mut().segments.get_mut(&base) {
+                segment.max_timestamp = newest.unwrap_or(now);
+                segment.is_time_known = true;
+            }
+        }
+    }
+
     /// Whether segments could be deleted if there were a new checkpoint. Seals the active one if it is over age.
     pub(crate) fn awaits_checkpoint(&self, now: Timestamp) -> bool {
         let mut inner = self.inner.borrow_mut();
@@ -60,6 +83,7 @@ impl PartitionLog {
     /// went.
     pub async fn apply_retention(&self, now: Timestamp) -> Result<usize, IoError> {
         let Some(_use) = self.begin_use() else { return Ok(0) };
+        self.learn_ages(now).await;
         let expired = self.inner.borrow().deletable(now);
         for base in &expired {
             let paths: Vec<_> = {

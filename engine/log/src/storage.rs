@@ -185,7 +185,12 @@ impl Storage {
     /// Deletes old segments of all partitions as their settings say. Returns how many went.
     pub async fn apply_retention(&self, now: Timestamp) -> Result<usize, IoError> {
         let logs = self.partitions();
-        if logs.iter().filter(|log| log.awaits_checkpoint(now)).count() > 0 {
+        let mut awaits_checkpoint = false;
+        for log in &logs {
+            log.learn_ages(now).await;
+            awaits_checkpoint |= log.awaits_checkpoint(now);
+        }
+        if awaits_checkpoint {
             let outcome = self.checkpoint().await;
             outcome.map_err(|error| self.state.io_error("checkpoint", error))?;
         }
