@@ -334,8 +334,15 @@ impl PartitionLog {
             (segment.size, after.map_or(inner.end, |entry| *entry.0))
         };
         let index = load_index(&self.directory, base, size, next).await;
-        if let Some(segment) = self.inner.borrow_mut().segments.get_mut(&base) {
-            segment.index.get_or_insert(index);
+        let is_news = match self.inner.borrow_mut().segments.get_mut(&base) {
+            Some(segment) if segment.index.is_none() => {
+                segment.index = Some(index);
+                segment.is_complete
+            }
+            Some(_) | None => false,
+        };
+        if is_news {
+            self.shared.opened(self.me.clone(), base);
         }
     }
 }
