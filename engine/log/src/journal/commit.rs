@@ -77,6 +77,8 @@ struct State {
     work: Signal,
     sync_work: Signal,
     room: Signal,
+    queue: RefCell<VecDeque<u64>>,
+    next_place: Cell<u64>,
     pressure: Signal,
     failed: Signal,
     prepared: Signal,
@@ -117,6 +119,8 @@ impl Journal {
             work: Signal::new(),
             sync_work: Signal::new(),
             room: Signal::new(),
+            queue: RefCell::default(),
+            next_place: Cell::new(0),
             pressure: Signal::new(),
             failed: Signal::new(),
             prepared: Signal::new(),
@@ -127,9 +131,10 @@ impl Journal {
         Self { state, _tasks: Rc::new(tasks) }
     }
 
-    /// Waits until an entry of `payload_len` bytes fits without growing the open frame over its bound. Await it
-    /// right before `append`.
+    /// Waits until an entry of `payload_len` bytes fits without growing the open frame over its bound, in the order
+    /// of asking, so that a large entry gets its turn. Await it right before `append`. Cancel-safe.
     pub async fn ready(&self, payload_len: usize) -> Result<(), JournalFailed> {
+        let mut place: Option<Place> = None;
         loop {
             let waiting = self.state.room.waiting();
             {
@@ -138,9 +143,14 @@ impl Journal {
                     return Err(failed.clone());
                 }
                 let len = core.open.len + ENTRY_HEAD_LEN + payload_len;
-                if core.open.entries == 0 || len <= self.state.config.frame_bytes_max {
+                let fits = core.open.entries == 0 || len <= self.state.config.frame_bytes_max;
+                let first = self.state.queue.borrow().front().copied();
+                if fits && first == place.as_ref().map(|place| place.number) {
                     return Ok(());
                 }
+            }
+            if place.is_none() {
+                place = Some(Place::take(&self.state));
             }
             waiting.await;
         }
@@ -291,6 +301,28 @@ impl Journal {
     pub fn stop(&self) {
         self.state.stopping.set(true);
         self.state.end("the storage was closed");
+    }
+}
+
+/// A place in the queue of those who wait for room.
+struct Place {
+    state: Rc<State>,
+    number: u64,
+}
+
+impl Place {
+    fn take(state: &Rc<State>) -> Self {
+        let number = state.next_place.get();
+        state.next_place.set(number + 1);
+        state.queue.borrow_mut().push_back(number);
+        Self { state: Rc::clone(state), number }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.state.queue.borrow_mut().retain(|number| *number != self.number);
+        self.state.room.notify();
     }
 }
 
