@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::failure::{Exit, Failure};
 use crate::logging::{self, Level};
 use crate::output::{Format, Output};
-use crate::serve;
+use crate::{cluster, consume, log, produce, serve, topic};
 
 /// A commit log for Linux servers that speaks the Kafka protocol.
 #[derive(Debug, Parser)]
@@ -27,6 +27,16 @@ pub struct Cli {
 pub enum Command {
     /// Runs a broker
     Serve(serve::Arguments),
+    /// Creates, shows, grows and deletes topics
+    Topic(topic::Arguments),
+    /// Sends lines as records
+    Produce(produce::Arguments),
+    /// Prints the records of a topic
+    Consume(consume::Arguments),
+    /// Shows what a cluster consists of and how it does
+    Cluster(cluster::Arguments),
+    /// Reads segment files without a server
+    Log(log::Arguments),
 }
 
 impl Cli {
@@ -37,6 +47,11 @@ impl Cli {
         let mut output = Output::stdout(format);
         match &self.command {
             Command::Serve(arguments) => serve::run(arguments, &mut output),
+            Command::Topic(arguments) => topic::run(arguments, &mut output),
+            Command::Produce(arguments) => produce::run(arguments, &mut output),
+            Command::Consume(arguments) => consume::run(arguments, &mut output),
+            Command::Cluster(arguments) => cluster::run(arguments, &mut output),
+            Command::Log(arguments) => log::run(arguments, &mut output),
         }
     }
 }

@@ -1,8 +1,17 @@
 //! The command line of corelog, as a library so that tests can call what `main` calls. One module
 //! for each command.
 
+pub mod advice;
+pub mod base64;
+pub mod bootstrap;
 pub mod cli;
+pub mod cluster;
+pub mod consume;
 pub mod failure;
+pub mod interrupt;
+pub mod log;
 pub mod logging;
 pub mod output;
+pub mod produce;
 pub mod serve;
+pub mod topic;

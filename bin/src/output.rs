@@ -75,18 +75,37 @@ impl Output {
         self.write(&text)
     }
 
+    /// How results are written.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Passes on bytes as they are: the records of a topic, a long list. Flushed at once.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let written = self.sink.write_all(bytes).and_then(|()| self.sink.flush());
+        written.map_err(|error| unwritten(&error))
+    }
+
+    /// Shows one line that scripts wait for, in every format alike.
+    pub fn line(&mut self, line: &str) -> Result<(), Failure> {
+        self.write(&format!("{line}\n"))
+    }
+
     /// Writes text and flushes it, so that a script that waits for it sees it.
     fn write(&mut self, text: &str) -> Result<(), Failure> {
-        let written = self.sink.write_all(text.as_bytes()).and_then(|()| self.sink.flush());
-        written.map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure::reader_gone(),
-            _ => Failure::new(
-                Exit::Failed,
-                "cannot print the result",
-                error,
-                "check where the output goes",
-            ),
-        })
+        self.bytes(text.as_bytes())
+    }
+}
+
+fn unwritten(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::reader_gone(),
+        _ => Failure::new(
+            Exit::Failed,
+            "cannot print the result",
+            error,
+            "check where the output goes",
+        ),
     }
 }
 

@@ -2,10 +2,16 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use crate::failure::Failure;
+use signal_hook::flag;
+
+use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
+use self::broker::Broker;
 use self::config::Config;
 use self::config::problem::refusal;
 use self::config::raw::RawConfig;
@@ -13,9 +19,14 @@ use self::config::settings::Settings;
 use self::machine::Machine;
 use self::print_config::PrintedConfig;
 
+pub mod broker;
 pub mod config;
+mod identity;
 pub mod machine;
 mod print_config;
+
+const STOP_CHECK_PERIOD: Duration = Duration::from_millis(100);
+const INTERRUPTED: i32 = 130;
 
 /// The command line of `serve`. Flags win over `CORELOG_` variables, variables over the file.
 #[derive(Debug, Default, clap::Args)]
@@ -45,7 +56,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub poll_us: Option<String>,
     /// Prints each value and where it comes from, and exits
-    #[arg(long, required = true)]
+    #[arg(long)]
     pub print_config: bool,
 }
 
@@ -66,7 +77,34 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     for warning in loaded.warnings() {
         tracing::warn!("{warning}");
     }
-    output.show(&PrintedConfig::new(&loaded))
+    if arguments.print_config {
+        return output.show(&PrintedConfig::new(&loaded));
+    }
+    run_until_stopped(&loaded.config, output)
+}
+
+/// Runs the broker until a signal asks it to stop or a core fails.
+fn run_until_stopped(config: &Config, output: &mut Output) -> Result<(), Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        // The second signal ends the process at once.
+        let registered =
+            flag::register_conditional_shutdown(signal, INTERRUPTED, Arc::clone(&stop))
+                .and_then(|_| flag::register(signal, Arc::clone(&stop)));
+        registered.map_err(|error| {
+            Failure::new(Exit::Unsuitable, "cannot handle signals", error, "report this")
+        })?;
+    }
+    let broker = Broker::start(config)?;
+    output.line(&broker.ready_line())?;
+    while !stop.load(Ordering::Relaxed) {
+        if let Some(failure) = broker.failed_within(STOP_CHECK_PERIOD) {
+            broker.stop().ok();
+            return Err(failure);
+        }
+    }
+    tracing::info!("stopping: everything goes to segments");
+    broker.stop()
 }
 
 /// Reads the layers and checks the result.

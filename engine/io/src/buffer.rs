@@ -1,5 +1,5 @@
-//! Aligned memory for direct I/O: `Buffer` with one owner, `Chunk` that is appended to while readers hold slices of
-//! what it already has, and `Slice`, a counted reference to bytes of either.
+//! Aligned memory for direct I/O: `Buffer` with one owner, `Chunk` that is appended to while
+//! readers hold slices of what it already has, and `Slice`, a counted reference to bytes of either.
 
 #![allow(unsafe_code, reason = "append-only sharing of aligned memory needs raw pointers")]
 
@@ -9,7 +9,8 @@ use std::rc::Rc;
 
 use glommio::io::{DmaBuffer, ReadResult};
 
-/// Bytes of one disk block. Devices may report 512 and still tear at 4096, so everything aligns to this.
+/// Bytes of one disk block. Devices may report 512 and still tear at 4096, so everything aligns to
+/// this.
 pub const BLOCK: usize = 4096;
 
 /// Rounds `position` down to a block boundary.
@@ -67,8 +68,8 @@ impl DerefMut for Buffer {
     }
 }
 
-/// Block-aligned memory that only grows: bytes below `len` never change again, so slices of them may be read and
-/// written to disk while more is appended behind them.
+/// Block-aligned memory that only grows: bytes below `len` never change again, so slices of them
+/// may be read and written to disk while more is appended behind them.
 #[derive(Debug, Clone)]
 pub struct Chunk {
     memory: Rc<DmaBuffer>,
@@ -105,8 +106,8 @@ impl Chunk {
     pub fn append(&self, bytes: &[u8]) -> usize {
         let start = self.len.get();
         let taken = bytes.len().min(self.capacity() - start);
-        // SAFETY: [start, start + taken) lies inside the allocation and above `len`, so no slice covers it: slices
-        // are made below `len` only, and `Chunk` is neither Send nor Sync.
+        // SAFETY: [start, start + taken) lies inside the allocation and above `len`, so no slice
+        // covers it: slices are made below `len` only, and `Chunk` is neither Send nor Sync.
         unsafe {
             let target = self.memory.as_ptr().cast_mut().add(start);
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, taken);
@@ -122,7 +123,8 @@ impl Chunk {
             "range {range:?} ends above {}",
             self.len()
         );
-        // SAFETY: bytes below `len` are initialised and never written again while the allocation lives.
+        // SAFETY: bytes below `len` are initialised and never written again while the allocation
+        // lives.
         unsafe { std::slice::from_raw_parts(self.memory.as_ptr().add(range.start), range.len()) }
     }
 

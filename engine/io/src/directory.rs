@@ -69,7 +69,8 @@ pub async fn read_file(path: &Path, len_max: u64) -> Result<Vec<u8>> {
     Ok(file.read(0, len as usize).await?.to_vec())
 }
 
-/// Replaces a file by `bytes` so that a crash leaves either the old or the new content, and makes it durable.
+/// Replaces a file by `bytes` so that a crash leaves either the old or the new content, and makes
+/// it durable.
 pub async fn write_file_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".tmp");
@@ -93,8 +94,8 @@ pub struct DirectoryLock {
 }
 
 impl DirectoryLock {
-    /// Takes the lock file `lock` in `directory`, retrying for up to `patience`: writes of a killed process can
-    /// still be under way and hold its lock.
+    /// Takes the lock file `lock` in `directory`, retrying for up to `patience`: writes of a killed
+    /// process can still be under way and hold its lock.
     pub async fn take(directory: &Path, patience: Duration) -> Result<Self> {
         #[cfg(feature = "sim")]
         if crate::sim::current().is_some() {

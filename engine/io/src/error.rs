@@ -8,8 +8,8 @@ pub type Result<T> = std::result::Result<T, IoError>;
 
 /// An operation of the machine that failed.
 ///
-/// A failed write or sync is final for the file: the caller must not retry it, because after a failed sync the
-/// kernel may show new data in memory and old data on disk.
+/// A failed write or sync is final for the file: the caller must not retry it, because after a
+/// failed sync the kernel may show new data in memory and old data on disk.
 #[derive(Debug, thiserror::Error)]
 #[error("{operation} {}: {source}", path.display())]
 pub struct IoError {

@@ -1,4 +1,5 @@
-//! Files for direct I/O: block-aligned writes and reads, and a sync that is the only promise of durability.
+//! Files for direct I/O: block-aligned writes and reads, and a sync that is the only promise of
+//! durability.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -19,7 +20,8 @@ pub enum OpenMode {
     CreateEmpty,
 }
 
-/// Which road a sync takes to the device. Which one is fastest depends on the kernel and on how busy the core is.
+/// Which road a sync takes to the device. Which one is fastest depends on the kernel and on how
+/// busy the core is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SyncPath {
     /// `fdatasync` through the core's own ring.
@@ -58,8 +60,8 @@ impl File {
         }
     }
 
-    /// Writes the whole buffer at `position`, a multiple of [`BLOCK`]. Not durable before a sync that began after
-    /// this resolved.
+    /// Writes the whole buffer at `position`, a multiple of [`BLOCK`]. Not durable before a sync
+    /// that began after this resolved.
     pub async fn write(&self, buffer: Buffer, position: u64) -> Result<()> {
         assert!(position.is_multiple_of(BLOCK as u64), "writes are aligned: {position}");
         match self {
@@ -102,8 +104,8 @@ impl File {
         }
     }
 
-    /// Makes durable every write that resolved before this call began, with the length needed to read it.
-    /// A failure is final: it must never be retried.
+    /// Makes durable every write that resolved before this call began, with the length needed to
+    /// read it. A failure is final: it must never be retried.
     pub async fn sync(&self, road: SyncPath) -> Result<()> {
         match self {
             Self::Ring(file) => file.sync(road).await,

@@ -1,8 +1,8 @@
 //! The one seam to the machine: files, directories, tasks, time and messages between cores.
 //!
-//! Every type is an enum over two backends: a glommio executor (`ring`) and a simulated machine with a seed (`sim`,
-//! behind the feature of that name). The backend is the one whose executor polls the caller, so code above this
-//! crate is written once and runs unchanged on both.
+//! Every type is an enum over two backends: a glommio executor (`ring`) and a simulated machine
+//! with a seed (`sim`, behind the feature of that name). The backend is the one whose executor
+//! polls the caller, so code above this crate is written once and runs unchanged on both.
 
 mod buffer;
 mod directory;

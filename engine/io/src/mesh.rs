@@ -1,5 +1,6 @@
-//! Messages between cores: bounded channels whose wakers work from any thread, so that a metadata change, a
-//! request to the controller or a stop order reaches a shard without a lock on its data path.
+//! Messages between cores: bounded channels whose wakers work from any thread, so that a metadata
+//! change, a request to the controller or a stop order reaches a shard without a lock on its data
+//! path.
 
 pub use flume::{Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError};
 

@@ -16,8 +16,8 @@ struct SignalState {
 
 /// Wakes every task of this core that waits. Nothing is stored for tasks that come later.
 ///
-/// The pattern is: take `waiting()`, re-check the condition, then await what was taken. A notification between the
-/// two is not lost.
+/// The pattern is: take `waiting()`, re-check the condition, then await what was taken. A
+/// notification between the two is not lost.
 #[derive(Debug, Clone, Default)]
 pub struct Signal {
     state: Rc<SignalState>,
@@ -107,8 +107,8 @@ impl Permits {
         }
     }
 
-    /// Waits for `amount` units; more than the total counts as the total, so one oversized taker goes alone.
-    /// Cancel-safe: a dropped waiter leaves the queue.
+    /// Waits for `amount` units; more than the total counts as the total, so one oversized taker
+    /// goes alone. Cancel-safe: a dropped waiter leaves the queue.
     pub async fn take(&self, amount: usize) -> Permit {
         let amount = amount.min(self.state.total);
         let id = self.state.next_id.get();

@@ -33,14 +33,18 @@ impl<T: 'static> Task<T> {
     }
 }
 
-/// Starts a task on the current core. It may run to its first suspension before this returns, so nothing that the
-/// task borrows may be borrowed here.
+/// Starts a task on the current core. It first runs after the caller has let go of the core, so
+/// borrows that the caller holds do not matter.
 pub fn spawn<T: 'static>(future: impl Future<Output = T> + 'static) -> Task<T> {
     #[cfg(feature = "sim")]
     if let Some(machine) = crate::sim::current() {
         return Task::Sim(machine.spawn(future));
     }
-    Task::Ring(glommio::spawn_local(future))
+    Task::Ring(glommio::spawn_local(async move {
+        // glommio itself polls a new task before it returns to the caller.
+        futures_lite::future::yield_now().await;
+        future.await
+    }))
 }
 
 /// Lets other tasks run and completions arrive, then goes on.

@@ -1,5 +1,5 @@
-//! Time: a monotonic instant for durations, the wall clock for record timestamps, and sleeping. Virtual in the
-//! simulator.
+//! Time: a monotonic instant for durations, the wall clock for record timestamps, and sleeping.
+//! Virtual in the simulator.
 
 use std::future::Future;
 use std::time::Duration;

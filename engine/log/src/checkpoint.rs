@@ -1,5 +1,6 @@
-//! The checkpoint: one small file per core, replaced atomically, that says for each partition up to where its segments
-//! are durable, and where in the journal replay begins. docs/storage-format.md draws it.
+//! The checkpoint: one small file per core, replaced atomically, that says for each partition up to
+//! where its segments are durable, and where in the journal replay begins. docs/storage-format.md
+//! draws it.
 
 use std::path::Path;
 
@@ -39,7 +40,8 @@ impl RecoveryPoint {
 pub struct PartitionCheckpoint {
     /// Which one.
     pub partition: PartitionId,
-    /// The journal frame in which it was created: entries in earlier ones are of another partition with this id.
+    /// The journal frame in which it was created: entries in earlier ones are of another partition
+    /// with this id.
     pub born: FrameSequence,
     /// Records below are deleted.
     pub log_start: Offset,
@@ -49,8 +51,9 @@ pub struct PartitionCheckpoint {
     pub epochs: Vec<(LeaderEpoch, Offset)>,
     /// Its idempotent producers as of `recovery.end`.
     pub producers: ProducerTable,
-    /// The bytes from `recovery.durable` to `recovery.size`, fewer than a block. They are here so that the block can
-    /// be written again in its place, torn or not, without risk to what was acknowledged.
+    /// The bytes from `recovery.durable` to `recovery.size`, fewer than a block. They are here so
+    /// that the block can be written again in its place, torn or not, without risk to what was
+    /// acknowledged.
     pub block: Vec<u8>,
 }
 

@@ -15,7 +15,8 @@ pub struct StorageConfig {
     pub journal_file_bytes: u64,
     /// See [`JournalConfig::files_max`].
     pub journal_files_max: u32,
-    /// Memory for the newest bytes of all partitions. Appends wait when this much is not yet in segments.
+    /// Memory for the newest bytes of all partitions. Appends wait when this much is not yet in
+    /// segments.
     pub tail_bytes_max: usize,
     /// Memory for what fetches read from disk.
     pub read_cache_bytes_max: usize,

@@ -1,4 +1,5 @@
-//! Which leader epoch began at which offset (KIP-101). Every epoch that appended has one entry, both sides rising.
+//! Which leader epoch began at which offset (KIP-101). Every epoch that appended has one entry,
+//! both sides rising.
 
 use corelog_model::{LeaderEpoch, Offset};
 
@@ -42,7 +43,8 @@ impl EpochCache {
         count.checked_sub(1).map(|last| self.entries[last].0)
     }
 
-    /// The largest epoch not above `asked` and where it ends; the log's end for the newest (KIP-279).
+    /// The largest epoch not above `asked` and where it ends; the log's end for the newest
+    /// (KIP-279).
     pub fn end_of(&self, asked: LeaderEpoch, log_end: Offset) -> Option<(LeaderEpoch, Offset)> {
         let count = self.entries.partition_point(|entry| entry.0 <= asked);
         let epoch = self.entries.get(count.checked_sub(1)?)?.0;

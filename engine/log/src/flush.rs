@@ -1,5 +1,5 @@
-//! From memory to segments, beside the journal: full chunks are written as they come, and a checkpoint writes the rest,
-//! syncs, and only then lets go of the journal.
+//! From memory to segments, beside the journal: full chunks are written as they come, and a
+//! checkpoint writes the rest, syncs, and only then lets go of the journal.
 
 use std::time::Duration;
 
@@ -42,7 +42,8 @@ pub(crate) struct Flushed {
 pub(crate) enum LastBlock {
     /// Only the checkpoint has it.
     Kept,
-    /// It is written too and the file is cut to its true size, so that others can read it: the log is closed.
+    /// It is written too and the file is cut to its true size, so that others can read it: the log
+    /// is closed.
     Written,
 }
 
@@ -69,15 +70,16 @@ impl PartitionLog {
         }
     }
 
-    /// Writes a full chunk. It may run ahead of the journal: what a segment has above the recovery point is not read
-    /// after a crash.
+    /// Writes a full chunk. It may run ahead of the journal: what a segment has above the recovery
+    /// point is not read after a crash.
     async fn write_chunk(&self, segment: Offset, start: u64) {
         let _turn = self.shared.flushes.take(1).await;
         while let Some(work) = self.unwritten_part(segment, start) {
             match self.write_part(segment, start, work).await {
                 Ok(()) => return self.chunk_written(segment, start),
                 Err(_) if self.is_gone() => return,
-                // The journal has the bytes and so has memory: nothing is lost while the disk is full.
+                // The journal has the bytes and so has memory: nothing is lost while the disk is
+                // full.
                 Err(error) if error.is_full() => {
                     tracing::warn!(%error, "the disk is full; a segment write waits");
                     sleep(FULL_DISK_PAUSE).await;
@@ -110,8 +112,8 @@ impl PartitionLog {
         }
         let mut inner = self.inner.borrow_mut();
         let chunk = inner.tail.chunk_mut(segment, start)?;
-        // A chunk of which the file has a part already is written from there on, so that what a checkpoint counts
-        // on is not written again.
+        // A chunk of which the file has a part already is written from there on, so that what a
+        // checkpoint counts on is not written again.
         let rest = if chunk.flushed > 0 { chunk.unflushed(chunk.end()) } else { None };
         Some((chunk.chunk.clone(), rest))
     }
@@ -160,8 +162,9 @@ impl PartitionLog {
         Ok(Some(file))
     }
 
-    /// Writes and syncs everything that is in the log now, whether the journal has made it durable or not: it must
-    /// not wait for a journal that may wait for room. `None` if the partition went away.
+    /// Writes and syncs everything that is in the log now, whether the journal has made it durable
+    /// or not: it must not wait for a journal that may wait for room. `None` if the partition went
+    /// away.
     pub(crate) async fn flush(&self, last_block: LastBlock) -> Result<Option<Flushed>, FlushError> {
         let Some(_use) = self.begin_use().filter(|_| !self.is_gone()) else { return Ok(None) };
         let (end, flushed) = {
@@ -273,8 +276,8 @@ impl PartitionLog {
         Ok(())
     }
 
-    /// Brings the bytes of a segment below `end` into its file: waits for the writes that are under way and writes
-    /// the rest, the last block padded.
+    /// Brings the bytes of a segment below `end` into its file: waits for the writes that are under
+    /// way and writes the rest, the last block padded.
     async fn write_up_to(&self, base: Offset, end: u64) -> Result<(), FlushError> {
         loop {
             let waiting = self.flushed.waiting();
@@ -310,7 +313,8 @@ impl PartitionLog {
         Ok(())
     }
 
-    /// Lets go of the journal for everything a flush covers. The next checkpoint that is stored makes it count.
+    /// Lets go of the journal for everything a flush covers. The next checkpoint that is stored
+    /// makes it count.
     pub(crate) fn settle(&self, flushed: Flushed) {
         let mut inner = self.inner.borrow_mut();
         let RecoveryPoint { segment, size, .. } = flushed.recovery;

@@ -1,5 +1,6 @@
-//! The sparse indexes of a segment in Kafka's formats: offset to position (`.index`, 8 bytes an entry) and timestamp to
-//! offset (`.timeindex`, 12 bytes an entry). In memory while the segment is active; on disk a hint that readers check.
+//! The sparse indexes of a segment in Kafka's formats: offset to position (`.index`, 8 bytes an
+//! entry) and timestamp to offset (`.timeindex`, 12 bytes an entry). In memory while the segment is
+//! active; on disk a hint that readers check.
 
 use corelog_model::{Offset, Timestamp};
 
@@ -57,7 +58,8 @@ impl SegmentIndex {
         }
     }
 
-    /// Takes note of a batch that was appended. An entry is made once `interval_bytes` passed since the last one.
+    /// Takes note of a batch that was appended. An entry is made once `interval_bytes` passed since
+    /// the last one.
     pub fn add(&mut self, batch: &IndexedBatch, interval_bytes: u64) {
         if batch.max_timestamp > self.max_timestamp {
             self.max_timestamp = batch.max_timestamp;
@@ -89,7 +91,8 @@ impl SegmentIndex {
         u32::try_from(offset - self.base).expect("a segment spans fewer than 2^31 offsets")
     }
 
-    /// The newest entry not above `offset`: the last offset of a batch and its position. `None` is the front.
+    /// The newest entry not above `offset`: the last offset of a batch and its position. `None` is
+    /// the front.
     pub fn entry_for(&self, offset: Offset) -> Option<(Offset, u64)> {
         let count =
             self.offsets.partition_point(|entry| self.base + i64::from(entry.relative) <= offset);
@@ -151,8 +154,9 @@ impl SegmentIndex {
         bytes
     }
 
-    /// Reads both files as far as they make sense: entries rise, and none lies at or above `position_end` or
-    /// `offset_end`. Zero padding behind the last entry is dropped. Never fails: an index is only a hint.
+    /// Reads both files as far as they make sense: entries rise, and none lies at or above
+    /// `position_end` or `offset_end`. Zero padding behind the last entry is dropped. Never fails:
+    /// an index is only a hint.
     pub fn decode(
         base: Offset,
         offsets: &[u8],

@@ -1,8 +1,8 @@
-//! The storage engine of one core: a journal with group commit (`journal`), and partition logs in Kafka's segment
-//! format that are written behind it. Nothing here knows a Kafka request.
+//! The storage engine of one core: a journal with group commit (`journal`), and partition logs in
+//! Kafka's segment format that are written behind it. Nothing here knows a Kafka request.
 //!
-//! `storage` opens and keeps everything, `partition` appends, `reader` reads, `flush` brings memory to segments,
-//! `recovery` comes back after a crash, `retention` deletes.
+//! `storage` opens and keeps everything, `partition` appends, `reader` reads, `flush` brings memory
+//! to segments, `recovery` comes back after a crash, `retention` deletes.
 
 pub mod checkpoint;
 mod config;
@@ -11,6 +11,7 @@ mod flush;
 pub mod index;
 pub mod journal;
 mod latency;
+mod moving;
 mod partition;
 mod pieces;
 pub mod producers;
@@ -22,6 +23,7 @@ pub mod segment;
 mod shared;
 mod storage;
 mod tail;
+mod timestamps;
 
 pub use config::{LogConfig, StorageConfig};
 pub use flush::FlushError;
@@ -30,3 +32,4 @@ pub use partition::{AppendError, AppendStamp, Appended, PartitionLog};
 pub use pieces::Pieces;
 pub use reader::{FirstBatch, ReadBatches, ReadError, ReadRequest};
 pub use storage::{OpenError, RecoveryReport, Storage};
+pub use timestamps::TimedOffset;

@@ -1,5 +1,6 @@
-//! One partition's log: its segments, the tail in memory, and what has been made durable. Appending is synchronous:
-//! the bytes go to the tail and to the open journal frame; everything slow happens behind.
+//! One partition's log: its segments, the tail in memory, and what has been made durable. Appending
+//! is synchronous: the bytes go to the tail and to the open journal frame; everything slow happens
+//! behind.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -146,7 +147,8 @@ impl Inner {
         self.segments.insert(end, segment);
     }
 
-    /// Adds the bytes of a stamped batch to the tail and takes note of it everywhere but in the journal.
+    /// Adds the bytes of a stamped batch to the tail and takes note of it everywhere but in the
+    /// journal.
     pub(crate) fn place_batch(
         &mut self,
         shared: &Shared,
@@ -298,8 +300,8 @@ impl PartitionLog {
         self.id
     }
 
-    /// Waits until a batch of `len` bytes may be appended: the journal has room and memory is not short. Await it
-    /// right before `append`.
+    /// Waits until a batch of `len` bytes may be appended: the journal has room and memory is not
+    /// short. Await it right before `append`.
     pub async fn ready(&self, len: usize) -> Result<(), JournalFailed> {
         let journal = self.shared.journal();
         if self.shared.memory.is_short() {
@@ -318,8 +320,8 @@ impl PartitionLog {
         self.shared.config.journal().entry_bytes_max()
     }
 
-    /// Appends one checked batch: stamps it with the next offset, puts it into the tail and into the journal. It is
-    /// neither visible nor durable before the returned commit resolves.
+    /// Appends one checked batch: stamps it with the next offset, puts it into the tail and into
+    /// the journal. It is neither visible nor durable before the returned commit resolves.
     pub fn append(
         &self,
         batch: &BatchView<'_>,
@@ -531,7 +533,8 @@ impl PartitionLog {
         }
     }
 
-    /// Drops a written chunk from memory if it is the oldest one. True if it is not in memory any more.
+    /// Drops a written chunk from memory if it is the oldest one. True if it is not in memory any
+    /// more.
     pub(crate) fn evict_chunk(&self, segment: Offset, start: u64) -> bool {
         let mut inner = self.inner.borrow_mut();
         let evicted = inner.tail.evict(segment, start);

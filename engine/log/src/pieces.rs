@@ -1,4 +1,5 @@
-//! Contiguous bytes of a segment that lie in several pieces of memory: parts of tail chunks and of disk reads.
+//! Contiguous bytes of a segment that lie in several pieces of memory: parts of tail chunks and of
+//! disk reads.
 
 use std::ops::Range;
 

@@ -1,5 +1,5 @@
-//! What a partition remembers of each idempotent producer (KIP-98): its epoch and its last five batches, enough to
-//! recognise a retried batch and to refuse one that leaves a gap.
+//! What a partition remembers of each idempotent producer (KIP-98): its epoch and its last five
+//! batches, enough to recognise a retried batch and to refuse one that leaves a gap.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -46,7 +46,8 @@ pub enum SequenceRefusal {
         /// The newest epoch seen.
         current: ProducerEpoch,
     },
-    /// A batch before it is missing, or it is older than the five remembered: OUT_OF_ORDER_SEQUENCE_NUMBER.
+    /// A batch before it is missing, or it is older than the five remembered:
+    /// OUT_OF_ORDER_SEQUENCE_NUMBER.
     #[error("producer {producer:?} sent sequence {got:?} where {expected:?} is next")]
     OutOfOrder {
         /// The producer.

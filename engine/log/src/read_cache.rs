@@ -1,5 +1,5 @@
-//! Windows of segments that fetches read from disk, the least recently used dropped first. A reader that moves forward
-//! finds the next window already on its way.
+//! Windows of segments that fetches read from disk, the least recently used dropped first. A reader
+//! that moves forward finds the next window already on its way.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! Reading: from the tail in memory, or from segments through the window cache. Whatever comes from disk is verified
-//! batch by batch: checksum, place in the sequence of offsets, and leader epoch.
+//! Reading: from the tail in memory, or from segments through the window cache. Whatever comes from
+//! disk is verified batch by batch: checksum, place in the sequence of offsets, and leader epoch.
 
 use std::ops::Range;
 
@@ -115,7 +115,8 @@ impl PartitionLog {
         }
     }
 
-    /// The largest timestamp of the batches of a segment that ends before `end`; `None` if they cannot all be read.
+    /// The largest timestamp of the batches of a segment that ends before `end`; `None` if they
+    /// cannot all be read.
     pub(crate) async fn newest_timestamp(&self, segment: Offset, end: Offset) -> Option<Timestamp> {
         let place = Place { segment, position: 0 };
         let mut start = Start { place, anchor: Anchor::Base(segment) };
@@ -331,7 +332,8 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Finds the whole batches that answer the request. Damage behind them waits for the next request.
+    /// Finds the whole batches that answer the request. Damage behind them waits for the next
+    /// request.
     fn cut(&mut self, request: &ReadRequest) -> Result<Cut, ReadError> {
         let mut from = None;
         let mut next = request.offset;

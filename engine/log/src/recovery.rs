@@ -1,5 +1,5 @@
-//! Opening after a stop or a crash: each partition starts at its recovery point, then the journal puts every later
-//! byte back to where it was. Damage is an error that says what is lost.
+//! Opening after a stop or a crash: each partition starts at its recovery point, then the journal
+//! puts every later byte back to where it was. Damage is an error that says what is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -17,6 +17,7 @@ use crate::index::IndexedBatch;
 use crate::journal::{
     Entry, EntryKind, FileSequence, FrameSequence, Journal, Replay, ReplayError, ReplayedFrame,
 };
+use crate::moving::{read_moving_note, remove_moving_note};
 use crate::partition::{Inner, PartitionLog, Place, Standing};
 use crate::pieces::Pieces;
 use crate::segment::{Segment, base_of, load_index, path_of};
@@ -38,7 +39,8 @@ pub(crate) async fn recover(
 ) -> Result<Recovery, OpenError> {
     let config = &shared.config;
     create_directory(&config.partitions_directory()).await?;
-    // A killed process may have renamed and removed what no sync covered: what is read from here on must stay.
+    // A killed process may have renamed and removed what no sync covered: what is read from here on
+    // must stay.
     sync_directory(&config.directory).await?;
     sync_directory(&config.partitions_directory()).await?;
     let checkpoint = Checkpoint::load(&config.checkpoint_path()).await?.unwrap_or_default();
@@ -77,9 +79,11 @@ struct Book<F> {
     shared: Rc<Shared>,
     config_of: F,
     partitions: BTreeMap<PartitionId, Rc<PartitionLog>>,
-    /// Those of the checkpoint that are not as it says. The journal may yet say that they were removed.
+    /// Those of the checkpoint that are not as it says. The journal may yet say that they were
+    /// removed.
     lost: BTreeMap<PartitionId, (FrameSequence, OpenError)>,
-    /// Directories that the checkpoint does not know. The journal may yet say that they were created.
+    /// Directories that the checkpoint does not know. The journal may yet say that they were
+    /// created.
     unknown: BTreeSet<PartitionId>,
 }
 
@@ -96,9 +100,14 @@ impl<F: Fn(PartitionId) -> LogConfig> Book<F> {
             }
             // Names that are not ours are left alone.
             let Ok(id) = entry.name.parse::<PartitionId>() else { continue };
-            match known.remove(&id) {
-                Some(known) => found.push(known),
-                None => drop(self.unknown.insert(id)),
+            let home = directory.join(&entry.name);
+            if let Some(known) = known.remove(&id) {
+                remove_moving_note(&home).await?;
+                found.push(known);
+            } else if let Some(known) = read_moving_note(&home, id).await? {
+                found.push(known);
+            } else {
+                self.unknown.insert(id);
             }
         }
         for (id, known) in known {
@@ -213,7 +222,7 @@ impl<F: Fn(PartitionId) -> LogConfig> Book<F> {
     }
 }
 
-async fn open_partition(
+pub(crate) async fn open_partition(
     shared: &Rc<Shared>,
     known: PartitionCheckpoint,
     config: LogConfig,
@@ -388,7 +397,7 @@ impl PartitionLog {
     }
 
     /// Checks that everything the checkpoint counted on came back, and makes it visible.
-    fn finish_replay(&self) -> Result<(), OpenError> {
+    pub(crate) fn finish_replay(&self) -> Result<(), OpenError> {
         let mut inner = self.inner.borrow_mut();
         let recovery = inner.recovery;
         let have = inner.end_place();
@@ -409,7 +418,8 @@ impl PartitionLog {
     }
 }
 
-/// Walks over batch headers of the bytes that were durable: those of the file and the block behind them.
+/// Walks over batch headers of the bytes that were durable: those of the file and the block behind
+/// them.
 struct Scan<'a> {
     file: &'a File,
     durable: u64,

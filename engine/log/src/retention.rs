@@ -1,5 +1,5 @@
-//! Deleting the front of a log: by age, by size, and by order of a client (DeleteRecords). Only segments that are
-//! complete on disk go, so no replay ever needs what was deleted.
+//! Deleting the front of a log: by age, by size, and by order of a client (DeleteRecords). Only
+//! segments that are complete on disk go, so no replay ever needs what was deleted.
 
 use corelog_io::{IoError, remove_file, sync_directory};
 use corelog_model::{LeaderEpoch, Offset, Timestamp};
@@ -25,8 +25,8 @@ impl Inner {
         self.segments.values().zip(next_bases).take_while(goes).count()
     }
 
-    /// Base offsets of the oldest segments that may be deleted now: those no start needs any more, because the
-    /// checkpoint on disk begins behind them.
+    /// Base offsets of the oldest segments that may be deleted now: those no start needs any more,
+    /// because the checkpoint on disk begins behind them.
     fn deletable(&self, now: Timestamp) -> Vec<Offset> {
         let expired = self.segments.values().take(self.expired(now));
         let behind = |segment: &&Segment| segment.is_complete && segment.base < self.stored;
@@ -45,8 +45,8 @@ impl Inner {
 }
 
 impl PartitionLog {
-    /// Asks the batches of expired segments for their age where only an index file has told it. One whose batches
-    /// cannot be read counts as new once more.
+    /// Asks the batches of expired segments for their age where only an index file has told it. One
+    /// whose batches cannot be read counts as new once more.
     pub(crate) async fn learn_ages(&self, now: Timestamp) {
         let Some(_use) = self.begin_use() else { return };
         loop {
@@ -68,7 +68,8 @@ impl PartitionLog {
         }
     }
 
-    /// Whether segments could be deleted if there were a new checkpoint. Seals the active one if it is over age.
+    /// Whether segments could be deleted if there were a new checkpoint. Seals the active one if it
+    /// is over age.
     pub(crate) fn awaits_checkpoint(&self, now: Timestamp) -> bool {
         let mut inner = self.inner.borrow_mut();
         inner.roll_if_expired(now);
@@ -79,8 +80,8 @@ impl PartitionLog {
         awaits
     }
 
-    /// Deletes the oldest segments as the settings say, as far as a checkpoint lies behind them, and returns how many
-    /// went.
+    /// Deletes the oldest segments as the settings say, as far as a checkpoint lies behind them,
+    /// and returns how many went.
     pub async fn apply_retention(&self, now: Timestamp) -> Result<usize, IoError> {
         let Some(_use) = self.begin_use() else { return Ok(0) };
         self.learn_ages(now).await;
@@ -112,8 +113,8 @@ impl PartitionLog {
         Ok(expired.len())
     }
 
-    /// Deletes records below `offset`, durably; their segments go at the next retention pass. Returns the new log
-    /// start offset. `offset` must not be above the durable end.
+    /// Deletes records below `offset`, durably; their segments go at the next retention pass.
+    /// Returns the new log start offset. `offset` must not be above the durable end.
     pub async fn delete_before(&self, offset: Offset) -> Result<Offset, AppendError> {
         let journal = self.shared.journal();
         journal.ready(0).await?;

@@ -1,4 +1,5 @@
-//! One segment of a partition: a `.log` file of record batches as Kafka writes them, with its indexes.
+//! One segment of a partition: a `.log` file of record batches as Kafka writes them, with its
+//! indexes.
 
 use std::path::{Path, PathBuf};
 

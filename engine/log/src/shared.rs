@@ -1,4 +1,5 @@
-//! What all partitions of a core share: the journal, the memory budget of tails, and the bounds on background work.
+//! What all partitions of a core share: the journal, the memory budget of tails, and the bounds on
+//! background work.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
@@ -100,8 +101,8 @@ impl TailMemory {
         }
     }
 
-    /// True when more waits to be written than memory is meant for. Chunks that still fill do not count: nothing
-    /// would ever free them.
+    /// True when more waits to be written than memory is meant for. Chunks that still fill do not
+    /// count: nothing would ever free them.
     pub(crate) fn is_short(&self) -> bool {
         self.queued.get() > self.limit
     }

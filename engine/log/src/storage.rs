@@ -1,5 +1,5 @@
-//! The storage of one core: opens it, recovers what was durable, keeps segments following the journal, and closes it so
-//! that the next start replays nothing.
+//! The storage of one core: opens it, recovers what was durable, keeps segments following the
+//! journal, and closes it so that the next start replays nothing.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,8 +78,8 @@ struct State {
     checkpointed: Signal,
 }
 
-/// All partition logs of one core and the journal they share. Dropping it without `close` stops all its work at once,
-/// as a crash does.
+/// All partition logs of one core and the journal they share. Dropping it without `close` stops all
+/// its work at once, as a crash does.
 pub struct Storage {
     state: Rc<State>,
     _keeper: Task<()>,
@@ -92,8 +92,8 @@ impl Drop for Storage {
 }
 
 impl Storage {
-    /// Opens the storage in its directory, creating it if need be, and replays the journal. `config_of` gives the
-    /// settings of each partition that is found.
+    /// Opens the storage in its directory, creating it if need be, and replays the journal.
+    /// `config_of` gives the settings of each partition that is found.
     pub async fn open(
         config: StorageConfig,
         config_of: impl Fn(PartitionId) -> LogConfig,
@@ -154,11 +154,26 @@ impl Storage {
         outcome.map_err(|error| self.state.io_error("create partition", error))
     }
 
-    /// Removes a partition with all its data, durably. Not cancel-safe: one that was dropped must be repeated.
+    /// Removes a partition with all its data, durably. Not cancel-safe: one that was dropped must
+    /// be repeated.
     pub async fn delete_partition(&self, id: PartitionId) -> Result<(), IoError> {
         let _turn = self.state.take_turn(id).await;
         let outcome = self.state.delete(id).await;
         outcome.map_err(|error| self.state.io_error("remove partition", error))
+    }
+
+    pub(crate) fn shared(&self) -> &Rc<Shared> {
+        &self.state.shared
+    }
+
+    /// After `close`, stores a checkpoint that does not know the partitions `ids`.
+    pub(crate) async fn forget(&self, ids: &[PartitionId]) -> Result<(), IoError> {
+        self.state.partitions.borrow_mut().retain(|id, _| !ids.contains(id));
+        self.state.store_last_checkpoint().await
+    }
+
+    pub(crate) fn insert(&self, log: &Rc<PartitionLog>) {
+        self.state.partitions.borrow_mut().insert(log.id(), Rc::clone(log));
     }
 
     /// The journal all partitions share.
@@ -176,8 +191,8 @@ impl Storage {
         self.state.shared.memory.total()
     }
 
-    /// Brings everything that the journal holds into segments and lets the journal's files be recycled. Not
-    /// cancel-safe: writes of a dropped checkpoint land when they like.
+    /// Brings everything that the journal holds into segments and lets the journal's files be
+    /// recycled. Not cancel-safe: writes of a dropped checkpoint land when they like.
     pub async fn checkpoint(&self) -> Result<(), FlushError> {
         self.state.checkpoint().await
     }
@@ -203,9 +218,9 @@ impl Storage {
         Ok(deleted)
     }
 
-    /// Refuses further appends, writes everything to segments, cuts files to their true size and writes the
-    /// checkpoint. The next start then replays nothing. Not cancel-safe.
-    pub async fn close(self) -> Result<(), FlushError> {
+    /// Refuses further appends, writes everything to segments, cuts files to their true size and
+    /// writes the checkpoint. The next start then replays nothing. Not cancel-safe.
+    pub async fn close(&self) -> Result<(), FlushError> {
         let state = &self.state;
         state.shared.begin_closing();
         state.until_no_turns().await;
@@ -213,8 +228,7 @@ impl Storage {
         journal.settle().await?;
         let _checkpointing = state.begin_checkpoint().await;
         state.flush(state.logs(), LastBlock::Written).await?;
-        let start = journal.replay_start(state.oldest_hold().unwrap_or(FileSequence(u64::MAX)));
-        state.store_checkpoint(start).await?;
+        state.store_last_checkpoint().await?;
         journal.until_prepared().await;
         journal.stop();
         Ok(())
@@ -396,6 +410,13 @@ impl State {
         Ok(())
     }
 
+    /// Stores the checkpoint of a journal that takes nothing any more.
+    async fn store_last_checkpoint(&self) -> Result<(), IoError> {
+        let keep = self.oldest_hold().unwrap_or(FileSequence(u64::MAX));
+        let start = self.shared.journal().replay_start(keep);
+        self.store_checkpoint(start).await
+    }
+
     /// Waits for its turn: there is one checkpoint at a time.
     async fn begin_checkpoint(&self) -> Checkpointing<'_> {
         loop {
@@ -416,7 +437,8 @@ impl State {
         outcome
     }
 
-    /// A write or a sync that failed is never tried again, by nobody: the second sync may succeed without its data.
+    /// A write or a sync that failed is never tried again, by nobody: the second sync may succeed
+    /// without its data.
     fn judge(&self, error: &IoError) {
         if !error.is_full() {
             self.shared.journal().fail(error);

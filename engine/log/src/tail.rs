@@ -1,5 +1,6 @@
-//! The newest bytes of a partition in memory: aligned chunks that fetches read and that are written to the segment
-//! behind the journal. The last chunk is being filled; the others are full or belong to a sealed segment.
+//! The newest bytes of a partition in memory: aligned chunks that fetches read and that are written
+//! to the segment behind the journal. The last chunk is being filled; the others are full or belong
+//! to a sealed segment.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -41,7 +42,7 @@ impl TailChunk {
 
     /// A copy of what the file lacks below `end`, in whole blocks, the last one padded with zeros.
     pub(crate) fn unflushed(&self, end: u64) -> Option<(u64, Buffer)> {
-        let end = ((end - self.start) as usize).min(self.chunk.len());
+        let end = (end.saturating_sub(self.start) as usize).min(self.chunk.len());
         if end <= self.flushed {
             return None;
         }
@@ -59,8 +60,8 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    /// Appends bytes at `position` of `segment`, where the last append ended. `added` hears the capacity of each new
-    /// chunk. Chunks grow fourfold up to `capacity_max`.
+    /// Appends bytes at `position` of `segment`, where the last append ended. `added` hears the
+    /// capacity of each new chunk. Chunks grow fourfold up to `capacity_max`.
     pub(crate) fn append(
         &mut self,
         segment: Offset,
@@ -98,7 +99,8 @@ impl Tail {
         capacity
     }
 
-    /// Makes `block`, the bytes from a block boundary to `end`, the front of a new chunk in place of all chunks.
+    /// Makes `block`, the bytes from a block boundary to `end`, the front of a new chunk in place
+    /// of all chunks.
     pub(crate) fn restart(&mut self, segment: Offset, end: u64, block: &[u8]) {
         self.chunks.clear();
         self.next_capacity = 0;
@@ -152,8 +154,8 @@ impl Tail {
         self.chunks.pop_front().map(|chunk| chunk.chunk.capacity())
     }
 
-    /// Marks the chunks nothing is added to any more: full ones, and all of segments below `active`. Returns the
-    /// places of those that are news, full or not.
+    /// Marks the chunks nothing is added to any more: full ones, and all of segments below
+    /// `active`. Returns the places of those that are news, full or not.
     pub(crate) fn queue(&mut self, active: Offset) -> Vec<Queued> {
         let mut news = Vec::new();
         // Chunks are queued in order.

@@ -171,3 +171,24 @@ fn an_offset_outside_the_log_is_refused_with_its_bounds() {
         }
     });
 }
+
+#[test]
+fn a_journal_that_is_full_makes_room_again_however_fast_the_appends_come() {
+    for seed in 0..20 {
+        let machine = Machine::new(seed, DiskFaults::default());
+        let end = machine.run(async {
+            let mut config = tiny("/data".into());
+            config.journal_files_max = 2;
+            let (storage, _) = Storage::open(config, small_segments).await.unwrap();
+            let log = storage.create_partition(partition(0), LogConfig::default()).await.unwrap();
+            let bytes = batch(1, 20_000);
+            let mut last = None;
+            for _ in 0..200 {
+                last = append(&log, &bytes).await.commit;
+            }
+            last.unwrap().durable().await.unwrap();
+            log.durable_end()
+        });
+        assert_eq!(end, End::Finished(Offset(400)), "seed {seed}");
+    }
+}

@@ -1,5 +1,6 @@
-//! The claims. An acknowledged batch survives, at its offset, byte for byte. Nothing unacknowledged is invented: whatever
-//! is there was attempted at that offset. Damage is reported and never served.
+//! The claims. An acknowledged batch survives, at its offset, byte for byte. Nothing unacknowledged
+//! is invented: whatever is there was attempted at that offset. Damage is reported and never
+//! served.
 
 use corelog_log::{FirstBatch, PartitionLog, ReadError, ReadRequest, Storage};
 use corelog_model::{Offset, PartitionId};

@@ -1,10 +1,11 @@
-//! The simulator of the storage engine: seeded runs of appends, reads, checkpoints, deletions and crashes on a machine
-//! whose disk tears, fails, fills up and rots, and the checkers of what the engine claims.
+//! The simulator of the storage engine: seeded runs of appends, reads, checkpoints, deletions and
+//! crashes on a machine whose disk tears, fails, fills up and rots, and the checkers of what the
+//! engine claims.
 //!
-//! `scenario` draws what a seed does, `model` is what was attempted and acknowledged, `workload` are the tasks of one
-//! life, `checker` compares the storage with the model, `rot` damages the disk, `run` goes from life to life,
-//! `sweep` from seed to seed.
-//! Everything comes from the seed: a seed that fails once fails always, step for step.
+//! `scenario` draws what a seed does, `model` is what was attempted and acknowledged, `workload`
+//! are the tasks of one life, `checker` compares the storage with the model, `rot` damages the
+//! disk, `run` goes from life to life, `sweep` from seed to seed. Everything comes from the seed: a
+//! seed that fails once fails always, step for step.
 
 pub mod checker;
 pub mod model;

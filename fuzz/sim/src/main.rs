@@ -1,4 +1,5 @@
-//! `corelog-sim --seeds 0..2000` runs scenarios and prints the seeds that fail; `--seed N -v` tells what happened in one.
+//! `corelog-sim --seeds 0..2000` runs scenarios and prints the seeds that fail; `--seed N -v` tells
+//! what happened in one.
 #![allow(clippy::print_stdout, reason = "printing is what this program does")]
 
 use std::ops::Range;

@@ -1,5 +1,5 @@
-//! What was attempted and what was acknowledged, partition by partition: the truth that storage is compared with. After
-//! each recovery the survivors become the truth.
+//! What was attempted and what was acknowledged, partition by partition: the truth that storage is
+//! compared with. After each recovery the survivors become the truth.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -170,7 +170,8 @@ impl Partition {
         allowed
     }
 
-    /// The log came back with everything below `end` and from `start` on: that is the truth from now on.
+    /// The log came back with everything below `end` and from `start` on: that is the truth from
+    /// now on.
     pub fn recovered(&mut self, start: Offset, end: Offset) {
         self.batches.split_off(&end);
         (self.end, self.acked_end) = (end, end);

@@ -20,7 +20,8 @@ pub struct Flip {
     pub bit: u8,
 }
 
-/// Changes a bit of a file of some kind, mostly in a byte that holds something. `None` if there is no file yet.
+/// Changes a bit of a file of some kind, mostly in a byte that holds something. `None` if there is
+/// no file yet.
 pub fn flip(world: &World, machine: &Machine) -> Option<Flip> {
     let kinds = ["jnl", "jnl", "log", "log", "index", "timeindex", "checkpoint", "journal.id"];
     let kind = kinds[world.below(kinds.len() as u64) as usize];

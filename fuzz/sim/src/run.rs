@@ -1,5 +1,5 @@
-//! A run: life after life on one machine, with whatever goes wrong in between, and at the end one last look on a disk
-//! that does nothing worse than forget.
+//! A run: life after life on one machine, with whatever goes wrong in between, and at the end one
+//! last look on a disk that does nothing worse than forget.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -37,7 +37,8 @@ pub struct Outcome {
     pub trace_hash: u64,
 }
 
-/// Plays a scenario from its first life to its last. A panic of the engine is a finding like any other.
+/// Plays a scenario from its first life to its last. A panic of the engine is a finding like any
+/// other.
 pub fn run(scenario: &Scenario) -> Outcome {
     let faults = DiskFaults { tearing: scenario.tearing, ..DiskFaults::default() };
     let machine = Machine::new(scenario.seed, faults);
@@ -332,8 +333,8 @@ impl Session {
         self.world.count(|counts| counts.frames += frames);
     }
 
-    /// Appends one more batch, which alone may be lost when a bit of the journal changes: nothing behind the last
-    /// frame can tell its damage from a torn tail.
+    /// Appends one more batch, which alone may be lost when a bit of the journal changes: nothing
+    /// behind the last frame can tell its damage from a torn tail.
     async fn append_witness(&self, storage: &Storage) {
         let Some(log) = storage.partitions().into_iter().next() else { return };
         let mut builder = BatchBuilder::new(Codec::None, None);

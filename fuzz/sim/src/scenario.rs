@@ -1,5 +1,5 @@
-//! What a seed does: sizes so small that rare paths are common, how many lives there are, how each ends, and what goes
-//! wrong with the disk.
+//! What a seed does: sizes so small that rare paths are common, how many lives there are, how each
+//! ends, and what goes wrong with the disk.
 
 use std::path::PathBuf;
 
@@ -88,6 +88,7 @@ const STEPS_LOG2_MAX: u32 = 15;
 
 impl Life {
     /// A life in which the storage is only opened, compared and closed.
+    #[must_use]
     pub fn quiet(&self) -> Self {
         let ending = Ending::Close;
         Self { ending, batches: 0, appenders: 0, readers: 0, troubled: false, ..self.clone() }
@@ -177,7 +178,8 @@ fn journal(random: &mut fastrand::Rng) -> (u64, u32) {
 }
 
 fn life(random: &mut fastrand::Rng, journal: (u64, u32)) -> Life {
-    // Steps are drawn evenly over magnitudes, so that recovery itself is interrupted as often as the work.
+    // Steps are drawn evenly over magnitudes, so that recovery itself is interrupted as often as
+    // the work.
     let steps = 1 << random.u32(2..STEPS_LOG2_MAX);
     let steps = random.u64(steps / 2..steps * 2);
     let ending = match random.u32(..8) {

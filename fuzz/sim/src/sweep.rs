@@ -1,4 +1,5 @@
-//! Many runs on several threads. Each run has one thread to itself, so the threads do not change what a seed does.
+//! Many runs on several threads. Each run has one thread to itself, so the threads do not change
+//! what a seed does.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +18,8 @@ pub struct Sweep {
     pub failed: Vec<Outcome>,
 }
 
-/// Plays the scenario of each seed and tells `hear` about each run as it ends, in no particular order.
+/// Plays the scenario of each seed and tells `hear` about each run as it ends, in no particular
+/// order.
 pub fn sweep(
     seeds: Range<u64>,
     threads: usize,

@@ -1,5 +1,5 @@
-//! The tasks of one life: appenders with and without idempotence, readers, and a keeper who checkpoints, deletes,
-//! applies retention, bumps epochs, and makes partitions come and go.
+//! The tasks of one life: appenders with and without idempotence, readers, and a keeper who
+//! checkpoints, deletes, applies retention, bumps epochs, and makes partitions come and go.
 
 use std::collections::VecDeque;
 use std::rc::Rc;

@@ -1,5 +1,5 @@
-//! What all tasks of a run share: the scenario, the model, the seeded randomness, what was found wrong, and counters
-//! that show which paths a run took.
+//! What all tasks of a run share: the scenario, the model, the seeded randomness, what was found
+//! wrong, and counters that show which paths a run took.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! The claims hold for thousands of seeds: an acknowledged batch survives at its offset, byte for byte; nothing
-//! unacknowledged is invented; damage is reported and never served.
+//! The claims hold for thousands of seeds: an acknowledged batch survives at its offset, byte for
+//! byte; nothing unacknowledged is invented; damage is reported and never served.
 #![allow(missing_docs, reason = "tests")]
 
 use corelog_sim::world::Counts;

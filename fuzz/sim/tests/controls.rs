@@ -1,5 +1,5 @@
-//! Negative controls: with one rule of durability left out, the simulator finds that a claim does not hold. A simulator
-//! that never fails proves nothing.
+//! Negative controls: with one rule of durability left out, the simulator finds that a claim does
+//! not hold. A simulator that never fails proves nothing.
 #![allow(missing_docs, reason = "tests")]
 
 use corelog_log::journal::Safeguards;

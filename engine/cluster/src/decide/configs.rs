@@ -14,8 +14,9 @@ use super::{Decision, Mode};
 use crate::image::ClusterImage;
 use crate::record::{ConfigResource, MetadataRecord};
 
-/// The most bytes of a config's value.
-pub const CONFIG_VALUE_BYTES_MAX: usize = 32 * 1024;
+/// The most bytes of a config's value: what fits a string of the Kafka protocol, so that every
+/// value can be described.
+pub const CONFIG_VALUE_BYTES_MAX: usize = i16::MAX as usize;
 
 /// A request to alter configs.
 #[derive(Clone, Debug, PartialEq, Eq)]

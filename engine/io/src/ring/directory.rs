@@ -1,4 +1,5 @@
-//! Directories of the real machine. Rare and slow, so all of it runs on the executor's helper thread.
+//! Directories of the real machine. Rare and slow, so all of it runs on the executor's helper
+//! thread.
 
 use std::fs;
 use std::io;

@@ -46,7 +46,8 @@ fn warning(what: impl Into<String>, remedy: &str) -> Finding {
     Finding { severity: Severity::Warning, what: what.into(), remedy: remedy.into() }
 }
 
-/// Examines the kernel, the limits and the file system below `data` (which must exist) for `cores` shards.
+/// Examines the kernel, the limits and the file system below `data` (which must exist) for `cores`
+/// shards.
 pub fn check(data: &Path, cores: usize) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings
@@ -67,7 +68,7 @@ fn check_io_uring_switch(setting: io::Result<String>) -> Option<Finding> {
     (setting.trim() == "2").then(|| {
         fatal(
             "io_uring is disabled on this machine (kernel.io_uring_disabled = 2)",
-            "run `sysctl kernel.io_uring_disabled=0`, or 1 and add the user to kernel.io_uring_group",
+            "run `sysctl kernel.io_uring_disabled=0`, or set 1 and kernel.io_uring_group",
         )
     })
 }

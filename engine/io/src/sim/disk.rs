@@ -1,5 +1,6 @@
-//! The simulated disk. Each file has what a reader sees now and what a power cut would leave; a sync moves one to the
-//! other, and a power cut keeps an arbitrary part of what was not synced, torn at sector or block boundaries.
+//! The simulated disk. Each file has what a reader sees now and what a power cut would leave; a
+//! sync moves one to the other, and a power cut keeps an arbitrary part of what was not synced,
+//! torn at sector or block boundaries.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -34,8 +35,8 @@ pub struct DiskFaults {
     pub tearing: Tearing,
     /// Writes that fail with EIO.
     pub write_failures_ppm: u32,
-    /// Syncs that fail with EIO. What they covered is durable, or still to be synced, or lost while reads still show
-    /// it.
+    /// Syncs that fail with EIO. What they covered is durable, or still to be synced, or lost while
+    /// reads still show it.
     pub sync_failures_ppm: u32,
     /// Reads that fail with EIO.
     pub read_failures_ppm: u32,
@@ -382,7 +383,8 @@ impl Disk {
         Ok(())
     }
 
-    /// A sync failed: each change is durable, stays as it was, or is forgotten though reads still show it.
+    /// A sync failed: each change is durable, stays as it was, or is forgotten though reads still
+    /// show it.
     fn lose_sync(&mut self, inode: u64, covered: &[u64]) {
         let fates: Vec<u8> = covered.iter().map(|_| self.random.u8(..3)).collect();
         let inode = self.inode(inode);
@@ -414,7 +416,8 @@ impl Disk {
 
     fn change_names(&mut self, change: NameChange) {
         apply_name_change(&mut self.names, &change);
-        // What was made below a directory goes where the directory goes, whichever names become durable first.
+        // What was made below a directory goes where the directory goes, whichever names become
+        // durable first.
         let (NameChange::Remove(from) | NameChange::Rename(from, _)) = &change else {
             return self.pending_names.push(change);
         };
@@ -513,8 +516,8 @@ impl Disk {
         }
     }
 
-    /// Forgets what a power cut forgets: of every unsynced write each sector survives or not by itself, in any order;
-    /// of the unsynced names a prefix survives.
+    /// Forgets what a power cut forgets: of every unsynced write each sector survives or not by
+    /// itself, in any order; of the unsynced names a prefix survives.
     pub(super) fn lose_power(&mut self) {
         let survivors = self.random.usize(..=self.pending_names.len());
         for change in self.pending_names.drain(..).take(survivors) {

@@ -1,5 +1,5 @@
-//! The seeded executor: ready tasks run in an order drawn from the seed, and virtual time jumps to the next timer
-//! when nothing is ready.
+//! The seeded executor: ready tasks run in an order drawn from the seed, and virtual time jumps to
+//! the next timer when nothing is ready.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -11,7 +11,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 type Work = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Tasks that were woken. Wakers must be Send, so this is the one place with a lock; a run has one thread.
+/// Tasks that were woken. Wakers must be Send, so this is the one place with a lock; a run has one
+/// thread.
 #[derive(Debug, Default)]
 struct Ready {
     tasks: Mutex<Vec<u64>>,
@@ -77,20 +78,18 @@ impl Executor {
         drop(work);
     }
 
-    /// Runs one ready task, drawn by `choose(number of ready tasks)`. Returns which, or `None` if nothing is ready.
+    /// Runs one ready task, drawn by `choose(number of ready tasks)`. Returns which, or `None` if
+    /// nothing is ready.
     pub(crate) fn step(&self, choose: impl FnOnce(usize) -> usize) -> Option<u64> {
         let task = self.ready.take(choose)?;
-        self.poll(task);
-        Some(task)
-    }
-
-    /// Runs a task up to its next suspension.
-    pub(crate) fn poll(&self, task: u64) {
-        let Some(mut work) = self.tasks.borrow_mut().remove(&task) else { return };
+        let Some(mut work) = self.tasks.borrow_mut().remove(&task) else {
+            return Some(task);
+        };
         let waker = Waker::from(Arc::new(TaskWaker { task, ready: Arc::clone(&self.ready) }));
         if work.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
             self.tasks.borrow_mut().insert(task, work);
         }
+        Some(task)
     }
 
     /// Moves virtual time to the next timer and wakes it. False if there is none.
@@ -168,10 +167,6 @@ impl<T: 'static> SimTask<T> {
             drop(sender.try_send(future.await));
         });
         Self { id, result, owned: true }
-    }
-
-    pub(crate) fn id(&self) -> u64 {
-        self.id
     }
 
     pub(crate) fn detach(mut self) {

@@ -1,4 +1,5 @@
-//! A file of the simulated disk: every operation takes time, and its effect is decided when it ends.
+//! A file of the simulated disk: every operation takes time, and its effect is decided when it
+//! ends.
 
 use std::path::{Path, PathBuf};
 

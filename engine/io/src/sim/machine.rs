@@ -106,8 +106,9 @@ impl Machine {
         self.state.stop.set(Some((self.state.steps.get() + steps, Stop::PowerCut)));
     }
 
-    /// Kills the process `steps` task steps from now, if the run lasts that long. The power stays: what was written
-    /// is there for the next run, synced or not, and of the writes under way any part.
+    /// Kills the process `steps` task steps from now, if the run lasts that long. The power stays:
+    /// what was written is there for the next run, synced or not, and of the writes under way any
+    /// part.
     pub fn kill_after(&self, steps: u64) {
         self.state.stop.set(Some((self.state.steps.get() + steps, Stop::Kill)));
     }
@@ -208,13 +209,7 @@ impl Machine {
         &self,
         future: impl Future<Output = T> + 'static,
     ) -> SimTask<T> {
-        let task = SimTask::start(&self.state.executor, future);
-        // glommio runs a new task at once; code that is right runs well either way.
-        if self.state.random.borrow_mut().bool() {
-            self.record(task.id());
-            self.state.executor.poll(task.id());
-        }
-        task
+        SimTask::start(&self.state.executor, future)
     }
 
     /// Time that one operation of the disk takes: mostly short, now and then very long.

@@ -1,5 +1,5 @@
-//! The simulated machine: one executor with a seed, virtual time, and a disk that forgets what was not synced. The
-//! same seed gives the same run, step for step; `trace_hash` shows it.
+//! The simulated machine: one executor with a seed, virtual time, and a disk that forgets what was
+//! not synced. The same seed gives the same run, step for step; `trace_hash` shows it.
 
 mod disk;
 mod executor;

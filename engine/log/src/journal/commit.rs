@@ -1,29 +1,26 @@
-//! Group commit: appends gather in an open frame; a writer seals and writes frames, several at a time; a syncer makes
-//! the gapless prefix of written frames durable and tells everybody who waits for it.
+//! Group commit: appends gather in an open frame; a writer seals and writes frames, several at a
+//! time; a syncer makes the gapless prefix of written frames durable and tells everybody who waits
+//! for it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use corelog_io::{BLOCK, Buffer, File, Instant, IoError, Signal, Task, now, sleep, spawn};
 use corelog_model::Offset;
 
 use super::JournalConfig;
+use super::durability::{Commit, FrameState, JournalFailed};
 use super::entry::{ENTRY_HEAD_LEN, EntryHead};
 use super::files::{self, FilePool, UsedFile};
 use super::frame::{FRAME_HEADER_LEN, FileSequence, FrameIdentity, FrameSequence, seal};
-use super::open_frame::{Commit, FrameState, Listener, OnDurable, OpenFrame};
+use super::line::{Line, Place};
+use super::open_frame::{Listener, OnDurable, OpenFrame};
 use super::replay::Replayed;
 use crate::LatencyHistogram;
-
-/// The journal stopped for good: a write or a sync failed, and what the disk holds is no longer known.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the journal stopped after a failed write or sync: {reason}")]
-pub struct JournalFailed {
-    /// What the system said.
-    pub reason: Rc<str>,
-}
 
 /// What a journal did since it started.
 #[derive(Debug, Default, Clone)]
@@ -76,9 +73,7 @@ struct State {
     core: RefCell<Core>,
     work: Signal,
     sync_work: Signal,
-    room: Signal,
-    queue: RefCell<VecDeque<u64>>,
-    next_place: Cell<u64>,
+    line: Line,
     pressure: Signal,
     failed: Signal,
     prepared: Signal,
@@ -90,6 +85,23 @@ struct State {
 pub struct Journal {
     state: Rc<State>,
     _tasks: Rc<[Task<()>; 2]>,
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let core = self.state.core.borrow();
+        f.debug_struct("Journal")
+            .field("used", &core.pool.used.len())
+            .field("spares", &core.pool.spares.len())
+            .field("preparing", &core.preparing)
+            .field("open_entries", &core.open.entries)
+            .field("writing", &core.writing)
+            .field("in_flight", &core.in_flight.len())
+            .field("next_frame", &core.next_frame)
+            .field("durable_end", &core.durable_end)
+            .field("failed", &core.failed)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Journal {
@@ -118,9 +130,7 @@ impl Journal {
             core: RefCell::new(core),
             work: Signal::new(),
             sync_work: Signal::new(),
-            room: Signal::new(),
-            queue: RefCell::default(),
-            next_place: Cell::new(0),
+            line: Line::default(),
             pressure: Signal::new(),
             failed: Signal::new(),
             prepared: Signal::new(),
@@ -131,32 +141,28 @@ impl Journal {
         Self { state, _tasks: Rc::new(tasks) }
     }
 
-    /// Waits until an entry of `payload_len` bytes fits without growing the open frame over its bound, in the order
-    /// of asking, so that a large entry gets its turn. Await it right before `append`. Cancel-safe.
+    /// Waits until an entry of `payload_len` bytes fits without growing the open frame over its
+    /// bound, in the order of asking. Await it right before `append`. Cancel-safe.
     pub async fn ready(&self, payload_len: usize) -> Result<(), JournalFailed> {
-        let mut place: Option<Place> = None;
-        loop {
-            let waiting = self.state.room.waiting();
-            {
-                let core = self.state.core.borrow();
-                if let Some(failed) = &core.failed {
-                    return Err(failed.clone());
-                }
-                let len = core.open.len + ENTRY_HEAD_LEN + payload_len;
-                let fits = core.open.entries == 0 || len <= self.state.config.frame_bytes_max;
-                let first = self.state.queue.borrow().front().copied();
-                if fits && first == place.as_ref().map(|place| place.number) {
-                    return Ok(());
-                }
+        let mut place = Place::new(&self.state.line);
+        poll_fn(|task| {
+            let core = self.state.core.borrow();
+            if let Some(failed) = &core.failed {
+                return Poll::Ready(Err(failed.clone()));
             }
-            if place.is_none() {
-                place = Some(Place::take(&self.state));
+            let len = core.open.len + ENTRY_HEAD_LEN + payload_len;
+            let fits = core.open.entries == 0 || len <= self.state.config.frame_bytes_max;
+            if fits && place.is_first() {
+                return Poll::Ready(Ok(()));
             }
-            waiting.await;
-        }
+            place.wait(task.waker());
+            Poll::Pending
+        })
+        .await
     }
 
-    /// Appends one entry whose payload is the concatenation of `parts`; `listener` is told when it is durable.
+    /// Appends one entry whose payload is the concatenation of `parts`; `listener` is told when it
+    /// is durable.
     pub fn append(
         &self,
         head: &EntryHead,
@@ -209,8 +215,8 @@ impl Journal {
         kept.map_or((core.next_file, core.next_frame), |used| (used.sequence, used.first_frame))
     }
 
-    /// Lets the files below `keep` be recycled: no partition needs what they hold. `keep` is not above what
-    /// `current_file` said.
+    /// Lets the files below `keep` be recycled: no partition needs what they hold. `keep` is not
+    /// above what `current_file` said.
     pub async fn release_before(&self, keep: FileSequence) -> Result<(), IoError> {
         let odd = {
             let mut core = self.state.core.borrow_mut();
@@ -236,7 +242,8 @@ impl Journal {
         &self.state.pressure
     }
 
-    /// Stops the journal because another part of the core's disk failed: nothing is acknowledged from here on.
+    /// Stops the journal because another part of the core's disk failed: nothing is acknowledged
+    /// from here on.
     pub fn fail(&self, error: &IoError) {
         self.state.fail(error);
     }
@@ -297,32 +304,11 @@ impl Journal {
         }
     }
 
-    /// Stops the writer and the syncer. What was not durable stays so, and whoever waits for it is told.
+    /// Stops the writer and the syncer. What was not durable stays so, and whoever waits for it is
+    /// told.
     pub fn stop(&self) {
         self.state.stopping.set(true);
         self.state.end("the storage was closed");
-    }
-}
-
-/// A place in the queue of those who wait for room.
-struct Place {
-    state: Rc<State>,
-    number: u64,
-}
-
-impl Place {
-    fn take(state: &Rc<State>) -> Self {
-        let number = state.next_place.get();
-        state.next_place.set(number + 1);
-        state.queue.borrow_mut().push_back(number);
-        Self { state: Rc::clone(state), number }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.state.queue.borrow_mut().retain(|number| *number != self.number);
-        self.state.room.notify();
     }
 }
 
@@ -369,9 +355,8 @@ impl State {
         for state in states {
             state.settle(Err(failed.clone()));
         }
-        for signal in
-            [&self.room, &self.work, &self.sync_work, &self.pressure, &self.failed, &self.prepared]
-        {
+        self.line.wake_all();
+        for signal in [&self.work, &self.sync_work, &self.pressure, &self.failed, &self.prepared] {
             signal.notify();
         }
     }
@@ -385,7 +370,8 @@ impl State {
             && (core.writing == 0 || full)
     }
 
-    /// Makes the next file current if the open frame does not fit the present one. False if none is free.
+    /// Makes the next file current if the open frame does not fit the present one. False if none is
+    /// free.
     fn has_place_for_open_frame(&self) -> bool {
         let mut core = self.core.borrow_mut();
         let len = self.config.file_bytes;
@@ -515,7 +501,8 @@ impl State {
     async fn prepare(&self, number: u32) {
         match files::prepare(&self.config.directory, number, self.config.file_bytes).await {
             Ok(file) => self.core.borrow_mut().pool.spares.push_back(file),
-            // Nothing was promised on it. Recycling goes on, and after a pause the next one is tried.
+            // Nothing was promised on it. Recycling goes on, and after a pause the next one is
+            // tried.
             Err(error) => {
                 tracing::warn!(%error, "no further journal file can be prepared");
                 sleep(PREPARE_PAUSE).await;
@@ -541,7 +528,7 @@ async fn write_loop(state: Rc<State>) {
             continue;
         }
         let (file, buffer, position, frame) = state.seal_open_frame();
-        state.room.notify();
+        state.line.wake_first();
         if state.is_under_pressure() {
             state.pressure.notify();
         }

@@ -1,5 +1,5 @@
-//! What a frame holds: entries, each for one partition and one place in its log, so that replay puts every byte where
-//! it was before the crash.
+//! What a frame holds: entries, each for one partition and one place in its log, so that replay
+//! puts every byte where it was before the crash.
 
 use corelog_model::{LeaderEpoch, Offset, PartitionId, PartitionIndex, TopicId};
 use zerocopy::byteorder::little_endian::{I32, I64, U32, U64};
@@ -12,7 +12,8 @@ pub enum EntryKind {
     Batch,
     /// The log start offset moved; `segment` holds it and the payload is empty.
     LogStart,
-    /// The partition was created; entries before this one are of an earlier partition with the same id.
+    /// The partition was created; entries before this one are of an earlier partition with the same
+    /// id.
     Created,
     /// The partition was removed with all its data.
     Removed,
@@ -63,7 +64,8 @@ pub struct Entry<'a> {
     pub payload: &'a [u8],
 }
 
-/// Entries that do not add up, in a frame whose checksum holds: a bug or a newer format, never chance.
+/// Entries that do not add up, in a frame whose checksum holds: a bug or a newer format, never
+/// chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a journal entry is malformed: {0}")]
 pub struct MalformedEntry(&'static str);

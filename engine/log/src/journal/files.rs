@@ -1,5 +1,5 @@
-//! The files of the journal: written with zeros once, so that later writes need no metadata commit of the file
-//! system, then recycled for ever.
+//! The files of the journal: written with zeros once, so that later writes need no metadata commit
+//! of the file system, then recycled for ever.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -37,8 +37,8 @@ impl FilePool {
         self.used.len() + self.spares.len()
     }
 
-    /// Takes the files below `keep` out of use. Those of another length than `file_bytes` are returned to be removed;
-    /// the rest become spares.
+    /// Takes the files below `keep` out of use. Those of another length than `file_bytes` are
+    /// returned to be removed; the rest become spares.
     pub(super) fn release_before(&mut self, keep: FileSequence, file_bytes: u64) -> Vec<File> {
         let mut odd = Vec::new();
         while self.used.front().is_some_and(|used| used.sequence < keep) {
@@ -63,7 +63,8 @@ pub(super) fn file_number(name: &str) -> Option<u32> {
     name.strip_suffix(".jnl")?.parse().ok()
 }
 
-/// Creates file `number` full of zeros and makes it durable. A crash or an error leaves nothing under its name.
+/// Creates file `number` full of zeros and makes it durable. A crash or an error leaves nothing
+/// under its name.
 pub(super) async fn prepare(
     directory: &Path,
     number: u32,

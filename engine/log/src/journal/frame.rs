@@ -1,5 +1,6 @@
-//! The frame: one group commit on disk, a whole number of blocks. Its checksum covers the identity and the position
-//! too, so a stale frame of a recycled file, a misdirected write and a torn one are all told from a valid one.
+//! The frame: one group commit on disk, a whole number of blocks. Its checksum covers the identity
+//! and the position too, so a stale frame of a recycled file, a misdirected write and a torn one
+//! are all told from a valid one.
 
 use corelog_io::BLOCK;
 use zerocopy::byteorder::little_endian::{U16, U32, U64};
@@ -107,8 +108,9 @@ pub enum FrameError {
 }
 
 impl FrameHeader {
-    /// Reads the header at the front of `bytes` and checks all but the checksum. `frame_len` is then a positive
-    /// multiple of 4096 that holds the payload, but may be more than the bytes present.
+    /// Reads the header at the front of `bytes` and checks all but the checksum. `frame_len` is
+    /// then a positive multiple of 4096 that holds the payload, but may be more than the bytes
+    /// present.
     pub fn peek(bytes: &[u8]) -> Result<&Self, FrameError> {
         let Ok((header, _)) = Self::ref_from_prefix(bytes) else {
             return Err(FrameError::Truncated { needed: FRAME_HEADER_LEN, present: bytes.len() });

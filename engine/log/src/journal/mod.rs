@@ -1,20 +1,25 @@
-//! The journal: one write-ahead log per core. Every append of every partition goes into it, group after group, with
-//! one aligned direct write and one sync per group; nothing is acknowledged or visible before.
+//! The journal: one write-ahead log per core. Every append of every partition goes into it, group
+//! after group, with one aligned direct write and one sync per group; nothing is acknowledged or
+//! visible before.
 //!
-//! `frame` and `entry` are the bytes, `files` the pre-written and recycled files, `open_frame` what gathers, `commit`
-//! the group commit, `replay` the way back after a crash. docs/storage-format.md draws the format.
+//! `frame` and `entry` are the bytes, `files` the pre-written and recycled files, `open_frame` what
+//! gathers, `line` who waits for room in it, `commit` the group commit, `durability` what an append
+//! waits for, `replay` the way back after a crash. docs/storage-format.md draws the format.
 
 mod commit;
+mod durability;
 mod entry;
 mod files;
 mod frame;
+mod line;
 mod open_frame;
 mod replay;
 
-pub use commit::{Journal, JournalCounters, JournalFailed};
+pub use commit::{Journal, JournalCounters};
+pub use durability::{Commit, JournalFailed};
 pub use entry::{Entry, EntryHead, EntryKind, MalformedEntry};
 pub use frame::{FRAME_HEADER_LEN, FileSequence, FrameError, FrameHeader, FrameSequence};
-pub use open_frame::{Commit, OnDurable};
+pub use open_frame::OnDurable;
 pub use replay::{JournalDamage, Replay, ReplayError, Replayed, ReplayedFrame};
 
 use std::path::PathBuf;
@@ -28,7 +33,8 @@ pub struct JournalConfig {
     pub directory: PathBuf,
     /// Size of one file in bytes, a multiple of 4096. Written with zeros once, then recycled.
     pub file_bytes: u64,
-    /// Files at most, two or more. Appends wait when all of them still hold data that no segment has.
+    /// Files at most, two or more. Appends wait when all of them still hold data that no segment
+    /// has.
     pub files_max: u32,
     /// A frame is sealed when it reaches this size, even while an earlier one is being written.
     pub frame_bytes_max: usize,
@@ -54,20 +60,23 @@ impl JournalConfig {
         }
     }
 
-    /// Bytes of the largest entry that fits, payload only: half a file, so that a frame always finds room.
+    /// Bytes of the largest entry that fits, payload only: half a file, so that a frame always
+    /// finds room.
     pub fn entry_bytes_max(&self) -> usize {
         (self.file_bytes / 2) as usize - 2 * BLOCK
     }
 }
 
-/// The rules that durability rests on. The simulator turns each off once, to show that it would notice.
+/// The rules that durability rests on. The simulator turns each off once, to show that it would
+/// notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Safeguards {
     /// Frames are synced before they count as durable.
     pub syncs: bool,
     /// Checksums of frames and batches are verified when they are read.
     pub verifies_checksums: bool,
-    /// Durable covers only the gapless prefix of frames whose write completed before the sync began.
+    /// Durable covers only the gapless prefix of frames whose write completed before the sync
+    /// began.
     pub gapless_prefix: bool,
 }
 

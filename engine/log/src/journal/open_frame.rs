@@ -1,52 +1,17 @@
-//! The frame that is being filled, and the promise that is kept when it is durable.
+//! The frame that is being filled.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
-use corelog_io::{Buffer, Signal, align_up};
+use corelog_io::{Buffer, align_up};
 use corelog_model::Offset;
 
-use super::commit::JournalFailed;
+use super::durability::FrameState;
 use super::frame::FRAME_HEADER_LEN;
 
 /// Told when entries became durable; a partition moves its durable end here.
 pub trait OnDurable {
     /// Everything this subject appended below `end` is durable.
     fn durable(&self, end: Offset);
-}
-
-/// How a frame ended, and who waits for that.
-#[derive(Debug, Default)]
-pub(super) struct FrameState {
-    outcome: RefCell<Option<Result<(), JournalFailed>>>,
-    settled: Signal,
-}
-
-impl FrameState {
-    /// Tells everybody who waits. The first outcome stays.
-    pub(super) fn settle(&self, outcome: Result<(), JournalFailed>) {
-        self.outcome.borrow_mut().get_or_insert(outcome);
-        self.settled.notify();
-    }
-}
-
-/// A place in the journal whose durability can be awaited.
-#[derive(Debug, Clone)]
-pub struct Commit {
-    pub(super) state: Rc<FrameState>,
-}
-
-impl Commit {
-    /// Resolves when the frame and all before it are durable, or the journal failed. Cancel-safe.
-    pub async fn durable(&self) -> Result<(), JournalFailed> {
-        loop {
-            let waiting = self.state.settled.waiting();
-            if let Some(outcome) = &*self.state.outcome.borrow() {
-                return outcome.clone();
-            }
-            waiting.await;
-        }
-    }
 }
 
 pub(super) type Listener = (Rc<dyn OnDurable>, Offset);

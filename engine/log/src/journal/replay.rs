@@ -1,5 +1,6 @@
-//! The way back: finds the files, reads frames in order from where the last checkpoint says, stops at the first
-//! invalid one, and then looks for proof that the invalid one had been durable: that is damage, not a torn tail.
+//! The way back: finds the files, reads frames in order from where the last checkpoint says, stops
+//! at the first invalid one, and then looks for proof that the invalid one had been durable: that
+//! is damage, not a torn tail.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -110,8 +111,8 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Opens the journal and makes what it holds durable before anything is read. Replay begins at file `from.0`,
-    /// whose first frame is `from.1`, as the last checkpoint says.
+    /// Opens the journal and makes what it holds durable before anything is read. Replay begins at
+    /// file `from.0`, whose first frame is `from.1`, as the last checkpoint says.
     pub async fn open(
         config: JournalConfig,
         from: (FileSequence, FrameSequence),
@@ -149,7 +150,8 @@ impl Replay {
             };
             self.next_number = self.next_number.max(number + 1);
             let file = File::open(&path, OpenMode::ReadWrite).await?;
-            // A killed process may have written what no sync covered: whatever is read from here on must stay.
+            // A killed process may have written what no sync covered: whatever is read from here on
+            // must stay.
             file.sync(SyncPath::Thread).await?;
             let len = file.len().await?;
             let (first, unused) = self.first_frame(&file).await?;

@@ -1,0 +1,73 @@
+//! Which servers a command talks to, and the connection to their cluster.
+
+use std::time::Duration;
+
+use corelog_client::{ClientConfig, Cluster, Endpoint};
+
+use crate::advice::failure;
+use crate::failure::Failure;
+
+/// How long a command tries: somebody is waiting in front of it.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The servers to begin with. Every command that talks to a cluster has this argument.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Bootstrap {
+    /// Servers to begin with, separated by commas
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        env = "CORELOG_BOOTSTRAP",
+        default_value = "127.0.0.1:9092"
+    )]
+    pub bootstrap: String,
+}
+
+impl Bootstrap {
+    /// The servers, as far as the text can be read.
+    pub fn endpoints(&self) -> Result<Vec<Endpoint>, Failure> {
+        Endpoint::parse_list(&self.bootstrap).map_err(|error| failure("cannot connect", &error))
+    }
+
+    /// Connects to the first server that answers.
+    pub fn connect(&self) -> Result<Cluster, Failure> {
+        let config = ClientConfig {
+            client_id: "corelog".to_owned(),
+            operation_timeout: OPERATION_TIMEOUT,
+            ..ClientConfig::default()
+        };
+        let connected = Cluster::connect(&self.endpoints()?, config);
+        connected.map_err(|error| failure("cannot connect", &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Exit;
+
+    fn bootstrap(text: &str) -> Bootstrap {
+        Bootstrap { bootstrap: text.to_owned() }
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_read_is_a_wrong_command_line() {
+        let failure = bootstrap("a:b").connect().unwrap_err();
+        assert_eq!(failure.exit(), Exit::Usage);
+        assert_eq!(
+            failure.to_string(),
+            "cannot connect: \"a:b\" is no list of HOST:PORT: a port is a number from 1 to 65535: \
+             write --bootstrap HOST:PORT, several separated by commas"
+        );
+    }
+
+    #[test]
+    fn nobody_listening_is_an_exit_code_of_its_own() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        let failure = bootstrap(&address).connect().unwrap_err();
+        assert_eq!(failure.exit(), Exit::Unreachable);
+        assert!(failure.to_string().contains(&address), "{failure}");
+    }
+}

@@ -1,0 +1,364 @@
+//! Runs a broker: checks the machine, takes the data directory, starts one pinned thread per core,
+//! says when all of them answer, and stops them in order.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use corelog_cluster::ShardEndpoint;
+use corelog_cluster::decide::TopicPolicy;
+use corelog_io::DirectoryLock;
+use corelog_io::mesh::{Sender, channel};
+use corelog_io::ring::executor::{CoreThread, ExecutorConfig, run, start};
+use corelog_io::ring::preflight::{Severity, check};
+use corelog_model::{BrokerId, ShardId, TopicId};
+use corelog_server::api::ApiSettings;
+use corelog_server::api::settings::broker_keys;
+use corelog_server::{BoundAddress, ConnectionBounds, ConnectionLimits, Server, ServerConfig};
+use corelog_shard::{
+    BrokerConfig, Control, ControllerSeed, ShardCommand, ShardLimits, start_controller_shard,
+    start_shard,
+};
+
+use super::config::Config;
+use crate::failure::{Exit, Failure, Reason};
+
+const COMMANDS_QUEUED_MAX: usize = 1024;
+const CHANGES_QUEUED_MAX: usize = 1024;
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const PORT_PATIENCE: Duration = Duration::from_secs(5);
+const PORT_PAUSE: Duration = Duration::from_millis(20);
+const STALL_MAX: Duration = Duration::from_secs(30);
+const REQUESTS_PER_CONNECTION_MAX: usize = 256;
+
+/// A running broker.
+pub struct Broker {
+    cores: Vec<CoreThread<Result<(), String>>>,
+    outboxes: Vec<Sender<ShardCommand>>,
+    addresses: Vec<SocketAddr>,
+    nodes: Vec<i32>,
+    ended: mpsc::Receiver<CoreEvent>,
+    _lock: DirectoryLock,
+}
+
+enum CoreEvent {
+    Ready,
+    Ended(u16, String),
+}
+
+struct Core {
+    shard: ShardId,
+    executor: ExecutorConfig,
+    broker: BrokerConfig,
+    address: BoundAddress,
+    server: ServerConfig,
+    control: Control,
+    seed: Option<ControllerSeed>,
+    inbox: corelog_shard::Inbox,
+    events: mpsc::Sender<CoreEvent>,
+}
+
+impl Broker {
+    /// Starts every core and returns when all of them answer.
+    pub fn start(config: &Config) -> Result<Self, Failure> {
+        let data = &config.data_dir;
+        std::fs::create_dir_all(data).map_err(|error| {
+            let what = format!("cannot use the data directory {}", data.display());
+            Failure::new(Exit::Unsuitable, what, error, "choose another with --data-dir")
+        })?;
+        check_machine(data, config.cpus.len())?;
+        let lock = take_lock(data)?;
+        super::identity::check(data, config.broker_id)?;
+        let bound = bind_addresses(config)?;
+        let addresses: Vec<SocketAddr> = bound.iter().map(|(address, _)| *address).collect();
+        let endpoints = endpoints(config, &addresses);
+        let (control, requests) = Control::new(CHANGES_QUEUED_MAX);
+        let (outboxes, inboxes): (Vec<_>, Vec<_>) =
+            config.cpus.iter().map(|_| channel(COMMANDS_QUEUED_MAX)).unzip();
+        let (events, ended) = mpsc::channel();
+        let broker = broker_config(config);
+        let api = api_settings(config, &broker);
+        let connections = ConnectionLimits::new(
+            config.clients.connections_max as usize,
+            config.clients.connections_per_address_max as usize,
+        );
+        let mut seed = Some(ControllerSeed {
+            endpoints,
+            cluster_id: TopicId::from_bytes(*uuid::Uuid::new_v4().as_bytes()).to_string(),
+            shards: outboxes.clone(),
+            requests,
+        });
+        let mut cores = Vec::with_capacity(addresses.len());
+        for ((number, inbox), (_, address)) in (0u16..).zip(inboxes).zip(bound) {
+            let cpu = config.cpus[usize::from(number)];
+            let core = Core {
+                shard: ShardId(number),
+                executor: ExecutorConfig {
+                    name: format!("core-{number}"),
+                    cpu: Some(cpu),
+                    spin: Duration::from_micros(config.poll_us),
+                },
+                broker: broker.clone(),
+                address,
+                server: server_config(config, &api, &connections),
+                control: control.clone(),
+                seed: seed.take(),
+                inbox,
+                events: events.clone(),
+            };
+            cores.push(core.spawn()?);
+        }
+        let nodes = config.cores().iter().map(|core| core.node as i32).collect();
+        let broker = Self { cores, outboxes, addresses, nodes, ended, _lock: lock };
+        broker.wait_until_ready()
+    }
+
+    fn wait_until_ready(self) -> Result<Self, Failure> {
+        for _ in 0..self.cores.len() {
+            match self.ended.recv() {
+                Ok(CoreEvent::Ready) => {}
+                Ok(CoreEvent::Ended(core, why)) => {
+                    let failure = start_failure(core, &why);
+                    self.stop().ok();
+                    return Err(failure);
+                }
+                Err(_) => unreachable!("every core says how it ended"),
+            }
+        }
+        Ok(self)
+    }
+
+    /// The line a script can wait for.
+    pub fn ready_line(&self) -> String {
+        let cores: Vec<_> = self
+            .nodes
+            .iter()
+            .zip(&self.addresses)
+            .map(|(node, address)| format!("{node}={address}"))
+            .collect();
+        format!("corelog ready: {}", cores.join(" "))
+    }
+
+    /// Where to ask each core for its numbers.
+    pub fn outboxes(&self) -> &[Sender<ShardCommand>] {
+        &self.outboxes
+    }
+
+    /// Waits until a core ends by itself, which is a failure, at most `patience`.
+    pub fn failed_within(&self, patience: Duration) -> Option<Failure> {
+        match self.ended.recv_timeout(patience) {
+            Ok(CoreEvent::Ended(core, why)) => Some(start_failure(core, &why)),
+            _ => None,
+        }
+    }
+
+    /// Closes every core: data goes to segments, the checkpoint is written.
+    pub fn stop(self) -> Result<(), Failure> {
+        // The first core goes last: it holds the metadata that the others may still ask for.
+        for outbox in self.outboxes.iter().rev() {
+            // A core that ended by itself has no inbox any more.
+            drop(outbox.send(ShardCommand::Stop));
+        }
+        let mut reasons = Vec::new();
+        for core in self.cores {
+            let ended = core.join().map_err(|error| error.to_string()).and_then(|ended| ended);
+            if let Err(why) = ended {
+                let hint = "the next start replays the journal and loses nothing".to_owned();
+                reasons.push(Reason { why, hint });
+            }
+        }
+        if reasons.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::with_reasons(Exit::Failed, "the broker did not stop cleanly", reasons))
+    }
+}
+
+impl Core {
+    fn spawn(self) -> Result<CoreThread<Result<(), String>>, Failure> {
+        let executor = self.executor.clone();
+        start(&executor, move || self.run()).map_err(|error| {
+            let hint = "check `corelog serve --print-config` and the limits of this process";
+            Failure::new(Exit::Unsuitable, "cannot start a core", error, hint)
+        })
+    }
+
+    async fn run(self) -> Result<(), String> {
+        let (number, events) = (self.shard.0, self.events.clone());
+        let outcome = self.serve().await;
+        let why = outcome.as_ref().err().cloned().unwrap_or_default();
+        // Nobody listens any more when the broker is being stopped.
+        let _ = events.send(CoreEvent::Ended(number, why));
+        outcome
+    }
+
+    async fn serve(self) -> Result<(), String> {
+        let started = match self.seed {
+            Some(seed) => start_controller_shard(self.broker, seed, self.control, self.inbox).await,
+            None => start_shard(self.broker, self.shard, self.control, self.inbox).await,
+        };
+        let started = started.map_err(|error| error.to_string())?;
+        let server = Server::start(&started.shard, self.address, self.server)
+            .map_err(|error| format!("cannot listen: {error}"))?;
+        let report = started.shard.recovery_report();
+        tracing::info!(
+            core = self.shard.0,
+            partitions = report.partitions,
+            frames_replayed = report.frames,
+            batches_replayed = report.batches,
+            millis = report.millis,
+            "storage is open"
+        );
+        let _ = self.events.send(CoreEvent::Ready);
+        started.shard.run(&started.inbox).await;
+        drop(server);
+        started.shard.close().await.map_err(|error| error.to_string())
+    }
+}
+
+fn start_failure(core: u16, why: &str) -> Failure {
+    let is_damage = why.contains("damaged") || why.contains("lost acknowledged");
+    let (exit, hint) = if is_damage {
+        (Exit::Damaged, "keep a copy of the data directory; examine it with `corelog log verify`")
+    } else {
+        (Exit::Failed, "the reason above says what to change; the data was not touched")
+    };
+    Failure::new(exit, format!("core {core} ended"), why, hint)
+}
+
+fn check_machine(data: &Path, cores: usize) -> Result<(), Failure> {
+    let mut reasons = Vec::new();
+    for finding in check(data, cores) {
+        match finding.severity {
+            Severity::Fatal => reasons.push(Reason { why: finding.what, hint: finding.remedy }),
+            Severity::Warning => tracing::warn!("{finding}"),
+        }
+    }
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::with_reasons(Exit::Unsuitable, "this machine cannot run a broker", reasons))
+}
+
+fn take_lock(data: &Path) -> Result<DirectoryLock, Failure> {
+    let directory = data.to_path_buf();
+    let taken = run(|| async move { DirectoryLock::take(&directory, LOCK_PATIENCE).await });
+    let what = format!("cannot use the data directory {}", data.display());
+    match taken {
+        Ok(Ok(lock)) => Ok(lock),
+        Ok(Err(error)) => {
+            let hint = "stop the broker that uses it, or choose another with --data-dir";
+            Err(Failure::new(Exit::Unsuitable, what, error, hint))
+        }
+        Err(error) => Err(Failure::new(Exit::Unsuitable, what, error, "see the limits above")),
+    }
+}
+
+/// Takes the address of each core, so that nobody else can until the core listens there.
+fn bind_addresses(config: &Config) -> Result<Vec<(SocketAddr, BoundAddress)>, Failure> {
+    let mut bound = Vec::new();
+    for core in config.cores() {
+        let what = format!("cannot listen on {}", core.listen);
+        let refused = |error: std::io::Error| {
+            let hint = "stop what uses the port, or choose another with --listen";
+            Failure::new(Exit::Unsuitable, what.clone(), error, hint)
+        };
+        let any = core.listen.host.is_empty();
+        let host = if any { "0.0.0.0" } else { core.listen.host.as_str() };
+        let resolved = (host, core.listen.port).to_socket_addrs();
+        let address = resolved
+            .map_err(refused)?
+            .next()
+            .ok_or_else(|| refused(std::io::Error::other("the host has no address")))?;
+        let address = bind_patiently(address).map_err(refused)?;
+        bound.push((address.local_addr().map_err(refused)?, address));
+    }
+    Ok(bound)
+}
+
+/// The kernel closes the sockets of a killed process a moment after its end, because its ring must
+/// go first.
+fn bind_patiently(address: SocketAddr) -> std::io::Result<BoundAddress> {
+    let begun = Instant::now();
+    loop {
+        match BoundAddress::bind(address) {
+            Err(error)
+                if error.kind() == ErrorKind::AddrInUse && begun.elapsed() < PORT_PATIENCE =>
+            {
+                std::thread::sleep(PORT_PAUSE);
+            }
+            bound => return bound,
+        }
+    }
+}
+
+fn endpoints(config: &Config, addresses: &[SocketAddr]) -> Vec<ShardEndpoint> {
+    let endpoint = |(core, address): (super::config::CoreAddress, &SocketAddr)| ShardEndpoint {
+        shard: ShardId(core.shard),
+        host: core.advertise.host.clone(),
+        port: if core.advertise.port == 0 { address.port() } else { core.advertise.port },
+    };
+    config.cores().into_iter().zip(addresses).map(endpoint).collect()
+}
+
+fn broker_config(config: &Config) -> BrokerConfig {
+    let storage = &config.storage;
+    let defaults: BTreeMap<String, String> = broker_keys(&config.topics.defaults);
+    let topics = TopicPolicy {
+        partitions_default: config.topics.partitions as usize,
+        replication_factor_default: config.topics.replication_factor as usize,
+        ..TopicPolicy::default()
+    };
+    BrokerConfig {
+        broker: BrokerId(config.broker_id as i32),
+        rack: config.rack.clone(),
+        data_directory: config.data_dir.clone(),
+        topic_defaults: defaults,
+        topics,
+        limits: ShardLimits {
+            journal_file_bytes: storage.journal_file_bytes,
+            journal_files_max: storage.journal_files_max,
+            tail_bytes_max: storage.tail_memory_bytes as usize,
+            inflight_bytes_max: config.clients.inflight_bytes_max as usize,
+            disk_reserve_bytes: storage.disk_reserve_bytes,
+            retention_check_ms: storage.retention_check_ms,
+            producer_expiration_ms: storage.producer_expiry_ms as i64,
+            ..ShardLimits::default()
+        },
+    }
+}
+
+fn api_settings(config: &Config, broker: &BrokerConfig) -> ApiSettings {
+    ApiSettings {
+        broker: broker.broker,
+        auto_create_topics: config.topics.auto_create,
+        delete_topics: config.topics.allow_delete,
+        topics: broker.topics.clone(),
+        topic_defaults: broker.topic_defaults.clone(),
+        ..ApiSettings::default()
+    }
+}
+
+fn server_config(
+    config: &Config,
+    api: &ApiSettings,
+    connections: &ConnectionLimits,
+) -> ServerConfig {
+    let clients = &config.clients;
+    ServerConfig {
+        bounds: ConnectionBounds {
+            frame_bytes_max: clients.request_bytes_max as usize,
+            idle_max: Duration::from_millis(clients.idle_ms_max),
+            frame_time_max: Duration::from_millis(clients.frame_read_ms_max),
+            stall_max: STALL_MAX,
+            requests_max: REQUESTS_PER_CONNECTION_MAX.min(clients.requests_queued_max as usize),
+        },
+        connections: connections.clone(),
+        api: api.clone(),
+        sessions_max: (clients.fetch_sessions_max as usize / config.cpus.len()).max(1),
+        fetch_bytes_max: clients.fetch_bytes_max as usize,
+    }
+}

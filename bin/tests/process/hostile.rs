@@ -1,0 +1,183 @@
+//! Claims about bytes that no client sends: they cost the broker nothing, and other connections
+//! never notice.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use corelog_model::Codec;
+use corelog_wire::api::APIS;
+
+use crate::support::{Broker, DataFolder, Launch, PartitionLogs, Writer, WriterKind, create_topic};
+
+const GROWTH_BYTES_MAX: u64 = 64 << 20;
+const PATIENCE: Duration = Duration::from_secs(5);
+const TOPIC: &str = "watched";
+const PARTITIONS: i32 = 2;
+
+/// A broker under attack, with a client that must not notice.
+struct Siege {
+    launch: Launch,
+    broker: Broker,
+    writer: Writer,
+    resident_before: u64,
+    _folder: DataFolder,
+}
+
+impl Siege {
+    fn begin() -> Self {
+        let folder = DataFolder::new();
+        let mut launch = Launch::new(folder.path(), folder.data())
+            .cores("2")
+            .set("corelog.tail.memory.bytes", "8MiB");
+        let broker = launch.start();
+        create_topic(&launch.endpoint(), TOPIC, PARTITIONS, &[]);
+        let kind = WriterKind::Idempotent(Codec::None);
+        let writer = Writer::start(0, kind, &launch.endpoint(), TOPIC, PARTITIONS);
+        // Until the tails have their memory.
+        std::thread::sleep(Duration::from_secs(2));
+        let resident_before = broker.resident_bytes();
+        Self { launch, broker, writer, resident_before, _folder: folder }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.broker.address(0)
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address()).expect("the broker accepts");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+        stream
+    }
+
+    /// Sends bytes on a connection of its own and lets it go.
+    fn send(&self, bytes: &[u8]) {
+        let mut stream = self.connect();
+        // The broker may close before it has read everything.
+        let _ = stream.write_all(bytes);
+        let _ = stream.shutdown(Shutdown::Write);
+        let mut answer = [0; 4096];
+        while stream.read(&mut answer).is_ok_and(|count| count > 0) {}
+    }
+
+    /// Memory stays, the process lives, and the writer goes on.
+    fn check(&mut self, attack: &str) {
+        let resident = self.broker.resident_bytes();
+        let growth = resident.saturating_sub(self.resident_before);
+        assert!(growth < GROWTH_BYTES_MAX, "{attack}: memory grew by {growth} bytes");
+        assert!(self.broker.is_alive(), "{attack}: the broker ended");
+        let ends = || (0..PARTITIONS).map(|partition| self.writer.last_of(partition));
+        let before: Vec<_> = ends().collect();
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while ends().zip(&before).any(|(now, before)| now == *before) {
+            assert!(std::time::Instant::now() < deadline, "{attack}: another client starves");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn end(self) {
+        let kind = self.writer.kind;
+        let (count, acknowledged) = self.writer.finish();
+        let logs = PartitionLogs::read(&self.launch.endpoint(), TOPIC);
+        logs.assert_holds(0, &acknowledged);
+        logs.assert_order(0, kind, count);
+        assert_eq!(self.broker.terminate().code(), Some(0));
+    }
+}
+
+/// A frame with this length prefix, whatever its content.
+fn frame(len: i32, content: &[u8]) -> Vec<u8> {
+    let mut frame = len.to_be_bytes().to_vec();
+    frame.extend_from_slice(content);
+    frame
+}
+
+/// The header of a request, flexible or not, as clients write it.
+fn header(api: i16, version: i16, is_flexible: bool) -> Vec<u8> {
+    let mut header = [api.to_be_bytes(), version.to_be_bytes()].concat();
+    header.extend_from_slice(&7i32.to_be_bytes());
+    header.extend_from_slice(&[0, 1, b'x']);
+    if is_flexible {
+        header.push(0);
+    }
+    header
+}
+
+#[test]
+fn frames_that_announce_much_and_send_little_take_no_memory() {
+    let mut siege = Siege::begin();
+    for (name, len) in [("the most that is allowed", 100 << 20), ("2 GiB", i32::MAX)] {
+        let mut held = Vec::new();
+        for _ in 0..200 {
+            let mut stream = siege.connect();
+            let _ = stream.write_all(&frame(len, &[0]));
+            held.push(stream);
+        }
+        siege.check(name);
+    }
+    siege.end();
+}
+
+#[test]
+fn frames_that_are_cut_or_have_impossible_lengths_end_their_connection_only() {
+    let mut siege = Siege::begin();
+    let whole = frame(1000, &header(18, 3, true));
+    for len in 0..whole.len() {
+        siege.send(&whole[..len]);
+    }
+    siege.check("cut frames");
+    for len in [-1, i32::MIN, 0, 1, 7] {
+        siege.send(&frame(len, &[0; 64]));
+    }
+    siege.check("impossible lengths");
+    siege.end();
+}
+
+#[test]
+fn random_bytes_are_survived() {
+    let mut siege = Siege::begin();
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut chance = fastrand::Rng::with_seed(seed);
+    for _ in 0..200 {
+        let len = chance.usize(1..5000);
+        let bytes: Vec<u8> = (0..len).map(|_| chance.u8(..)).collect();
+        siege.send(&bytes);
+        siege.send(&frame(len as i32, &bytes));
+    }
+    siege.check("random bytes");
+    siege.end();
+}
+
+#[test]
+fn garbage_behind_every_header_is_survived() {
+    let mut siege = Siege::begin();
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut chance = fastrand::Rng::with_seed(seed);
+    for api in APIS {
+        for version in -1..=api.max + 1 {
+            let header = header(api.key.code(), version, api.is_flexible(version));
+            let mut bodies = vec![
+                Vec::new(),
+                vec![0; 40],
+                vec![0xff; 200],
+                vec![0x7f; 200],
+                [0x7f, 0xff, 0xff, 0xff].repeat(50),
+                [0, 0, 0x7f, 0xff].repeat(50),
+            ];
+            let len = chance.usize(1..300);
+            bodies.push((0..len).map(|_| chance.u8(..)).collect());
+            for body in bodies {
+                let request = [&header[..], &body[..]].concat();
+                siege.send(&frame(request.len() as i32, &request));
+            }
+        }
+    }
+    siege.check("garbage bodies");
+    for api in [-1, 4, 1000, i16::MAX] {
+        siege.send(&frame(11, &header(api, 0, false)));
+    }
+    siege.check("unknown requests");
+    siege.end();
+}

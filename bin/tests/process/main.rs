@@ -1,0 +1,9 @@
+//! Claims about the real broker process, as its clients and its operator meet it: killed,
+//! restarted, attacked, moved to other cores, out of disk.
+
+mod cores;
+mod crash;
+mod disk_full;
+mod hostile;
+mod restart;
+mod support;

@@ -1,0 +1,79 @@
+//! Settings of a broker as its cores see them. All values are checked before they come here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use corelog_cluster::decide::TopicPolicy;
+use corelog_io::SyncPath;
+use corelog_log::StorageConfig;
+use corelog_model::{BrokerId, ShardId};
+
+/// Settings that every core of one broker shares.
+#[derive(Debug, Clone)]
+pub struct BrokerConfig {
+    /// The broker.
+    pub broker: BrokerId,
+    /// Its rack, if it has one.
+    pub rack: Option<String>,
+    /// The data directory.
+    pub data_directory: PathBuf,
+    /// Defaults of topic configs that the operator set, by topic config name.
+    pub topic_defaults: BTreeMap<String, String>,
+    /// Rules for creating topics.
+    pub topics: TopicPolicy,
+    /// Bounds of each core.
+    pub limits: ShardLimits,
+}
+
+/// Bounds of one core.
+#[derive(Debug, Clone)]
+pub struct ShardLimits {
+    /// Bytes of a journal file.
+    pub journal_file_bytes: u64,
+    /// Journal files at most.
+    pub journal_files_max: u32,
+    /// Bytes of tails in memory.
+    pub tail_bytes_max: usize,
+    /// Bytes of request frames in memory; sockets are not read while they are used up.
+    pub inflight_bytes_max: usize,
+    /// Produce is refused while fewer bytes than this are free on the disk.
+    pub disk_reserve_bytes: u64,
+    /// Time between two retention passes.
+    pub retention_check_ms: u64,
+    /// Idempotent producers that were silent for longer are forgotten.
+    pub producer_expiration_ms: i64,
+    /// The road a journal sync takes.
+    pub sync_path: SyncPath,
+}
+
+impl Default for ShardLimits {
+    fn default() -> Self {
+        Self {
+            journal_file_bytes: 64 << 20,
+            journal_files_max: 8,
+            tail_bytes_max: 128 << 20,
+            inflight_bytes_max: 128 << 20,
+            disk_reserve_bytes: 256 << 20,
+            retention_check_ms: 300_000,
+            producer_expiration_ms: 86_400_000,
+            sync_path: SyncPath::Ring,
+        }
+    }
+}
+
+impl BrokerConfig {
+    /// The directory of a shard.
+    pub fn shard_directory(&self, shard: ShardId) -> PathBuf {
+        self.data_directory.join(format!("shard-{:03}", shard.0))
+    }
+
+    pub(crate) fn storage(&self, shard: ShardId) -> StorageConfig {
+        StorageConfig {
+            journal_file_bytes: self.limits.journal_file_bytes,
+            journal_files_max: self.limits.journal_files_max,
+            tail_bytes_max: self.limits.tail_bytes_max,
+            sync_path: self.limits.sync_path,
+            ..StorageConfig::new(self.shard_directory(shard))
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Fetching with a long poll (KIP-74): whole batches up to the high watermark, bounded per
+//! partition and in all, answered at once when there is enough, otherwise when enough came or the
+//! time is up.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use corelog_io::{Waiting, now, sleep};
+use corelog_log::{FirstBatch, Pieces, ReadError, ReadRequest};
+use corelog_model::{LeaderEpoch, Offset};
+
+use crate::partition::{Partition, PartitionRefusal};
+use crate::shard::Shard;
+
+const YIELD_EVERY: usize = 64;
+
+/// One partition of a fetch.
+#[derive(Debug, Clone)]
+pub struct FetchPartition {
+    /// The partition, or why this core does not answer for it.
+    pub partition: Result<Partition, PartitionRefusal>,
+    /// First offset wanted.
+    pub offset: Offset,
+    /// Bytes of this partition at most; its first batch may be larger.
+    pub bytes_max: usize,
+    /// The leader epoch the client knows, or `NONE`.
+    pub leader_epoch: LeaderEpoch,
+}
+
+/// Bounds of the whole answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FetchBounds {
+    /// Bytes that must be there before the time is up.
+    pub bytes_min: usize,
+    /// Bytes at most; the very first batch may be larger.
+    pub bytes_max: usize,
+    /// How long to wait for `bytes_min`.
+    pub wait_max: Duration,
+}
+
+/// Why a partition has no batches in the answer.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// This core does not answer for it.
+    #[error(transparent)]
+    Partition(#[from] PartitionRefusal),
+    /// The offset is not in the log, the log is damaged, or the disk refused.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// The answer for one partition.
+#[derive(Debug)]
+pub struct FetchedPartition {
+    /// The batches, or why there are none.
+    pub batches: Result<Pieces, FetchError>,
+    /// Consumers may read up to here; `NONE` if this core does not know.
+    pub high_watermark: Offset,
+    /// First offset of the log; `NONE` if this core does not know.
+    pub log_start: Offset,
+}
+
+impl Shard {
+    /// Answers a fetch, partition by partition in the order given.
+    pub async fn fetch(
+        &self,
+        wanted: &[FetchPartition],
+        bounds: FetchBounds,
+    ) -> Vec<FetchedPartition> {
+        let deadline = now() + bounds.wait_max;
+        loop {
+            // Taken before anything is read, so that progress meanwhile is not missed.
+            let waiting: Vec<Waiting> = wanted
+                .iter()
+                .filter_map(|one| one.partition.as_ref().ok())
+                .map(|partition| partition.log.progress().waiting())
+                .collect();
+            let fetched = self.read_all(wanted, bounds.bytes_max).await;
+            let bytes: usize =
+                fetched.iter().map(|one| one.batches.as_ref().map_or(0, Pieces::len)).sum();
+            let has_error = fetched.iter().any(|one| one.batches.is_err());
+            let left = deadline.since(now());
+            if bytes >= bounds.bytes_min || has_error || wanted.is_empty() || left.is_zero() {
+                self.metrics().fetched(bytes);
+                return fetched;
+            }
+            drop(fetched);
+            futures_lite::future::or(first_of(waiting), sleep(left)).await;
+        }
+    }
+
+    async fn read_all(&self, wanted: &[FetchPartition], bytes_max: usize) -> Vec<FetchedPartition> {
+        let mut room = bytes_max;
+        let mut is_first = true;
+        let mut fetched = Vec::with_capacity(wanted.len());
+        for (number, one) in wanted.iter().enumerate() {
+            let answer = read_one(one, room, is_first).await;
+            let bytes = answer.batches.as_ref().map_or(0, Pieces::len);
+            room = room.saturating_sub(bytes);
+            is_first &= bytes == 0;
+            fetched.push(answer);
+            if number % YIELD_EVERY == YIELD_EVERY - 1 {
+                corelog_io::yield_now().await;
+            }
+        }
+        fetched
+    }
+}
+
+async fn read_one(wanted: &FetchPartition, room: usize, is_first: bool) -> FetchedPartition {
+    let checked = match &wanted.partition {
+        Ok(partition) => partition.check_epoch(wanted.leader_epoch).map(|()| partition),
+        Err(refusal) => Err(*refusal),
+    };
+    let partition = match checked {
+        Ok(partition) => partition,
+        Err(refusal) => {
+            let (high_watermark, log_start) = (Offset::NONE, Offset::NONE);
+            return FetchedPartition { batches: Err(refusal.into()), high_watermark, log_start };
+        }
+    };
+    let limit = partition.high_watermark();
+    let first_batch = if is_first { FirstBatch::Always } else { FirstBatch::IfItFits };
+    let bytes_max = wanted.bytes_max.min(room);
+    let has_news = wanted.offset != limit && (bytes_max > 0 || is_first);
+    let batches = if has_news {
+        let request = ReadRequest { offset: wanted.offset, limit, bytes_max, first_batch };
+        partition.log.read(request).await.map(|read| read.pieces).map_err(FetchError::from)
+    } else {
+        Ok(Pieces::new())
+    };
+    FetchedPartition { batches, high_watermark: limit, log_start: partition.log.log_start() }
+}
+
+/// Resolves with the first of them that does.
+async fn first_of(mut waiting: Vec<Waiting>) {
+    poll_fn(|cx| {
+        let ready = waiting.iter_mut().any(|one| Pin::new(one).poll(cx).is_ready());
+        if ready { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}

@@ -1,0 +1,25 @@
+//! One core of a broker: the partitions it leads, what produce, fetch and list-offsets mean for
+//! them, and its part in the control plane. Knows no Kafka request; `net/server` translates.
+
+mod config;
+mod control;
+mod fetch;
+mod home;
+mod metadata_log;
+mod metrics;
+mod offsets;
+mod partition;
+mod produce;
+mod shard;
+mod start;
+
+pub use config::{BrokerConfig, ShardLimits};
+pub use control::{Control, ControlRequest, ControlUnavailable};
+pub use fetch::{FetchBounds, FetchError, FetchPartition, FetchedPartition};
+pub use metadata_log::{METADATA_PARTITION, MetadataError};
+pub use metrics::{MetricsSnapshot, ShardMetrics};
+pub use offsets::{ListedOffset, OffsetError, OffsetQuery};
+pub use partition::{Partition, PartitionRefusal};
+pub use produce::{Acknowledgement, ProduceError, Produced};
+pub use shard::{Inbox, Outbox, Shard, ShardCommand};
+pub use start::{ControllerSeed, StartError, Started, start_controller_shard, start_shard};

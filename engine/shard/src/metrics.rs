@@ -1,0 +1,142 @@
+//! What a core counts about itself. One writer, plain cells; a reader on another core asks for a
+//! snapshot.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use corelog_log::LatencyHistogram;
+
+/// Counters and latencies of one core.
+#[derive(Debug, Default)]
+pub struct ShardMetrics {
+    produced_bytes: Cell<u64>,
+    produced_records: Cell<u64>,
+    produced_batches: Cell<u64>,
+    fetched_bytes: Cell<u64>,
+    fetches: Cell<u64>,
+    requests: Cell<u64>,
+    connections: Cell<u64>,
+    connections_total: Cell<u64>,
+    wrong_core: Cell<u64>,
+    produce_latency: RefCell<LatencyHistogram>,
+    fetch_latency: RefCell<LatencyHistogram>,
+    queue_time: RefCell<LatencyHistogram>,
+}
+
+fn add(cell: &Cell<u64>, amount: u64) {
+    cell.set(cell.get().wrapping_add(amount));
+}
+
+impl ShardMetrics {
+    pub(crate) fn produced(&self, bytes: usize, records: i32) {
+        add(&self.produced_bytes, bytes as u64);
+        add(&self.produced_records, u64::try_from(records).unwrap_or(0));
+        add(&self.produced_batches, 1);
+    }
+
+    pub(crate) fn fetched(&self, bytes: usize) {
+        add(&self.fetched_bytes, bytes as u64);
+        add(&self.fetches, 1);
+    }
+
+    /// Counts a request and the time it waited before it was looked at.
+    pub fn request(&self, queued: Duration) {
+        add(&self.requests, 1);
+        self.queue_time.borrow_mut().record(queued);
+    }
+
+    /// Counts a produce or fetch that named a partition which another core leads.
+    pub fn wrong_core(&self) {
+        add(&self.wrong_core, 1);
+    }
+
+    /// Counts a produce from arrival to answer.
+    pub fn produce_answered(&self, latency: Duration) {
+        self.produce_latency.borrow_mut().record(latency);
+    }
+
+    /// Counts a fetch from arrival to answer, its wait included.
+    pub fn fetch_answered(&self, latency: Duration) {
+        self.fetch_latency.borrow_mut().record(latency);
+    }
+
+    /// Counts a connection that was accepted.
+    pub fn connected(&self) {
+        add(&self.connections, 1);
+        add(&self.connections_total, 1);
+    }
+
+    /// Counts a connection that ended.
+    pub fn disconnected(&self) {
+        self.connections.set(self.connections.get().saturating_sub(1));
+    }
+
+    pub(crate) fn snapshot(&self) -> MetricsSnapshot {
+        MetricsSnapshot {
+            produced_bytes: self.produced_bytes.get(),
+            produced_records: self.produced_records.get(),
+            produced_batches: self.produced_batches.get(),
+            fetched_bytes: self.fetched_bytes.get(),
+            fetches: self.fetches.get(),
+            requests: self.requests.get(),
+            connections: self.connections.get(),
+            connections_total: self.connections_total.get(),
+            wrong_core: self.wrong_core.get(),
+            produce_latency: self.produce_latency.borrow().clone(),
+            fetch_latency: self.fetch_latency.borrow().clone(),
+            queue_time: self.queue_time.borrow().clone(),
+            ..MetricsSnapshot::default()
+        }
+    }
+}
+
+/// All numbers of one core at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct MetricsSnapshot {
+    /// Which core.
+    pub shard: u16,
+    /// Bytes of record batches appended.
+    pub produced_bytes: u64,
+    /// Records appended.
+    pub produced_records: u64,
+    /// Batches appended.
+    pub produced_batches: u64,
+    /// Bytes of record batches returned.
+    pub fetched_bytes: u64,
+    /// Fetches answered.
+    pub fetches: u64,
+    /// Requests of any kind.
+    pub requests: u64,
+    /// Connections open now.
+    pub connections: u64,
+    /// Connections accepted.
+    pub connections_total: u64,
+    /// Partitions asked of the wrong core.
+    pub wrong_core: u64,
+    /// Produce, arrival to answer.
+    pub produce_latency: LatencyHistogram,
+    /// Fetch, arrival to answer.
+    pub fetch_latency: LatencyHistogram,
+    /// From a frame's last byte to its handler.
+    pub queue_time: LatencyHistogram,
+    /// Journal syncs.
+    pub sync_latency: LatencyHistogram,
+    /// Journal frames written.
+    pub journal_frames: u64,
+    /// Journal bytes written.
+    pub journal_bytes: u64,
+    /// Journal syncs.
+    pub journal_syncs: u64,
+    /// Whether the journal stopped after a disk failure.
+    pub journal_failed: bool,
+    /// Partitions this core leads.
+    pub partitions: u64,
+    /// Bytes of their segments.
+    pub log_bytes: u64,
+    /// Bytes of tails in memory.
+    pub tail_bytes: u64,
+    /// Bytes of request frames in memory.
+    pub inflight_bytes: u64,
+    /// Bytes left on the disk.
+    pub available_bytes: u64,
+}

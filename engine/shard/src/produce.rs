@@ -1,0 +1,116 @@
+//! Appending what producers send: checks, then the log; an acknowledgement resolves when the batch
+//! is durable.
+
+use std::cell::RefCell;
+
+use corelog_log::{AppendError, AppendStamp, Appended};
+use corelog_model::validate::{
+    ProduceLimits, ProduceRefusal, RecordRules, RecordsRefusal, check_records, validate_produced,
+};
+use corelog_model::{Codec, Offset, Timestamp, TimestampType};
+
+use crate::partition::Partition;
+use crate::shard::Shard;
+
+/// Why a batch was not appended, or not acknowledged.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ProduceError {
+    /// The batch breaks a rule.
+    #[error(transparent)]
+    Refused(#[from] ProduceRefusal),
+    /// Single records break a rule.
+    #[error(transparent)]
+    Records(#[from] RecordsRefusal),
+    /// The log did not take it.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The disk is nearly full: KAFKA_STORAGE_ERROR, retriable.
+    #[error("the disk has only {available} bytes left, {reserve} are kept in reserve")]
+    DiskFull {
+        /// Bytes left.
+        available: u64,
+        /// Bytes that are never given to producers.
+        reserve: u64,
+    },
+}
+
+/// A batch in the log, not necessarily durable yet.
+#[derive(Debug)]
+pub struct Produced {
+    partition: Partition,
+    appended: Appended,
+}
+
+/// What a producer is told about a batch that is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// Offset of its first record.
+    pub base_offset: Offset,
+    /// Append time where the topic stamps one.
+    pub append_time: Option<Timestamp>,
+    /// First offset of the log.
+    pub log_start: Offset,
+}
+
+impl Produced {
+    /// Resolves when the batch is durable, which is when it may be acknowledged.
+    pub async fn durable(&self) -> Result<Acknowledgement, ProduceError> {
+        match &self.appended.commit {
+            Some(commit) => commit.durable().await.map_err(AppendError::from)?,
+            None => self.partition.log.until_durable(self.appended.last_offset.next()).await?,
+        }
+        Ok(Acknowledgement {
+            base_offset: self.appended.base_offset,
+            append_time: self.appended.append_time,
+            log_start: self.partition.log.log_start(),
+        })
+    }
+}
+
+// Decompressing a batch to check its records is bounded: a bomb costs this much for a moment.
+const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Shard {
+    /// Checks and appends the bytes that a producer sent for one partition. Waits only while memory
+    /// or the journal are short; batches of one caller are appended in the order of its calls.
+    pub async fn produce(
+        &self,
+        partition: &Partition,
+        bytes: &[u8],
+        newest_codec: Codec,
+    ) -> Result<Produced, ProduceError> {
+        self.check_disk()?;
+        let now = Timestamp(corelog_io::wall_clock_ms());
+        let config = &partition.config;
+        let limits = ProduceLimits::of(config, now, newest_codec);
+        let batch = validate_produced(bytes, &limits)?;
+        if config.cleanup_policy.compact {
+            let rules = RecordRules::of(config, now);
+            SCRATCH.with_borrow_mut(|scratch| {
+                check_records(&batch, &rules, scratch, DECOMPRESSED_BYTES_MAX).map(drop)
+            })?;
+        }
+        partition.log.ready(bytes.len()).await.map_err(AppendError::from)?;
+        let append_time = match config.timestamp_type {
+            TimestampType::LogAppendTime => Some(now),
+            TimestampType::CreateTime => None,
+        };
+        let stamp = AppendStamp { leader_epoch: partition.leader_epoch, append_time, now };
+        let appended = partition.log.append(&batch, stamp)?;
+        self.metrics().produced(bytes.len(), batch.record_count());
+        Ok(Produced { partition: partition.clone(), appended })
+    }
+
+    fn check_disk(&self) -> Result<(), ProduceError> {
+        let reserve = self.config().limits.disk_reserve_bytes;
+        let available = self.available_bytes();
+        if available < reserve {
+            return Err(ProduceError::DiskFull { available, reserve });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,375 @@
+//! One core: the partitions it leads, the newest metadata image, its budgets and its background
+//! work.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use corelog_cluster::controller::{Change, Outcome};
+use corelog_cluster::{ClusterImage, TopicChange, TopicImage};
+use corelog_io::mesh::{Receiver, Sender};
+use corelog_io::{IoError, Permits, Task, available_bytes, sleep, spawn};
+use corelog_log::{FlushError, RecoveryReport, Storage};
+use corelog_model::topic_config::TopicConfig;
+use corelog_model::{NodeId, PartitionId, PartitionIndex, ProducerId, ShardId, Timestamp, TopicId};
+
+use crate::config::BrokerConfig;
+use crate::control::{Control, ControlUnavailable};
+use crate::metadata_log::METADATA_PARTITION;
+use crate::metrics::{MetricsSnapshot, ShardMetrics};
+use crate::partition::{Partition, PartitionRefusal, log_config};
+
+const DISK_CHECK_PERIOD: Duration = Duration::from_secs(1);
+
+/// Where commands for a core are sent.
+pub type Outbox = Sender<ShardCommand>;
+/// Where a core receives its commands.
+pub type Inbox = Receiver<ShardCommand>;
+
+/// What other cores and threads ask of a core.
+#[derive(Debug)]
+pub enum ShardCommand {
+    /// Take over a newer image and say when it is done.
+    Image {
+        /// The image.
+        image: Arc<ClusterImage>,
+        /// Told afterwards.
+        done: Sender<()>,
+    },
+    /// Send all numbers.
+    Metrics(Sender<MetricsSnapshot>),
+    /// Close everything and end.
+    Stop,
+}
+
+struct ProducerIds {
+    next: ProducerId,
+    end: ProducerId,
+}
+
+struct State {
+    config: BrokerConfig,
+    id: ShardId,
+    node: NodeId,
+    storage: Storage,
+    image: RefCell<Arc<ClusterImage>>,
+    partitions: RefCell<BTreeMap<PartitionId, Partition>>,
+    control: Control,
+    metrics: ShardMetrics,
+    inflight: Permits,
+    available_bytes: Cell<u64>,
+    producer_ids: RefCell<Option<ProducerIds>>,
+    background: RefCell<Vec<Task<()>>>,
+    report: RecoveryReport,
+}
+
+/// One core of the broker. Clones share it.
+#[derive(Clone)]
+pub struct Shard {
+    state: Rc<State>,
+}
+
+impl Shard {
+    pub(crate) fn new(
+        config: BrokerConfig,
+        id: ShardId,
+        storage: Storage,
+        report: RecoveryReport,
+        control: Control,
+    ) -> Self {
+        let inflight = Permits::new(config.limits.inflight_bytes_max);
+        let state = Rc::new(State {
+            node: NodeId::of(config.broker, id),
+            id,
+            storage,
+            image: RefCell::new(Arc::new(ClusterImage::empty())),
+            partitions: RefCell::default(),
+            control,
+            metrics: ShardMetrics::default(),
+            inflight,
+            available_bytes: Cell::new(u64::MAX),
+            producer_ids: RefCell::new(None),
+            background: RefCell::default(),
+            report,
+            config,
+        });
+        let shard = Self { state };
+        let tasks = vec![spawn(watch_disk(shard.clone())), spawn(apply_retention(shard.clone()))];
+        shard.state.background.replace(tasks);
+        shard
+    }
+
+    /// The broker's settings.
+    pub fn config(&self) -> &BrokerConfig {
+        &self.state.config
+    }
+
+    /// Which core this is.
+    pub fn id(&self) -> ShardId {
+        self.state.id
+    }
+
+    /// The node it appears as.
+    pub fn node(&self) -> NodeId {
+        self.state.node
+    }
+
+    /// The newest metadata this core has taken over.
+    pub fn image(&self) -> Arc<ClusterImage> {
+        Arc::clone(&self.state.image.borrow())
+    }
+
+    /// The way to the controller.
+    pub fn control(&self) -> &Control {
+        &self.state.control
+    }
+
+    /// Counters of this core.
+    pub fn metrics(&self) -> &ShardMetrics {
+        &self.state.metrics
+    }
+
+    /// Budget of request frames in memory, in bytes.
+    pub fn inflight(&self) -> &Permits {
+        &self.state.inflight
+    }
+
+    /// What opening the storage found.
+    pub fn recovery_report(&self) -> &RecoveryReport {
+        &self.state.report
+    }
+
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.state.storage
+    }
+
+    /// Bytes that were free on the disk a moment ago.
+    pub fn available_bytes(&self) -> u64 {
+        self.state.available_bytes.get()
+    }
+
+    /// A partition that this core leads, by the topic's name.
+    pub fn partition_by_name(
+        &self,
+        topic: &str,
+        index: PartitionIndex,
+    ) -> Result<Partition, PartitionRefusal> {
+        let id = self.state.image.borrow().topic_id(topic).ok_or(PartitionRefusal::Unknown)?;
+        self.partition(id, index)
+    }
+
+    /// A partition that this core leads, by the topic's id.
+    pub fn partition(
+        &self,
+        topic: TopicId,
+        index: PartitionIndex,
+    ) -> Result<Partition, PartitionRefusal> {
+        let id = PartitionId::new(topic, index);
+        if let Some(partition) = self.state.partitions.borrow().get(&id) {
+            return Ok(partition.clone());
+        }
+        let image = self.state.image.borrow();
+        let Some(found) = image.partition(id) else { return Err(PartitionRefusal::Unknown) };
+        if found.leader != self.state.node {
+            self.state.metrics.wrong_core();
+        }
+        Err(PartitionRefusal::NotLeader { leader: found.leader, epoch: found.leader_epoch })
+    }
+
+    /// A producer id that nobody ever had.
+    pub async fn new_producer_id(&self) -> Result<Result<ProducerId, Outcome>, ControlUnavailable> {
+        loop {
+            if let Some(ids) = &mut *self.state.producer_ids.borrow_mut()
+                && ids.next < ids.end
+            {
+                let id = ids.next;
+                ids.next = ProducerId(id.0 + 1);
+                return Ok(Ok(id));
+            }
+            match self.state.control.change(Change::AllocateProducerIds).await? {
+                Outcome::AllocateProducerIds(Ok(block)) => {
+                    let end = ProducerId(block.first.0 + block.len);
+                    let ids = ProducerIds { next: block.first, end };
+                    self.state.producer_ids.replace(Some(ids));
+                }
+                refused => return Ok(Err(refused)),
+            }
+        }
+    }
+
+    /// Takes over a newer image: creates, changes and removes the logs it is about.
+    pub async fn take_over(&self, image: Arc<ClusterImage>) -> Result<(), IoError> {
+        let older = self.image();
+        let mut broker_configs_changed = older.broker(self.state.config.broker).is_none();
+        broker_configs_changed |= older
+            .broker_defaults(self.state.config.broker, &self.state.config.topic_defaults)
+            != image.broker_defaults(self.state.config.broker, &self.state.config.topic_defaults);
+        let mut changed = Vec::new();
+        let mut deleted = Vec::new();
+        for change in image.topics_changed_since(&older) {
+            match change {
+                TopicChange::Created(topic) => changed.push(Arc::clone(topic)),
+                TopicChange::Changed { after, .. } => changed.push(Arc::clone(after)),
+                TopicChange::Deleted(topic) => deleted.push(topic.id()),
+            }
+        }
+        if broker_configs_changed {
+            changed = image.topics().cloned().collect();
+        }
+        for topic in changed {
+            self.take_over_topic(&image, &topic).await?;
+        }
+        self.state.image.replace(image);
+        for topic in deleted {
+            self.remove_topic(topic).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_over_topic(
+        &self,
+        image: &ClusterImage,
+        topic: &TopicImage,
+    ) -> Result<(), IoError> {
+        let config = Rc::new(self.topic_config(image, topic));
+        for (index, state) in topic.partitions() {
+            let id = PartitionId::new(topic.id(), index);
+            if state.leader != self.state.node {
+                self.state.partitions.borrow_mut().remove(&id);
+                continue;
+            }
+            let log = self.state.storage.create_partition(id, log_config(&config)).await?;
+            let partition = Partition {
+                topic: topic.name().clone(),
+                log,
+                config: Rc::clone(&config),
+                leader_epoch: state.leader_epoch,
+            };
+            self.state.partitions.borrow_mut().insert(id, partition);
+        }
+        Ok(())
+    }
+
+    /// The settings that hold for a topic. Values that contradict each other were refused when they
+    /// were set; a later broker default that contradicts a topic's own value leaves the topic with
+    /// the built-in defaults.
+    fn topic_config(&self, image: &ClusterImage, topic: &TopicImage) -> TopicConfig {
+        let config = &self.state.config;
+        let defaults = image.broker_defaults(config.broker, &config.topic_defaults);
+        topic.effective_config(&defaults).unwrap_or_else(|error| {
+            tracing::warn!(topic = %topic.name(), %error, "settings contradict each other");
+            TopicConfig::default()
+        })
+    }
+
+    async fn remove_topic(&self, topic: TopicId) -> Result<(), IoError> {
+        let gone: Vec<PartitionId> = {
+            let partitions = self.state.partitions.borrow();
+            partitions.keys().filter(|id| id.topic == topic).copied().collect()
+        };
+        for id in gone {
+            self.state.partitions.borrow_mut().remove(&id);
+            self.state.storage.delete_partition(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes logs whose topic went away while the broker was down.
+    pub(crate) async fn remove_orphans(&self) -> Result<(), IoError> {
+        for log in self.state.storage.partitions() {
+            let id = log.id();
+            let is_known = self.state.image.borrow().partition(id).is_some();
+            if !is_known && id != METADATA_PARTITION {
+                drop(log);
+                self.state.storage.delete_partition(id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Serves commands until one says stop, or nobody is left to send any.
+    pub async fn run(&self, inbox: &Inbox) {
+        while let Ok(command) = inbox.recv_async().await {
+            match command {
+                ShardCommand::Image { image, done } => {
+                    if let Err(error) = self.take_over(image).await {
+                        tracing::error!(%error, "this core cannot take over the new metadata");
+                    }
+                    // Nobody may be waiting for it.
+                    let _ = done.try_send(());
+                }
+                ShardCommand::Metrics(answer) => drop(answer.try_send(self.snapshot())),
+                ShardCommand::Stop => break,
+            }
+        }
+    }
+
+    /// Ends background work, writes everything to segments and stores the checkpoint. Nothing may
+    /// append any more.
+    pub async fn close(&self) -> Result<(), FlushError> {
+        self.state.background.take();
+        self.state.storage.close().await
+    }
+
+    fn snapshot(&self) -> MetricsSnapshot {
+        let state = &self.state;
+        let journal = state.storage.journal();
+        let counters = journal.counters();
+        let partitions = state.partitions.borrow();
+        MetricsSnapshot {
+            shard: state.id.0,
+            sync_latency: journal.sync_latency(),
+            journal_frames: counters.frames,
+            journal_bytes: counters.bytes,
+            journal_syncs: counters.syncs,
+            journal_failed: journal.failed().is_some(),
+            partitions: partitions.len() as u64,
+            log_bytes: partitions.values().map(|partition| partition.log.bytes()).sum(),
+            tail_bytes: state.storage.tail_bytes() as u64,
+            inflight_bytes: (state.inflight.total() - state.inflight.free()) as u64,
+            available_bytes: state.available_bytes.get(),
+            ..state.metrics.snapshot()
+        }
+    }
+}
+
+async fn watch_disk(shard: Shard) {
+    let reserve = shard.state.config.limits.disk_reserve_bytes;
+    loop {
+        match available_bytes(&shard.state.config.data_directory).await {
+            Ok(available) => {
+                let before = shard.state.available_bytes.replace(available);
+                if available < reserve && before >= reserve {
+                    tracing::error!(
+                        available,
+                        reserve,
+                        "the disk is nearly full: produce is refused"
+                    );
+                } else if available >= reserve && before < reserve {
+                    tracing::info!(available, "the disk has room again: produce goes on");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "free space cannot be told"),
+        }
+        sleep(DISK_CHECK_PERIOD).await;
+    }
+}
+
+async fn apply_retention(shard: Shard) {
+    let limits = shard.state.config.limits.clone();
+    loop {
+        sleep(Duration::from_millis(limits.retention_check_ms)).await;
+        let now = Timestamp(corelog_io::wall_clock_ms());
+        match shard.state.storage.apply_retention(now).await {
+            Ok(0) => {}
+            Ok(segments) => tracing::info!(segments, "old segments were deleted"),
+            Err(error) => tracing::error!(%error, "old segments cannot be deleted"),
+        }
+        let silent_since = Timestamp(now.0 - limits.producer_expiration_ms);
+        for log in shard.state.storage.partitions() {
+            log.expire_producers(silent_since);
+        }
+    }
+}

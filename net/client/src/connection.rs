@@ -1,0 +1,304 @@
+//! A blocking connection to one node: a socket around a [`Session`].
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use corelog_wire::{ApiKey, ApiVersionsRequest, EncodedFrame, Request};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::session::Session;
+use crate::versions::{API_VERSIONS_FIRST, Negotiation, ServerVersions};
+use crate::{ClientConfig, ClientError, CorrelationId, Endpoint, Reply};
+
+/// A connection whose versions are negotiated. Replies come in the order of the requests.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    session: Session,
+    versions: ServerVersions,
+    /// When each open request was sent.
+    sent: VecDeque<Instant>,
+    request_timeout: Duration,
+}
+
+impl Connection {
+    /// Connects and negotiates versions. Every address of the host is tried.
+    pub fn open(peer: &Endpoint, config: &ClientConfig) -> Result<Self, ClientError> {
+        let stream = open_socket(peer, config.connect_timeout)?;
+        let prepared = stream
+            .set_nodelay(true)
+            .and_then(|()| stream.set_write_timeout(Some(config.request_timeout)));
+        prepared.map_err(|error| ClientError::connect(peer, &error))?;
+        let mut connection = Self {
+            stream,
+            session: Session::new(peer.clone(), &config.client_id, config.frame_bytes_max),
+            versions: ServerVersions::default(),
+            sent: VecDeque::new(),
+            request_timeout: config.request_timeout,
+        };
+        connection.negotiate()?;
+        Ok(connection)
+    }
+
+    fn negotiate(&mut self) -> Result<(), ClientError> {
+        let request = ApiVersionsRequest {
+            client_software_name: "corelog".into(),
+            client_software_version: env!("CARGO_PKG_VERSION").into(),
+        };
+        let mut version = API_VERSIONS_FIRST;
+        loop {
+            let reply = self.call_in(version, &request)?;
+            match ServerVersions::negotiate(&reply)? {
+                Negotiation::Done(versions) => {
+                    self.versions = versions;
+                    return Ok(());
+                }
+                // At most once: the fallback never asks again.
+                Negotiation::AskAgain { version: lower } => version = lower,
+            }
+        }
+    }
+
+    /// The other side.
+    pub fn peer(&self) -> &Endpoint {
+        self.session.peer()
+    }
+
+    /// What the server offers.
+    pub fn versions(&self) -> &ServerVersions {
+        &self.versions
+    }
+
+    /// The highest version of an API that both sides speak.
+    pub fn version(&self, api: ApiKey) -> Result<i16, ClientError> {
+        self.version_within(api, i16::MAX)
+    }
+
+    /// The highest version of an API that both sides speak and that is at most `max`.
+    pub fn version_within(&self, api: ApiKey, max: i16) -> Result<i16, ClientError> {
+        self.versions.require(api, max, self.peer())
+    }
+
+    /// Sends a request in the best version and waits for its reply. No other request is open.
+    pub fn call<'a, R: Request<'a>>(&mut self, request: &R) -> Result<Reply, ClientError> {
+        self.call_in(self.version(R::KEY)?, request)
+    }
+
+    /// [`Connection::call`] in a version of the caller's choice.
+    pub fn call_in<'a, R: Request<'a>>(
+        &mut self,
+        version: i16,
+        request: &R,
+    ) -> Result<Reply, ClientError> {
+        assert!(self.open_requests() == 0, "a call waits for its own reply, which comes last");
+        self.send(version, request, &[])?;
+        self.receive()
+    }
+
+    /// Sends a request without waiting. `records` are the slices of its external records, in order.
+    pub fn send<'a, R: Request<'a>>(
+        &mut self,
+        version: i16,
+        request: &R,
+        records: &[&[u8]],
+    ) -> Result<CorrelationId, ClientError> {
+        let (correlation, frame) = self.session.request(version, request)?;
+        self.sent.push_back(Instant::now());
+        self.write(R::KEY, &frame, records)?;
+        Ok(correlation)
+    }
+
+    /// Sends a request that has no reply: Produce with acks 0.
+    pub fn notify<'a, R: Request<'a>>(
+        &mut self,
+        version: i16,
+        request: &R,
+        records: &[&[u8]],
+    ) -> Result<(), ClientError> {
+        let frame = self.session.notify(version, request)?;
+        self.write(R::KEY, &frame, records)
+    }
+
+    /// Waits for the reply to the oldest open request.
+    pub fn receive(&mut self) -> Result<Reply, ClientError> {
+        loop {
+            if let Some(reply) = self.buffered_reply()? {
+                return Ok(reply);
+            }
+            let left = self.time_left();
+            if left.is_zero() {
+                return Err(self.timed_out());
+            }
+            if wait_readable(&[self], left)?.contains(&true) {
+                self.fill()?;
+            }
+        }
+    }
+
+    /// The reply to the oldest open request if it is here, after at most one read. Does not block
+    /// when [`wait_readable`] has said that something arrived.
+    pub fn try_receive(&mut self) -> Result<Option<Reply>, ClientError> {
+        if let Some(reply) = self.buffered_reply()? {
+            return Ok(Some(reply));
+        }
+        self.fill()?;
+        self.buffered_reply()
+    }
+
+    /// The reply to the oldest open request if it has been read from the socket already.
+    pub fn buffered_reply(&mut self) -> Result<Option<Reply>, ClientError> {
+        let reply = self.session.reply()?;
+        if reply.is_some() {
+            self.sent.pop_front();
+        }
+        Ok(reply)
+    }
+
+    /// How many requests wait for their reply.
+    pub fn open_requests(&self) -> usize {
+        self.session.open_requests()
+    }
+
+    /// How much longer the oldest open request may take; the whole time when none is open.
+    pub fn time_left(&self) -> Duration {
+        let waited = self.sent.front().map_or(Duration::ZERO, Instant::elapsed);
+        self.request_timeout.saturating_sub(waited)
+    }
+
+    /// The error for an oldest request that has taken too long.
+    pub fn timed_out(&self) -> ClientError {
+        ClientError::TimedOut {
+            address: self.peer().clone(),
+            doing: self.session.doing(),
+            after_ms: self.request_timeout.as_millis() as u64,
+        }
+    }
+
+    /// Whether the other side is still there, as far as the socket knows. Only for a connection
+    /// without open requests.
+    pub fn is_alive(&self) -> bool {
+        // On an idle connection anything readable is the end, or bytes that nobody asked for.
+        let is_quiet =
+            |readable: Result<Vec<bool>, _>| readable.is_ok_and(|readable| readable == [false]);
+        self.open_requests() == 0 && is_quiet(wait_readable(&[self], Duration::ZERO))
+    }
+
+    fn fill(&mut self) -> Result<(), ClientError> {
+        loop {
+            match self.stream.read(self.session.room()) {
+                Ok(0) => {
+                    let (address, doing) = (self.peer().clone(), self.session.doing());
+                    return Err(ClientError::Closed { address, doing });
+                }
+                Ok(count) => {
+                    self.session.advance(count);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.broken(self.session.doing(), &error)),
+            }
+        }
+    }
+
+    fn write(
+        &mut self,
+        api: ApiKey,
+        frame: &EncodedFrame,
+        records: &[&[u8]],
+    ) -> Result<(), ClientError> {
+        let parts = interleave(frame, records);
+        let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        let mut slices = slices.as_mut_slice();
+        let doing = || format!("the {} request was being sent", api.name());
+        while !slices.is_empty() {
+            match self.stream.write_vectored(slices) {
+                Ok(0) => {
+                    let address = self.peer().clone();
+                    return Err(ClientError::Closed { address, doing: doing() });
+                }
+                Ok(count) => IoSlice::advance_slices(&mut slices, count),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
+                    return Err(ClientError::TimedOut {
+                        address: self.peer().clone(),
+                        doing: doing(),
+                        after_ms: self.request_timeout.as_millis() as u64,
+                    });
+                }
+                Err(error) => return Err(self.broken(doing(), &error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn broken(&self, doing: String, error: &std::io::Error) -> ClientError {
+        ClientError::Broken { address: self.peer().clone(), doing, why: error.to_string() }
+    }
+}
+
+/// The bytes of a frame in order: parts of its head, and the external records between them.
+fn interleave<'f>(frame: &'f EncodedFrame, records: &[&'f [u8]]) -> Vec<&'f [u8]> {
+    let records: Vec<&[u8]> = records.iter().copied().filter(|slice| !slice.is_empty()).collect();
+    assert!(
+        records.iter().map(|slice| slice.len()).eq(frame.external.iter().map(|(_, len)| *len)),
+        "the record slices have the lengths that the request says"
+    );
+    let mut parts = Vec::with_capacity(2 * records.len() + 1);
+    let mut written = 0;
+    for ((position, _), slice) in frame.external.iter().zip(records) {
+        parts.push(&frame.head[written..*position]);
+        parts.push(slice);
+        written = *position;
+    }
+    parts.push(&frame.head[written..]);
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+fn open_socket(peer: &Endpoint, timeout: Duration) -> Result<TcpStream, ClientError> {
+    let failed = |error: &std::io::Error| ClientError::connect(peer, error);
+    let deadline = Instant::now() + timeout;
+    let addresses = (peer.host(), peer.port()).to_socket_addrs().map_err(|error| failed(&error))?;
+    let mut last = None;
+    for address in addresses {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(&address, left) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Some(error),
+        }
+    }
+    let last = last.unwrap_or_else(|| ErrorKind::TimedOut.into());
+    Err(failed(&last))
+}
+
+/// Waits until one of the connections has something to read, at most for `timeout`. Says of each
+/// whether it has. A signal ends the wait early, as if nothing had come.
+pub fn wait_readable(
+    connections: &[&Connection],
+    timeout: Duration,
+) -> Result<Vec<bool>, ClientError> {
+    let mut fds: Vec<PollFd<'_>> = connections
+        .iter()
+        .map(|connection| PollFd::new(&connection.stream, PollFlags::IN))
+        .collect();
+    let timeout = Timespec {
+        tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    };
+    match poll(&mut fds, Some(&timeout)) {
+        // An error or a hang-up is something to read, too.
+        Ok(_) => Ok(fds.iter().map(|fd| !fd.revents().is_empty()).collect()),
+        Err(rustix::io::Errno::INTR) => Ok(vec![false; connections.len()]),
+        Err(error) => {
+            let Some(connection) = connections.first() else { return Ok(Vec::new()) };
+            Err(connection.broken("waiting for responses".to_owned(), &error.into()))
+        }
+    }
+}

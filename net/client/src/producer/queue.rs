@@ -1,0 +1,307 @@
+//! The batches of one partition on their way: which may go out, in which order, and what an answer
+//! means for those behind it. Pure.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use corelog_model::{BatchBuilder, ErrorCode, NodeId, Offset, Sequence};
+
+use crate::producer::batch::{Batch, Identity, NewRecord, OpenBatch};
+use crate::producer::sender::RequestId;
+use crate::producer::{ProducerConfig, Ticket};
+
+/// What a server says about one batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It is in the log from this offset on; -1 where the server does not tell.
+    Appended(Offset),
+    /// It is not, or not as asked.
+    Refused {
+        /// Kafka's code.
+        code: ErrorCode,
+        /// What the server adds.
+        message: Option<String>,
+    },
+}
+
+/// What an answer means.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// The records are in the log.
+    Delivered(Batch, Offset),
+    /// The records are not in the log and will not be.
+    Failed(Batch),
+    /// The batch waits for another attempt.
+    WaitsAgain,
+    /// The order of this producer is lost: nothing more may be sent.
+    OrderLost(Batch),
+}
+
+/// The batches of one partition, oldest first: in flight, then ready, then open.
+#[derive(Debug)]
+pub(crate) struct PartitionQueue {
+    builder: Option<BatchBuilder>,
+    open: Option<OpenBatch>,
+    ready: VecDeque<Batch>,
+    in_flight: VecDeque<InFlight>,
+    next_number: u64,
+    /// For the next batch that has no sequence yet.
+    next_sequence: Sequence,
+    /// What the server expects next, as far as answers tell.
+    expected_sequence: Sequence,
+    /// A batch failed: those in flight behind it come back first, so that the order is kept.
+    is_recovering: bool,
+    /// A batch with a sequence failed for good, so those behind it need new ones.
+    has_gap: bool,
+    pause_until: Duration,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    request: RequestId,
+    node: NodeId,
+    batch: Batch,
+}
+
+/// Where and as what a batch goes out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Departure {
+    pub(crate) now: Duration,
+    pub(crate) request: RequestId,
+    pub(crate) node: NodeId,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) in_flight_max: usize,
+}
+
+impl PartitionQueue {
+    pub(crate) fn new(config: &ProducerConfig) -> Self {
+        Self {
+            builder: Some(BatchBuilder::new(config.codec, config.level)),
+            open: None,
+            ready: VecDeque::new(),
+            in_flight: VecDeque::new(),
+            next_number: 0,
+            next_sequence: Sequence(0),
+            expected_sequence: Sequence(0),
+            is_recovering: false,
+            has_gap: false,
+            pause_until: Duration::ZERO,
+        }
+    }
+
+    /// Adds a record. Says whether a batch was closed because it is full.
+    pub(crate) fn push(
+        &mut self,
+        now: Duration,
+        ticket: Ticket,
+        record: &NewRecord<'_>,
+        config: &ProducerConfig,
+    ) -> bool {
+        let bytes = record.size_bytes_max();
+        let is_full = |open: &OpenBatch, more: usize| {
+            open.size_bytes() + more > config.batch_bytes
+                || open.count() >= config.batch_records_max
+        };
+        let was_full = self.open.as_ref().is_some_and(|open| is_full(open, bytes));
+        if was_full {
+            self.close();
+        }
+        let (builder, config_of) = (&mut self.builder, config);
+        let open = self.open.get_or_insert_with(|| {
+            let fresh = || BatchBuilder::new(config_of.codec, config_of.level);
+            OpenBatch::new(builder.take().unwrap_or_else(fresh), now)
+        });
+        open.push(ticket, record, bytes);
+        let is_full_now = is_full(open, 0);
+        if is_full_now {
+            self.close();
+        }
+        was_full || is_full_now
+    }
+
+    /// Closes the open batch.
+    pub(crate) fn close(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        let (batch, builder) = open.close(self.next_number);
+        self.next_number += 1;
+        self.builder = Some(builder);
+        self.ready.push_back(batch);
+    }
+
+    /// Closes the open batch when it has waited long enough.
+    pub(crate) fn close_if_due(&mut self, now: Duration, linger: Duration) {
+        if self.open.as_ref().is_some_and(|open| open.opened_at() + linger <= now) {
+            self.close();
+        }
+    }
+
+    /// Whether a batch could go out now, if its leader is known.
+    pub(crate) fn is_ready(&self, now: Duration, in_flight_max: usize) -> bool {
+        !self.ready.is_empty()
+            && !self.is_recovering
+            && self.pause_until <= now
+            && self.in_flight.len() < in_flight_max
+    }
+
+    /// Whether anything is not yet answered.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.open.is_none() && self.ready.is_empty() && self.in_flight.is_empty()
+    }
+
+    /// The bytes of the batch that would go out next.
+    pub(crate) fn next_bytes(&self) -> usize {
+        self.ready.front().map_or(0, |batch| batch.bytes.len())
+    }
+
+    /// Sends the next batch on its way; none when nothing may go to this node now.
+    pub(crate) fn depart(&mut self, to: Departure) -> Option<Arc<Vec<u8>>> {
+        // What is still at the old leader comes back first, or the order would be lost.
+        let elsewhere = self.in_flight.back().is_some_and(|last| last.node != to.node);
+        if elsewhere || !self.is_ready(to.now, to.in_flight_max) {
+            return None;
+        }
+        let mut batch = self.ready.pop_front()?;
+        if let (Some(identity), None) = (to.identity, batch.sequence) {
+            batch.stamp(identity, self.next_sequence);
+            self.next_sequence = batch.next_sequence().unwrap_or(self.next_sequence);
+        }
+        batch.attempts += 1;
+        let bytes = Arc::clone(&batch.bytes);
+        self.in_flight.push_back(InFlight { request: to.request, node: to.node, batch });
+        Some(bytes)
+    }
+
+    /// Takes the answer for the batch of a request. `pause` is the time to wait after the given
+    /// number of attempts.
+    pub(crate) fn answered(
+        &mut self,
+        now: Duration,
+        request: RequestId,
+        answer: &Answer,
+        pause: impl Fn(u32) -> Duration,
+    ) -> Option<Verdict> {
+        let place = self.in_flight.iter().position(|flying| flying.request == request)?;
+        let batch = self.in_flight.remove(place)?.batch;
+        let verdict = match answer {
+            Answer::Appended(offset) => self.delivered(batch, *offset),
+            Answer::Refused { code, .. } => self.refused(now, *code, batch, pause),
+        };
+        self.settle();
+        Some(verdict)
+    }
+
+    fn delivered(&mut self, batch: Batch, offset: Offset) -> Verdict {
+        self.expected_sequence = batch.next_sequence().unwrap_or(self.expected_sequence);
+        Verdict::Delivered(batch, offset)
+    }
+
+    fn refused(
+        &mut self,
+        now: Duration,
+        code: ErrorCode,
+        batch: Batch,
+        pause: impl Fn(u32) -> Duration,
+    ) -> Verdict {
+        let is_idempotent = batch.sequence.is_some();
+        match code {
+            // An earlier attempt was appended; where, the server has forgotten.
+            ErrorCode::DuplicateSequenceNumber => self.delivered(batch, Offset::NONE),
+            // One before it failed, so this one came too early and will fit later.
+            ErrorCode::OutOfOrderSequenceNumber
+                if batch.sequence != Some(self.expected_sequence) =>
+            {
+                self.wait_again(now + pause(batch.attempts), batch)
+            }
+            ErrorCode::OutOfOrderSequenceNumber
+            | ErrorCode::UnknownProducerId
+            | ErrorCode::InvalidProducerEpoch
+            | ErrorCode::ProducerFenced
+                if is_idempotent =>
+            {
+                Verdict::OrderLost(batch)
+            }
+            code if code.is_retriable() => {
+                let mut batch = batch;
+                batch.is_unsure |= matches!(
+                    code,
+                    ErrorCode::RequestTimedOut | ErrorCode::NotEnoughReplicasAfterAppend
+                );
+                self.wait_again(now + pause(batch.attempts), batch)
+            }
+            _ => {
+                self.has_gap |= is_idempotent;
+                self.is_recovering = true;
+                Verdict::Failed(batch)
+            }
+        }
+    }
+
+    /// Takes back the batch of a request whose answer never comes.
+    pub(crate) fn lost(
+        &mut self,
+        now: Duration,
+        request: RequestId,
+        pause: impl Fn(u32) -> Duration,
+    ) {
+        let place = self.in_flight.iter().position(|flying| flying.request == request);
+        let Some(flying) = place.and_then(|place| self.in_flight.remove(place)) else { return };
+        let mut batch = flying.batch;
+        batch.is_unsure = true;
+        self.wait_again(now + pause(batch.attempts), batch);
+        self.settle();
+    }
+
+    fn wait_again(&mut self, until: Duration, batch: Batch) -> Verdict {
+        let place = self.ready.partition_point(|other| other.number < batch.number);
+        self.ready.insert(place, batch);
+        self.pause_until = self.pause_until.max(until);
+        self.is_recovering = true;
+        Verdict::WaitsAgain
+    }
+
+    /// Ends the recovery once nothing is in flight.
+    fn settle(&mut self) {
+        if !self.in_flight.is_empty() {
+            return;
+        }
+        self.is_recovering = false;
+        if std::mem::take(&mut self.has_gap) {
+            // The server refused what came behind the gap, so these sequences are free.
+            self.next_sequence = self.expected_sequence;
+            for batch in &mut self.ready {
+                batch.sequence = None;
+            }
+        }
+    }
+
+    /// Takes out the oldest ready batch whose time is over.
+    pub(crate) fn expire(&mut self, now: Duration, timeout: Duration) -> Option<Verdict> {
+        if !self.in_flight.is_empty() || self.ready.front()?.opened_at + timeout > now {
+            return None;
+        }
+        let batch = self.ready.pop_front()?;
+        if batch.is_unsure && batch.sequence.is_some() {
+            // It may be in the log or not: no sequence behind it can be right for sure.
+            return Some(Verdict::OrderLost(batch));
+        }
+        self.has_gap |= batch.sequence.is_some();
+        self.settle();
+        Some(Verdict::Failed(batch))
+    }
+
+    /// Takes out everything.
+    pub(crate) fn drain(&mut self) -> Vec<Batch> {
+        self.close();
+        let flying = self.in_flight.drain(..).map(|flying| flying.batch);
+        flying.chain(self.ready.drain(..)).collect()
+    }
+
+    /// The next moment after `now` at which something changes by itself.
+    pub(crate) fn next_wakeup(&self, now: Duration, config: &ProducerConfig) -> Option<Duration> {
+        let linger = self.open.as_ref().map(|open| open.opened_at() + config.linger);
+        let pause = (!self.ready.is_empty()).then_some(self.pause_until);
+        let expiry = self.ready.front().map(|batch| batch.opened_at + config.delivery_timeout);
+        [linger, pause, expiry].into_iter().flatten().filter(|at| *at > now).min()
+    }
+}

@@ -1,0 +1,128 @@
+//! Which version of an API both sides speak: the negotiation that opens every connection.
+
+use std::collections::BTreeMap;
+
+use corelog_model::ErrorCode;
+use corelog_wire::{ApiInfo, ApiKey, ApiVersionsResponse};
+
+use crate::{ClientError, Endpoint, Reply};
+
+/// The version of ApiVersions asked with first.
+pub const API_VERSIONS_FIRST: i16 = 3;
+/// The version every server answers.
+pub const API_VERSIONS_FALLBACK: i16 = 0;
+
+/// What a server offers: lowest and highest version of each API.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerVersions {
+    ranges: BTreeMap<i16, (i16, i16)>,
+}
+
+/// What follows from a response to ApiVersions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Negotiation {
+    /// The connection can be used.
+    Done(ServerVersions),
+    /// The server does not know the version: ask again with this one (KIP-511).
+    AskAgain {
+        /// The version to ask with.
+        version: i16,
+    },
+}
+
+impl ServerVersions {
+    /// What a server offers, by API key.
+    pub fn new(ranges: impl IntoIterator<Item = (i16, (i16, i16))>) -> Self {
+        Self { ranges: ranges.into_iter().collect() }
+    }
+
+    /// Reads the response to ApiVersions.
+    pub fn negotiate(reply: &Reply) -> Result<Negotiation, ClientError> {
+        // The answer to an unknown version is written in version 0, whatever was asked.
+        let code = reply.body().first_chunk().map(|code| i16::from_be_bytes(*code));
+        if code == Some(ErrorCode::UnsupportedVersion.code())
+            && reply.version() != API_VERSIONS_FALLBACK
+        {
+            return Ok(Negotiation::AskAgain { version: API_VERSIONS_FALLBACK });
+        }
+        let response: ApiVersionsResponse<'_> = reply.decode()?;
+        ClientError::refused(ApiKey::ApiVersions, "this client", response.error_code, None)?;
+        let ranges =
+            response.api_keys.iter().map(|api| (api.api_key, (api.min_version, api.max_version)));
+        Ok(Negotiation::Done(Self::new(ranges)))
+    }
+
+    /// The highest version that both sides speak and that is at most `max`.
+    pub fn best(&self, api: ApiKey, max: i16) -> Option<i16> {
+        let (ours_min, ours_max) = spoken(api.info());
+        let (theirs_min, theirs_max) = *self.ranges.get(&api.code())?;
+        let best = ours_max.min(theirs_max).min(max);
+        (ours_min.max(theirs_min) <= best).then_some(best)
+    }
+
+    /// [`ServerVersions::best`], or the error that says which versions there are.
+    pub fn require(&self, api: ApiKey, max: i16, peer: &Endpoint) -> Result<i16, ClientError> {
+        self.best(api, max).ok_or_else(|| {
+            let (ours_min, ours_max) = spoken(api.info());
+            let theirs = match self.ranges.get(&api.code()) {
+                None => "none".to_owned(),
+                Some((min, max)) => format!("{min}-{max}"),
+            };
+            ClientError::Version {
+                address: peer.clone(),
+                api,
+                ours: format!("{ours_min}-{}", ours_max.min(max)),
+                theirs,
+            }
+        })
+    }
+
+    /// The versions offered for an API, by its key.
+    pub fn offered(&self, api_code: i16) -> Option<(i16, i16)> {
+        self.ranges.get(&api_code).copied()
+    }
+}
+
+/// What this client writes: versions that are stable and that the wire format knows.
+fn spoken(info: &ApiInfo) -> (i16, i16) {
+    (info.min.max(info.advertised_min), info.max.min(info.advertised_max))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_common_version_within_the_cap_is_chosen() {
+        let produce = ApiKey::Produce;
+        let best = |range, max| ServerVersions::new([(0, range)]).best(produce, max);
+        assert_eq!(best((0, 11), i16::MAX), Some(11));
+        assert_eq!(best((0, 99), i16::MAX), Some(13));
+        assert_eq!(best((0, 99), 12), Some(12));
+        assert_eq!(best((0, 3), i16::MAX), Some(3));
+        assert_eq!(best((0, 2), i16::MAX), None);
+        assert_eq!(best((14, 99), i16::MAX), None);
+        assert_eq!(ServerVersions::default().best(produce, i16::MAX), None);
+    }
+
+    #[test]
+    fn versions_that_are_not_stable_are_not_spoken() {
+        let versions = ServerVersions::new([(22, (0, 6)), (2, (0, 11))]);
+        assert_eq!(versions.best(ApiKey::InitProducerId, i16::MAX), Some(5));
+        assert_eq!(versions.best(ApiKey::ListOffsets, i16::MAX), Some(10));
+    }
+
+    #[test]
+    fn a_missing_version_is_an_error_with_both_ranges() {
+        let peer = Endpoint::new("a", 1);
+        let versions = ServerVersions::new([(0, (0, 2))]);
+        assert_eq!(
+            versions.require(ApiKey::Produce, 12, &peer).unwrap_err().to_string(),
+            "a:1 does not offer Produce in a version this client speaks (3-12; offered: 0-2)"
+        );
+        assert_eq!(
+            versions.require(ApiKey::Fetch, 18, &peer).unwrap_err().to_string(),
+            "a:1 does not offer Fetch in a version this client speaks (4-18; offered: none)"
+        );
+    }
+}

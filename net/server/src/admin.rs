@@ -1,0 +1,127 @@
+//! Requests about metadata: described from the image, or translated into a change that the
+//! controller decides.
+
+use corelog_wire::frame::EncodedFrame;
+use corelog_wire::{
+    ApiKey, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
+    DescribeClusterRequest, DescribeConfigsRequest, FindCoordinatorRequest,
+    IncrementalAlterConfigsRequest, InitProducerIdRequest, InitProducerIdResponse, Message, Reader,
+    encode_response,
+};
+
+use crate::api::init_producer_id::Asked;
+use crate::api::{
+    Ending, Translation, alter_configs, create_partitions, create_topics, delete_topics,
+    describe_cluster, describe_configs, find_coordinator, init_producer_id,
+};
+use crate::dispatch::{Context, Dispatcher, RequestError, new_topic_id};
+
+impl Dispatcher {
+    /// Serves the APIs that describe the cluster.
+    pub(crate) fn describe(
+        &self,
+        api: ApiKey,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Option<EncodedFrame>, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let image = self.shard().image();
+        let frame = match api {
+            ApiKey::DescribeCluster => {
+                let request = DescribeClusterRequest::decode(reader, version)?;
+                let response = describe_cluster::respond(&request, &image);
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::DescribeConfigs => {
+                let request = DescribeConfigsRequest::decode(reader, version)?;
+                let response = describe_configs::respond(&request, &image, self.settings());
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::FindCoordinator => {
+                let request = FindCoordinatorRequest::decode(reader, version)?;
+                let response = find_coordinator::respond(&request, version);
+                encode_response(correlation_id, version, &response)?
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(frame))
+    }
+
+    /// Serves the APIs that change the metadata; `None` for any other.
+    pub(crate) async fn change(
+        &self,
+        api: ApiKey,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Option<EncodedFrame>, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let frame = match api {
+            ApiKey::CreateTopics => {
+                let request = CreateTopicsRequest::decode(reader, version)?;
+                let response = match create_topics::translate(request, version, new_topic_id) {
+                    Translation::Answer(response) => response,
+                    Translation::Ask { change, timeout, pending } => {
+                        let ending = self.ask(change, timeout).await?;
+                        pending.respond(ending, &self.shard().image(), self.settings())
+                    }
+                };
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::DeleteTopics => {
+                let request = DeleteTopicsRequest::decode(reader, version)?;
+                let response = match delete_topics::translate(request, version, self.settings()) {
+                    Translation::Answer(response) => response,
+                    Translation::Ask { change, timeout, pending } => {
+                        pending.respond(self.ask(change, timeout).await?)
+                    }
+                };
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::CreatePartitions => {
+                let request = CreatePartitionsRequest::decode(reader, version)?;
+                let response = match create_partitions::translate(request) {
+                    Translation::Answer(response) => response,
+                    Translation::Ask { change, timeout, pending } => {
+                        pending.respond(self.ask(change, timeout).await?)
+                    }
+                };
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::IncrementalAlterConfigs => {
+                let request = IncrementalAlterConfigsRequest::decode(reader, version)?;
+                let image = self.shard().image();
+                let response = match alter_configs::translate(request, &image) {
+                    Translation::Answer(response) => response,
+                    Translation::Ask { change, timeout, pending } => {
+                        pending.respond(self.ask(change, timeout).await?)
+                    }
+                };
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::InitProducerId => {
+                let request = InitProducerIdRequest::decode(reader, version)?;
+                let response = self.init_producer_id(&request).await?;
+                encode_response(correlation_id, version, &response)?
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(frame))
+    }
+
+    async fn init_producer_id(
+        &self,
+        request: &InitProducerIdRequest<'_>,
+    ) -> Result<InitProducerIdResponse, RequestError> {
+        if let Asked::Refused(response) = init_producer_id::translate(request) {
+            return Ok(response);
+        }
+        let granted = self.shard().new_producer_id().await.map_err(|_| RequestError::Stopping)?;
+        Ok(match granted {
+            Ok(id) => init_producer_id::granted(id),
+            Err(outcome) => match init_producer_id::block(Ending::Decided(outcome)) {
+                Ok(block) => init_producer_id::granted(block.first),
+                Err(response) => response,
+            },
+        })
+    }
+}

@@ -1,0 +1,97 @@
+//! IncrementalAlterConfigs: single configs of topics and brokers as a client wants them (KIP-339),
+//! and what became of them.
+
+use std::time::Duration;
+
+use corelog_cluster::decide::Mode;
+use corelog_cluster::decide::configs::{AlterConfig, AlterConfigs, AlterResource, ConfigOperation};
+use corelog_cluster::{Change, ClusterImage, Outcome};
+use corelog_model::ErrorCode;
+use corelog_wire::api::incremental_alter_configs::{
+    AlterConfigsResource, AlterConfigsResourceResponse, AlterableConfig,
+};
+use corelog_wire::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, Text};
+
+use super::change::{Ending, Places, Translation};
+use super::config_resource;
+use crate::error::{Failure, KafkaError, code_and_message};
+
+/// How long clients wait: requests of this API do not say. Kafka's `request.timeout.ms`.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A request on its way to the controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending<'a> {
+    places: Places,
+    /// Types and names.
+    resources: Vec<(i8, Text<'a>)>,
+}
+
+/// Translates a request. `image` tells which broker a node belongs to.
+pub fn translate<'a>(
+    request: IncrementalAlterConfigsRequest<'a>,
+    image: &ClusterImage,
+) -> Translation<Pending<'a>, IncrementalAlterConfigsResponse<'a>> {
+    let altered = request.resources.iter().map(|resource| alter_resource(resource, image));
+    let (resources, places) = Places::split(altered);
+    let named = request.resources.into_iter();
+    let named = named.map(|resource| (resource.resource_type, resource.resource_name));
+    let pending = Pending { places, resources: named.collect() };
+    if resources.is_empty() {
+        return Translation::Answer(pending.answer(Ok(Vec::<Result<(), Failure>>::new())));
+    }
+    let mode = if request.validate_only { Mode::ValidateOnly } else { Mode::Apply };
+    let change = Change::AlterConfigs(AlterConfigs { mode, resources });
+    Translation::Ask { change, timeout: TIMEOUT, pending }
+}
+
+fn alter_resource(
+    resource: &AlterConfigsResource<'_>,
+    image: &ClusterImage,
+) -> Result<AlterResource, Failure> {
+    let (kind, name) = (resource.resource_type, &resource.resource_name);
+    let found = config_resource::find(kind, name, image, ErrorCode::BrokerIdNotRegistered)?;
+    let alterations = resource.configs.iter().map(alter_config).collect::<Result<_, _>>()?;
+    Ok(AlterResource { resource: found, alterations })
+}
+
+fn alter_config(config: &AlterableConfig<'_>) -> Result<AlterConfig, Failure> {
+    let operation = match config.config_operation {
+        0 => ConfigOperation::Set,
+        1 => ConfigOperation::Delete,
+        2 => ConfigOperation::Append,
+        3 => ConfigOperation::Subtract,
+        other => {
+            let message = format!("config {} has the unknown operation {other}", config.name);
+            return Err(Failure::new(ErrorCode::InvalidRequest, message));
+        }
+    };
+    let value = config.value.clone().map(Text::into_owned);
+    Ok(AlterConfig { key: config.name.clone().into_owned(), operation, value })
+}
+
+impl<'a> Pending<'a> {
+    /// Makes the answer, with one result for each resource of the request.
+    pub fn respond(self, ending: Ending) -> IncrementalAlterConfigsResponse<'a> {
+        let decided = match ending {
+            Ending::Decided(Outcome::AlterConfigs(results)) => Ok(results),
+            other => Err(other.into_failure()),
+        };
+        self.answer(decided)
+    }
+
+    fn answer<E: KafkaError>(
+        self,
+        decided: Result<Vec<Result<(), E>>, Failure>,
+    ) -> IncrementalAlterConfigsResponse<'a> {
+        let results = self.resources.into_iter().zip(self.places.merge(decided));
+        let responses = results.map(|((resource_type, resource_name), result)| {
+            let (error_code, error_message) = code_and_message(&result);
+            AlterConfigsResourceResponse { error_code, error_message, resource_type, resource_name }
+        });
+        IncrementalAlterConfigsResponse { responses: responses.collect(), ..Default::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! DescribeConfigs: what holds for a topic or a broker, where each value comes from (KIP-226), and
+//! what it means (KIP-569).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use corelog_cluster::{ClusterImage, ConfigResource};
+use corelog_model::topic_config::{ConfigSource, ConfigType, TOPIC_CONFIGS};
+use corelog_model::{BrokerId, ErrorCode};
+use corelog_wire::api::describe_configs::{
+    DescribeConfigsResource, DescribeConfigsResourceResult, DescribeConfigsResult,
+    DescribeConfigsSynonym,
+};
+use corelog_wire::{DescribeConfigsRequest, DescribeConfigsResponse, Text};
+
+use super::config_resource;
+use super::settings::{ApiSettings, BrokerConfigEntry, dynamic_layers};
+use crate::error::{Failure, TEXT_BYTES_MAX, code_and_message, cut};
+
+/// Answers. A resource that the request has twice is described once.
+pub fn respond<'a>(
+    request: &'a DescribeConfigsRequest<'a>,
+    image: &'a ClusterImage,
+    settings: &'a ApiSettings,
+) -> DescribeConfigsResponse<'a> {
+    let view = View { request, image, settings };
+    let mut seen = BTreeSet::new();
+    let once = request.resources.iter().filter(|resource| {
+        let name: &str = &resource.resource_name;
+        seen.insert((resource.resource_type, name))
+    });
+    let mut described = 0;
+    let results = once.map(|resource| {
+        let configs = view.find(resource).and_then(|found| {
+            described += 1;
+            let max = settings.described_resources_max;
+            if described > max {
+                let message = format!("one request describes at most {max} topics and brokers");
+                return Err(Failure::new(ErrorCode::PolicyViolation, message));
+            }
+            Ok(view.describe(&found, resource))
+        });
+        let (error_code, error_message) = code_and_message(&configs);
+        DescribeConfigsResult {
+            error_code,
+            error_message,
+            resource_type: resource.resource_type,
+            resource_name: Text::Borrowed(&resource.resource_name),
+            configs: configs.unwrap_or_default(),
+        }
+    });
+    DescribeConfigsResponse { results: results.collect(), ..Default::default() }
+}
+
+/// What the answer to one request depends on.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    request: &'a DescribeConfigsRequest<'a>,
+    image: &'a ClusterImage,
+    settings: &'a ApiSettings,
+}
+
+/// One config, before it is known how much of it the client wants.
+struct Described<'a> {
+    name: &'a str,
+    value: Option<String>,
+    source: ConfigSource,
+    config_type: ConfigType,
+    doc: &'a str,
+    mutability: Mutability,
+    is_sensitive: bool,
+    /// All values, the one that holds first.
+    synonyms: Vec<(&'a str, Option<String>, ConfigSource)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mutability {
+    /// It can be changed while the broker runs.
+    Dynamic,
+    /// The broker reads it when it starts.
+    ReadOnly,
+}
+
+impl<'a> View<'a> {
+    fn find(&self, resource: &DescribeConfigsResource<'_>) -> Result<ConfigResource, Failure> {
+        let (kind, name) = (resource.resource_type, &resource.resource_name);
+        let found = config_resource::find(kind, name, self.image, ErrorCode::InvalidRequest)?;
+        match &found {
+            ConfigResource::Topic(name) if self.image.topic_id(name.as_str()).is_none() => {
+                let message = format!("topic {name} does not exist");
+                Err(Failure::new(ErrorCode::UnknownTopicOrPartition, message))
+            }
+            ConfigResource::Broker(broker) if *broker != self.settings.broker => {
+                let message = format!("the configs of broker {broker} are asked of its own nodes");
+                Err(Failure::new(ErrorCode::InvalidRequest, message))
+            }
+            ConfigResource::Topic(_)
+            | ConfigResource::Broker(_)
+            | ConfigResource::BrokerDefault => Ok(found),
+        }
+    }
+
+    fn describe(
+        &self,
+        found: &ConfigResource,
+        resource: &'a DescribeConfigsResource<'a>,
+    ) -> Vec<DescribeConfigsResourceResult<'a>> {
+        let configs = match found {
+            ConfigResource::Topic(name) => self.topic(name.as_str()),
+            ConfigResource::Broker(broker) => self.broker(*broker),
+            ConfigResource::BrokerDefault => self.all_brokers(),
+        };
+        // No names are all of them, be it null or an empty list: old clients send either.
+        let wanted = resource.configuration_keys.as_deref().filter(|keys| !keys.is_empty());
+        let wanted = wanted.map(|keys| keys.iter().map(AsRef::as_ref).collect::<BTreeSet<&str>>());
+        let configs = configs
+            .into_iter()
+            .filter(|config| wanted.as_ref().is_none_or(|wanted| wanted.contains(config.name)));
+        configs.map(|config| self.result(config)).collect()
+    }
+
+    fn result(&self, config: Described<'a>) -> DescribeConfigsResourceResult<'a> {
+        let is_sensitive = config.is_sensitive;
+        let shown = |value: Option<String>| {
+            value.filter(|_| !is_sensitive).map(|value| Text::Owned(cut(value, TEXT_BYTES_MAX)))
+        };
+        let synonyms = config.synonyms.into_iter().filter(|_| self.request.include_synonyms);
+        let synonyms = synonyms.map(|(name, value, source)| DescribeConfigsSynonym {
+            name: Text::Borrowed(name),
+            value: shown(value),
+            source: source.number(),
+        });
+        let include_documentation = self.request.include_documentation;
+        DescribeConfigsResourceResult {
+            name: Text::Borrowed(config.name),
+            synonyms: synonyms.collect(),
+            value: shown(config.value),
+            read_only: config.mutability == Mutability::ReadOnly,
+            is_default: config.source == ConfigSource::Default,
+            config_source: config.source.number(),
+            is_sensitive,
+            config_type: config.config_type.number(),
+            documentation: include_documentation.then_some(Text::Borrowed(config.doc)),
+        }
+    }
+
+    fn topic(&self, name: &str) -> Vec<Described<'a>> {
+        let topic = self.image.topic_by_name(name).expect("a topic that was found exists");
+        let configs = self.settings.describe_topic(self.image, topic.configs()).into_iter();
+        let configs = configs.map(|config| Described {
+            name: config.name,
+            value: config.value,
+            source: config.source,
+            config_type: config.config_type,
+            doc: config.doc,
+            mutability: Mutability::Dynamic,
+            is_sensitive: false,
+            synonyms: config
+                .synonyms
+                .into_iter()
+                .map(|synonym| (synonym.name, Some(synonym.value), synonym.source))
+                .collect(),
+        });
+        configs.collect()
+    }
+
+    /// What the operator wrote, with what was set at run time over it and beside it.
+    fn broker(&self, broker: BrokerId) -> Vec<Described<'a>> {
+        let mut configs: BTreeMap<&str, Described<'a>> = BTreeMap::new();
+        for entry in &self.settings.broker_configs {
+            configs.insert(entry.name, Described::of(entry));
+        }
+        // The strongest comes last, and so holds.
+        for (source, layer) in dynamic_layers(self.image, broker).into_iter().rev() {
+            for (name, value) in layer {
+                let config = configs.entry(name).or_insert_with(|| Described::unset(name));
+                config.overlay(value, source);
+            }
+        }
+        configs.into_values().collect()
+    }
+
+    /// Only what was set: there is no file that would hold for all brokers.
+    fn all_brokers(&self) -> Vec<Described<'a>> {
+        let [_, (source, layer)] = dynamic_layers(self.image, self.settings.broker);
+        let configs = layer.iter().map(|(name, value)| {
+            let mut config = Described::unset(name);
+            config.overlay(value, source);
+            config
+        });
+        configs.collect()
+    }
+}
+
+impl<'a> Described<'a> {
+    fn of(entry: &'a BrokerConfigEntry) -> Described<'a> {
+        let is_dynamic = is_dynamic(entry.name);
+        Described {
+            name: entry.name,
+            value: entry.value.clone(),
+            source: entry.source,
+            config_type: entry.config_type,
+            doc: entry.doc,
+            mutability: if is_dynamic { Mutability::Dynamic } else { Mutability::ReadOnly },
+            is_sensitive: entry.is_sensitive,
+            synonyms: vec![(entry.name, entry.value.clone(), entry.source)],
+        }
+    }
+
+    /// A default of topics that the operator's file does not have under this name.
+    fn unset(name: &'a str) -> Described<'a> {
+        let key = TOPIC_CONFIGS
+            .iter()
+            .find(|key| key.synonyms.iter().any(|synonym| synonym.name == name));
+        Described {
+            name,
+            value: None,
+            source: ConfigSource::Default,
+            config_type: key.map_or(ConfigType::String, |key| key.config_type),
+            doc: key.map_or("", |key| key.doc),
+            mutability: Mutability::Dynamic,
+            is_sensitive: false,
+            synonyms: Vec::new(),
+        }
+    }
+
+    /// Puts a stronger value over those that are there.
+    fn overlay(&mut self, value: &str, source: ConfigSource) {
+        self.value = Some(value.to_owned());
+        self.source = source;
+        self.synonyms.insert(0, (self.name, Some(value.to_owned()), source));
+    }
+}
+
+/// Whether a broker config can be set at run time: those can that are defaults of topics.
+fn is_dynamic(name: &str) -> bool {
+    TOPIC_CONFIGS.iter().any(|key| key.synonyms.iter().any(|synonym| synonym.name == name))
+}
+
+#[cfg(test)]
+mod tests;

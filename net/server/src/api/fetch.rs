@@ -1,0 +1,187 @@
+//! Fetch: sessions, the long poll, and record bytes that go from the log's memory to the socket
+//! uncopied.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use corelog_io::{Slice, now};
+use corelog_log::{Pieces, ReadError};
+use corelog_model::{LeaderEpoch, Offset, PartitionIndex, TopicId};
+use corelog_shard::{FetchBounds, FetchError, FetchPartition, FetchedPartition, Shard};
+use corelog_wire::api::fetch::{FetchableTopicResponse, PartitionData};
+use corelog_wire::{EncodeError, FetchRequest, FetchResponse, Records, Text};
+
+use crate::api::produce::{leader_of, node_endpoints};
+use crate::fetch_session::{SessionCache, SessionRequest, TopicKey, Wanted};
+use crate::log_error as error;
+use crate::reply::Reply;
+
+const FIRST_VERSION_WITH_IDS: i16 = 13;
+const FIRST_VERSION_WITH_LEADERS: i16 = 16;
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+type Key = (TopicKey, i32);
+
+/// A fetch that was read from its frame.
+#[derive(Debug)]
+pub(crate) struct Fetch {
+    session: SessionRequest,
+    bounds: FetchBounds,
+    version: i16,
+}
+
+impl Fetch {
+    /// Takes over what the request says, so that its frame can go.
+    pub(crate) fn parse(request: &FetchRequest<'_>, version: i16, bytes_max: usize) -> Self {
+        let by_id = version >= FIRST_VERSION_WITH_IDS;
+        let key_of = |name: &Text<'_>, id: &[u8; 16]| {
+            if by_id { TopicKey::Id(*id) } else { TopicKey::Name(name.clone().into_owned()) }
+        };
+        let mut wanted = Vec::new();
+        for topic in &request.topics {
+            let key = key_of(&topic.topic, &topic.topic_id);
+            for one in &topic.partitions {
+                let bytes_max = one.partition_max_bytes;
+                let leader_epoch = one.current_leader_epoch;
+                let params = Wanted { offset: one.fetch_offset, bytes_max, leader_epoch };
+                wanted.push(((key.clone(), one.partition), params));
+            }
+        }
+        let mut forgotten = Vec::new();
+        for topic in &request.forgotten_topics_data {
+            let key = key_of(&topic.topic, &topic.topic_id);
+            forgotten.extend(topic.partitions.iter().map(|index| (key.clone(), *index)));
+        }
+        let (id, epoch) = (request.session_id, request.session_epoch);
+        let wait_ms = u64::try_from(request.max_wait_ms).unwrap_or(0);
+        let bounds = FetchBounds {
+            bytes_min: usize::try_from(request.min_bytes).unwrap_or(0),
+            bytes_max: usize::try_from(request.max_bytes).unwrap_or(0).min(bytes_max),
+            wait_max: Duration::from_millis(wait_ms).min(WAIT_MAX),
+        };
+        let session = SessionRequest { id, epoch, by_id, wanted, forgotten };
+        Self { session, bounds, version }
+    }
+
+    /// Serves it.
+    pub(crate) async fn answer(
+        self,
+        shard: &Shard,
+        sessions: &Rc<RefCell<SessionCache>>,
+        correlation_id: i32,
+    ) -> Result<Reply, EncodeError> {
+        let version = self.version;
+        let begun = sessions.borrow_mut().begin(self.session, now());
+        let fetch = match begun {
+            Ok(fetch) => fetch,
+            Err(code) => {
+                let response =
+                    FetchResponse { error_code: code.code(), ..FetchResponse::default() };
+                let frame = corelog_wire::encode_response(correlation_id, version, &response)?;
+                return Ok(Reply::new(frame));
+            }
+        };
+        let wanted: Vec<FetchPartition> =
+            fetch.partitions.iter().map(|(key, wanted)| resolve(shard, key, wanted)).collect();
+        let fetched = shard.fetch(&wanted, self.bounds).await;
+        let by_id = version >= FIRST_VERSION_WITH_IDS;
+        let mut answer = Answer::default();
+        for ((key, _), one) in fetch.partitions.iter().zip(fetched) {
+            let has_data_or_error = one.batches.as_ref().map_or(true, |found| !found.is_empty());
+            let told = (one.high_watermark.0, one.log_start.0);
+            let has_news = fetch.id == 0
+                || sessions.borrow_mut().has_news(fetch.id, key, told, has_data_or_error);
+            if has_news || !fetch.is_incremental {
+                answer.add(key, one, by_id);
+            }
+        }
+        let names_leaders = answer.names_leaders && version >= FIRST_VERSION_WITH_LEADERS;
+        let response = FetchResponse {
+            session_id: fetch.id,
+            responses: answer.topics,
+            node_endpoints: if names_leaders { node_endpoints(shard) } else { Vec::new() },
+            ..FetchResponse::default()
+        };
+        let frame = corelog_wire::encode_response(correlation_id, version, &response)?;
+        Ok(Reply::with_records(frame, answer.records))
+    }
+}
+
+fn resolve(shard: &Shard, (topic, index): &Key, wanted: &Wanted) -> FetchPartition {
+    let index = PartitionIndex(*index);
+    let partition = match topic {
+        TopicKey::Name(name) => shard.partition_by_name(name, index),
+        TopicKey::Id(id) => shard.partition(TopicId::from_bytes(*id), index),
+    };
+    FetchPartition {
+        partition,
+        offset: Offset(wanted.offset),
+        bytes_max: usize::try_from(wanted.bytes_max).unwrap_or(0),
+        leader_epoch: LeaderEpoch(wanted.leader_epoch),
+    }
+}
+
+#[derive(Default)]
+struct Answer {
+    topics: Vec<FetchableTopicResponse<'static>>,
+    records: Vec<Slice>,
+    last_topic: Option<TopicKey>,
+    names_leaders: bool,
+}
+
+impl Answer {
+    fn add(&mut self, (topic, index): &Key, one: FetchedPartition, by_id: bool) {
+        if self.last_topic.as_ref() != Some(topic) {
+            let (name, topic_id) = match topic {
+                TopicKey::Name(name) => (name.clone(), [0; 16]),
+                TopicKey::Id(id) => (String::new(), *id),
+            };
+            let topic_response = FetchableTopicResponse {
+                topic: Text::Owned(name),
+                topic_id,
+                partitions: Vec::new(),
+            };
+            self.topics.push(topic_response);
+            self.last_topic = Some(topic.clone());
+        }
+        let mut data = PartitionData {
+            partition_index: *index,
+            high_watermark: one.high_watermark.0,
+            last_stable_offset: one.high_watermark.0,
+            log_start_offset: one.log_start.0,
+            aborted_transactions: None,
+            ..PartitionData::default()
+        };
+        match one.batches {
+            Ok(pieces) => data.records = self.take(pieces),
+            Err(failure) => {
+                data.records = Records::Bytes(&[]);
+                data.error_code = error::of_fetch(&failure, by_id).code();
+                self.explain(&failure, &mut data);
+            }
+        }
+        self.topics.last_mut().expect("a topic was just added").partitions.push(data);
+    }
+
+    fn take(&mut self, pieces: Pieces) -> Records<'static> {
+        let len = pieces.len();
+        self.records.extend(pieces.into_slices());
+        Records::External { len }
+    }
+
+    fn explain(&mut self, failure: &FetchError, data: &mut PartitionData<'_>) {
+        match failure {
+            FetchError::Partition(refusal) => {
+                if let Some(leader) = leader_of(*refusal) {
+                    self.names_leaders = true;
+                    data.current_leader = leader;
+                }
+            }
+            FetchError::Read(ReadError::OutOfRange { .. }) => {}
+            FetchError::Read(damage) => {
+                tracing::error!(error = %damage, "a fetch cannot be served");
+            }
+        }
+    }
+}

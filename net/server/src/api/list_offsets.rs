@@ -1,0 +1,159 @@
+//! ListOffsets, OffsetForLeaderEpoch and DeleteRecords: questions and orders about offsets of
+//! partitions this core leads.
+
+use corelog_model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, Timestamp};
+use corelog_shard::{OffsetQuery, Partition, PartitionRefusal, Shard};
+use corelog_wire::api::delete_records::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
+use corelog_wire::api::list_offsets::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use corelog_wire::api::offset_for_leader_epoch::{EpochEndOffset, OffsetForLeaderTopicResult};
+use corelog_wire::{
+    DeleteRecordsRequest, DeleteRecordsResponse, ListOffsetsRequest, ListOffsetsResponse,
+    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, Text,
+};
+
+use crate::log_error as error;
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+
+fn find(
+    shard: &Shard,
+    topic: &str,
+    index: i32,
+    leader_epoch: i32,
+) -> Result<Partition, PartitionRefusal> {
+    let partition = shard.partition_by_name(topic, PartitionIndex(index))?;
+    partition.check_epoch(LeaderEpoch(leader_epoch))?;
+    Ok(partition)
+}
+
+/// Answers ListOffsets.
+pub(crate) async fn list_offsets(
+    shard: &Shard,
+    request: &ListOffsetsRequest<'_>,
+) -> ListOffsetsResponse<'static> {
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for one in &topic.partitions {
+            let index = one.partition_index;
+            let found = find(shard, &topic.name, index, one.current_leader_epoch);
+            partitions.push(match found {
+                Ok(partition) => list_one(&partition, index, one.timestamp).await,
+                Err(refusal) => refused(index, error::of_partition(refusal, false)),
+            });
+        }
+        let name = Text::Owned(topic.name.clone().into_owned());
+        topics.push(ListOffsetsTopicResponse { name, partitions });
+    }
+    ListOffsetsResponse { throttle_time_ms: 0, topics }
+}
+
+fn refused(partition_index: i32, code: ErrorCode) -> ListOffsetsPartitionResponse {
+    ListOffsetsPartitionResponse { partition_index, error_code: code.code(), ..Default::default() }
+}
+
+async fn list_one(
+    partition: &Partition,
+    partition_index: i32,
+    timestamp: i64,
+) -> ListOffsetsPartitionResponse {
+    let query = match timestamp {
+        LATEST => OffsetQuery::Latest,
+        EARLIEST | EARLIEST_LOCAL => OffsetQuery::Earliest,
+        MAX_TIMESTAMP => OffsetQuery::MaxTimestamp,
+        // Nothing is tiered, and Kafka answers that with no offset and no error.
+        LATEST_TIERED => {
+            return ListOffsetsPartitionResponse { partition_index, ..Default::default() };
+        }
+        time if time >= 0 => OffsetQuery::AtTime(Timestamp(time)),
+        _ => return refused(partition_index, ErrorCode::InvalidRequest),
+    };
+    match partition.list_offset(query).await {
+        Ok(found) => ListOffsetsPartitionResponse {
+            partition_index,
+            timestamp: found.timestamp.0,
+            offset: found.offset.0,
+            leader_epoch: found.leader_epoch.0,
+            ..Default::default()
+        },
+        Err(failure) => {
+            tracing::error!(error = %failure, "an offset cannot be looked up");
+            refused(partition_index, error::of_read(&failure.0))
+        }
+    }
+}
+
+/// Answers OffsetForLeaderEpoch (KIP-101, KIP-279).
+pub(crate) fn offset_for_leader_epoch(
+    shard: &Shard,
+    request: &OffsetForLeaderEpochRequest<'_>,
+) -> OffsetForLeaderEpochResponse<'static> {
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for one in &topic.partitions {
+            let found = find(shard, &topic.topic, one.partition, one.current_leader_epoch);
+            let base = EpochEndOffset { partition: one.partition, ..Default::default() };
+            partitions.push(match found {
+                Err(refusal) => {
+                    let error_code = error::of_partition(refusal, false).code();
+                    EpochEndOffset { error_code, ..base }
+                }
+                Ok(partition) => {
+                    let asked = LeaderEpoch(one.leader_epoch);
+                    let end = partition.high_watermark();
+                    let found = partition.log.epochs().end_of(asked, end);
+                    found.map_or(base, |(epoch, end)| EpochEndOffset {
+                        partition: one.partition,
+                        leader_epoch: epoch.0,
+                        end_offset: end.0,
+                        error_code: 0,
+                    })
+                }
+            });
+        }
+        let topic = Text::Owned(topic.topic.clone().into_owned());
+        topics.push(OffsetForLeaderTopicResult { topic, partitions });
+    }
+    OffsetForLeaderEpochResponse { throttle_time_ms: 0, topics }
+}
+
+/// Carries out DeleteRecords.
+pub(crate) async fn delete_records(
+    shard: &Shard,
+    request: &DeleteRecordsRequest<'_>,
+) -> DeleteRecordsResponse<'static> {
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for one in &topic.partitions {
+            let index = one.partition_index;
+            let outcome = match find(shard, &topic.name, index, -1) {
+                Ok(partition) => delete_before(&partition, one.offset).await,
+                Err(refusal) => Err(error::of_partition(refusal, false)),
+            };
+            partitions.push(DeleteRecordsPartitionResult {
+                partition_index: index,
+                low_watermark: outcome.map_or(-1, |start| start.0),
+                error_code: outcome.err().unwrap_or(ErrorCode::None).code(),
+            });
+        }
+        let name = Text::Owned(topic.name.clone().into_owned());
+        topics.push(DeleteRecordsTopicResult { name, partitions });
+    }
+    DeleteRecordsResponse { throttle_time_ms: 0, topics }
+}
+
+async fn delete_before(partition: &Partition, offset: i64) -> Result<Offset, ErrorCode> {
+    let end = partition.high_watermark();
+    // -1 stands for the high watermark.
+    let offset = if offset == -1 { end } else { Offset(offset) };
+    if offset < Offset::ZERO || end < offset {
+        return Err(ErrorCode::OffsetOutOfRange);
+    }
+    partition.log.delete_before(offset).await.map_err(|error| error::of_append(&error))
+}

@@ -1,0 +1,27 @@
+//! One file for each family of APIs, and what several of them share: the [settings](settings), the
+//! way of a [change](change) of the metadata, and how nodes, operations and config resources look
+//! to clients.
+
+pub mod alter_configs;
+pub mod api_versions;
+pub mod change;
+mod config_resource;
+pub mod create_partitions;
+pub mod create_topics;
+pub mod delete_topics;
+pub mod describe_cluster;
+pub mod describe_configs;
+pub(crate) mod fetch;
+pub mod find_coordinator;
+pub mod init_producer_id;
+pub(crate) mod list_offsets;
+pub mod metadata;
+mod node;
+mod operations;
+pub(crate) mod produce;
+#[cfg(test)]
+mod scene;
+pub mod settings;
+
+pub use change::{Ending, Translation};
+pub use settings::{ApiSettings, BrokerConfigEntry};

@@ -1,0 +1,191 @@
+//! Produce: append what a producer sent, acknowledge when it is durable.
+
+use corelog_model::{Codec, ErrorCode, PartitionIndex, TopicId};
+use corelog_shard::{PartitionRefusal, ProduceError, Produced, Shard};
+use corelog_wire::api::current_leader::{LeaderIdAndEpoch, NodeEndpoint};
+use corelog_wire::api::produce::{
+    BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
+};
+use corelog_wire::{ProduceRequest, ProduceResponse, Records, Text, Uuid};
+
+use crate::log_error as error;
+
+const FIRST_VERSION_WITH_IDS: i16 = 13;
+const FIRST_VERSION_WITH_ZSTD: i16 = 7;
+const FIRST_VERSION_WITH_LEADERS: i16 = 10;
+
+enum Attempt {
+    Appended(Produced),
+    Refused { code: ErrorCode, message: String, leader: Option<LeaderIdAndEpoch> },
+}
+
+struct Topic {
+    name: String,
+    id: Uuid,
+    partitions: Vec<(i32, Attempt)>,
+}
+
+/// A produce request whose batches are in the log but perhaps not durable yet.
+pub(crate) struct Produce {
+    topics: Vec<Topic>,
+    version: i16,
+}
+
+impl Produce {
+    /// Appends every batch of the request, in its order. Waits only while the core is short of
+    /// room.
+    pub(crate) async fn begin(shard: &Shard, request: &ProduceRequest<'_>, version: i16) -> Self {
+        let mut topics = Vec::with_capacity(request.topic_data.len());
+        for topic in &request.topic_data {
+            let mut partitions = Vec::with_capacity(topic.partition_data.len());
+            for data in &topic.partition_data {
+                let index = PartitionIndex(data.index);
+                let partition = if version >= FIRST_VERSION_WITH_IDS {
+                    shard.partition(TopicId::from_bytes(topic.topic_id), index)
+                } else {
+                    shard.partition_by_name(&topic.name, index)
+                };
+                let attempt = match (partition, check_request(request)) {
+                    (_, Err(code)) => refused(code, code.message().to_owned()),
+                    (Err(refusal), _) => not_here(refusal, version),
+                    (Ok(partition), _) => {
+                        let bytes = match data.records {
+                            Records::Bytes(bytes) => bytes,
+                            Records::Null | Records::External { .. } => &[],
+                        };
+                        match shard.produce(&partition, bytes, newest_codec(version)).await {
+                            Ok(produced) => Attempt::Appended(produced),
+                            Err(error) => refused_by_log(&error),
+                        }
+                    }
+                };
+                partitions.push((data.index, attempt));
+            }
+            let name = topic.name.clone().into_owned();
+            topics.push(Topic { name, id: topic.topic_id, partitions });
+        }
+        Self { topics, version }
+    }
+
+    /// Whether anything was refused: with acks 0 the connection is then closed, which is all the
+    /// producer can notice.
+    pub(crate) fn has_refusals(&self) -> bool {
+        let mut attempts = self.topics.iter().flat_map(|topic| &topic.partitions);
+        attempts.any(|(_, attempt)| matches!(attempt, Attempt::Refused { .. }))
+    }
+
+    /// Waits until everything is durable and answers.
+    pub(crate) async fn acknowledge(mut self, shard: &Shard) -> ProduceResponse<'static> {
+        for topic in &mut self.topics {
+            for (_, attempt) in &mut topic.partitions {
+                if let Attempt::Appended(produced) = attempt
+                    && let Err(error) = produced.durable().await
+                {
+                    *attempt = refused_by_log(&error);
+                }
+            }
+        }
+        let mut response = ProduceResponse { throttle_time_ms: 0, ..ProduceResponse::default() };
+        let mut names_leaders = false;
+        for topic in self.topics {
+            let mut partition_responses = Vec::with_capacity(topic.partitions.len());
+            for (index, attempt) in topic.partitions {
+                names_leaders |= matches!(&attempt, Attempt::Refused { leader: Some(_), .. });
+                partition_responses.push(answer(index, attempt).await);
+            }
+            response.responses.push(TopicProduceResponse {
+                name: Text::Owned(topic.name),
+                topic_id: topic.id,
+                partition_responses,
+            });
+        }
+        if names_leaders && self.version >= FIRST_VERSION_WITH_LEADERS {
+            response.node_endpoints = node_endpoints(shard);
+        }
+        response
+    }
+}
+
+async fn answer(index: i32, attempt: Attempt) -> PartitionProduceResponse<'static> {
+    let base = PartitionProduceResponse { index, base_offset: -1, ..Default::default() };
+    match attempt {
+        Attempt::Appended(produced) => match produced.durable().await {
+            Ok(ack) => PartitionProduceResponse {
+                base_offset: ack.base_offset.0,
+                log_append_time_ms: ack.append_time.map_or(-1, |time| time.0),
+                log_start_offset: ack.log_start.0,
+                ..base
+            },
+            Err(error) => PartitionProduceResponse {
+                error_code: error::of_produce(&error).code(),
+                error_message: Some(Text::Owned(error.to_string())),
+                ..base
+            },
+        },
+        Attempt::Refused { code, message, leader } => {
+            let record_errors = if code == ErrorCode::InvalidRecord {
+                let text = Some(Text::Owned(message.clone()));
+                vec![BatchIndexAndErrorMessage { batch_index: 0, batch_index_error_message: text }]
+            } else {
+                Vec::new()
+            };
+            PartitionProduceResponse {
+                error_code: code.code(),
+                record_errors,
+                error_message: Some(Text::Owned(message)),
+                current_leader: leader.unwrap_or_default(),
+                ..base
+            }
+        }
+    }
+}
+
+fn check_request(request: &ProduceRequest<'_>) -> Result<(), ErrorCode> {
+    if request.transactional_id.is_some() {
+        return Err(ErrorCode::TransactionalIdAuthorizationFailed);
+    }
+    if (-1..=1).contains(&request.acks) { Ok(()) } else { Err(ErrorCode::InvalidRequiredAcks) }
+}
+
+fn newest_codec(version: i16) -> Codec {
+    if version < FIRST_VERSION_WITH_ZSTD { Codec::Lz4 } else { Codec::Zstd }
+}
+
+fn refused(code: ErrorCode, message: String) -> Attempt {
+    Attempt::Refused { code, message, leader: None }
+}
+
+fn refused_by_log(error: &ProduceError) -> Attempt {
+    refused(error::of_produce(error), error.to_string())
+}
+
+fn not_here(refusal: PartitionRefusal, version: i16) -> Attempt {
+    let by_id = version >= FIRST_VERSION_WITH_IDS;
+    let leader = leader_of(refusal);
+    let code = error::of_partition(refusal, by_id);
+    Attempt::Refused { code, message: refusal.to_string(), leader }
+}
+
+/// The leader to name beside NOT_LEADER_OR_FOLLOWER (KIP-951).
+pub(crate) fn leader_of(refusal: PartitionRefusal) -> Option<LeaderIdAndEpoch> {
+    match refusal {
+        PartitionRefusal::NotLeader { leader, epoch } => {
+            Some(LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0 })
+        }
+        PartitionRefusal::Unknown
+        | PartitionRefusal::Fenced { .. }
+        | PartitionRefusal::UnknownEpoch { .. } => None,
+    }
+}
+
+/// Addresses of all nodes (KIP-951).
+pub(crate) fn node_endpoints(shard: &Shard) -> Vec<NodeEndpoint<'static>> {
+    let image = shard.image();
+    let endpoint = |node: corelog_cluster::NodeEndpoint<'_>| NodeEndpoint {
+        node_id: node.node.0,
+        host: Text::Owned(node.host.to_owned()),
+        port: i32::from(node.port),
+        rack: node.rack.map(|rack| Text::Owned(rack.to_owned())),
+    };
+    image.nodes().map(endpoint).collect()
+}

@@ -1,0 +1,262 @@
+//! From a frame to a started request: header, version, handler. Unknown APIs and versions are
+//! answered as Kafka does: ApiVersions in version 0, everything else by closing the connection.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use corelog_cluster::Change;
+use corelog_io::{Instant, timeout};
+use corelog_model::TopicId;
+use corelog_shard::Shard;
+use corelog_wire::frame::EncodedFrame;
+use corelog_wire::{
+    ApiKey, ApiVersionsRequest, DeleteRecordsRequest, EncodeError, FetchRequest,
+    ListOffsetsRequest, Message, MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest,
+    Reader, RequestHeader, WireError, encode_response,
+};
+
+use crate::api::fetch::Fetch;
+use crate::api::produce::Produce;
+use crate::api::{ApiSettings, Ending, api_versions, list_offsets, metadata};
+use crate::connection::PendingReply;
+use crate::fetch_session::SessionCache;
+use crate::frame::Frame;
+use crate::reply::Reply;
+
+/// What became of a frame.
+pub(crate) enum Started {
+    /// An answer will come.
+    Reply(PendingReply),
+    /// There is none: a produce with acks 0.
+    NoReply,
+    /// The connection must end.
+    Close(&'static str),
+}
+
+/// Starts requests on one core.
+pub(crate) struct Dispatcher {
+    shard: Shard,
+    settings: Rc<ApiSettings>,
+    sessions: Rc<RefCell<SessionCache>>,
+    fetch_bytes_max: usize,
+}
+
+/// One request: its header and where it came from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Context {
+    pub(crate) version: i16,
+    pub(crate) correlation_id: i32,
+    pub(crate) arrived: Instant,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(
+        shard: Shard,
+        settings: ApiSettings,
+        sessions_max: usize,
+        fetch_bytes_max: usize,
+    ) -> Self {
+        let sessions = SessionCache::new(sessions_max, corelog_io::random_u64());
+        Self {
+            shard,
+            settings: Rc::new(settings),
+            sessions: Rc::new(RefCell::new(sessions)),
+            fetch_bytes_max,
+        }
+    }
+
+    pub(crate) fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
+    pub(crate) fn settings(&self) -> &ApiSettings {
+        &self.settings
+    }
+
+    /// Starts the request of a frame. Requests of one connection start in the order they came.
+    pub(crate) async fn start(&self, frame: &Frame) -> Started {
+        self.shard.metrics().request(frame.arrived.elapsed());
+        let mut reader = Reader::new(frame.bytes());
+        let header = match RequestHeader::decode(&mut reader) {
+            Ok(header) => header,
+            Err(error) => {
+                tracing::debug!(%error, "a request header cannot be read");
+                return Started::Close("its request header cannot be read");
+            }
+        };
+        let context = Context {
+            version: header.api_version,
+            correlation_id: header.correlation_id,
+            arrived: frame.arrived,
+        };
+        if header.api == ApiKey::ApiVersions {
+            return answer_api_versions(context, &mut reader);
+        }
+        if !header.api.info().serves(header.api_version) {
+            return Started::Close("it asks for a version that is not served");
+        }
+        let started = match header.api {
+            ApiKey::Produce => self.start_produce(context, &mut reader).await,
+            ApiKey::Fetch => self.start_fetch(context, &mut reader),
+            api => self.start_other(api, context, &mut reader).await,
+        };
+        started.unwrap_or_else(|error| {
+            tracing::debug!(%error, api = ?header.api, version = header.api_version, "bad request");
+            Started::Close("its request cannot be read")
+        })
+    }
+
+    async fn start_produce(
+        &self,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Started, RequestError> {
+        let request = ProduceRequest::decode(reader, context.version)?;
+        let wants_answer = request.acks != 0;
+        let produce = Produce::begin(&self.shard, &request, context.version).await;
+        if !wants_answer {
+            let refused = produce.has_refusals();
+            let why = "a produce with acks 0 was refused";
+            return Ok(if refused { Started::Close(why) } else { Started::NoReply });
+        }
+        let shard = self.shard.clone();
+        Ok(Started::Reply(Box::pin(async move {
+            let response = produce.acknowledge(&shard).await;
+            shard.metrics().produce_answered(context.arrived.elapsed());
+            finish(encode_response(context.correlation_id, context.version, &response))
+        })))
+    }
+
+    fn start_fetch(
+        &self,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Started, RequestError> {
+        let request = FetchRequest::decode(reader, context.version)?;
+        let fetch = Fetch::parse(&request, context.version, self.fetch_bytes_max);
+        let (shard, sessions) = (self.shard.clone(), Rc::clone(&self.sessions));
+        Ok(Started::Reply(Box::pin(async move {
+            let reply = fetch.answer(&shard, &sessions, context.correlation_id).await;
+            shard.metrics().fetch_answered(context.arrived.elapsed());
+            reply.map_err(|error| log_encode_error(&error)).ok()
+        })))
+    }
+
+    async fn start_other(
+        &self,
+        api: ApiKey,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Started, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let shard = &self.shard;
+        let frame = match api {
+            ApiKey::Metadata => {
+                let request = MetadataRequest::decode(reader, version)?;
+                self.metadata(&request, context).await?
+            }
+            ApiKey::ListOffsets => {
+                let request = ListOffsetsRequest::decode(reader, version)?;
+                let response = list_offsets::list_offsets(shard, &request).await;
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::OffsetForLeaderEpoch => {
+                let request = OffsetForLeaderEpochRequest::decode(reader, version)?;
+                let response = list_offsets::offset_for_leader_epoch(shard, &request);
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::DeleteRecords => {
+                let request = DeleteRecordsRequest::decode(reader, version)?;
+                let response = list_offsets::delete_records(shard, &request).await;
+                encode_response(correlation_id, version, &response)?
+            }
+            other => match self.describe(other, context, reader)? {
+                Some(frame) => frame,
+                None => match self.change(other, context, reader).await? {
+                    Some(frame) => frame,
+                    None => return Ok(Started::Close("it asks for an API that is not served")),
+                },
+            },
+        };
+        Ok(Started::Reply(Box::pin(std::future::ready(Some(Reply::new(frame))))))
+    }
+
+    async fn metadata(
+        &self,
+        request: &MetadataRequest<'_>,
+        context: Context,
+    ) -> Result<EncodedFrame, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let image = self.shard.image();
+        let names = metadata::topics_to_create(request, version, &image, &self.settings);
+        let mut errors = std::collections::BTreeMap::new();
+        if !names.is_empty() {
+            let change = metadata::creation(&names, new_topic_id);
+            let ending = self.ask(change, AUTO_CREATE_TIME_MAX).await?;
+            errors = metadata::creation_errors(names, ending);
+        }
+        let image = self.shard.image();
+        let response = metadata::respond(request, version, &image, &errors);
+        Ok(encode_response(correlation_id, version, &response)?)
+    }
+
+    /// Asks the controller and waits as long as the client does.
+    pub(crate) async fn ask(
+        &self,
+        change: Change,
+        wait_max: std::time::Duration,
+    ) -> Result<Ending, RequestError> {
+        match timeout(wait_max, self.shard.control().change(change)).await {
+            Ok(Ok(outcome)) => Ok(Ending::Decided(outcome)),
+            Ok(Err(_)) => Err(RequestError::Stopping),
+            Err(_) => Ok(Ending::TimedOut),
+        }
+    }
+}
+
+const AUTO_CREATE_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Why a request gets no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RequestError {
+    /// It does not parse.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// Its answer does not fit the format.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The broker stops.
+    #[error("the broker is stopping")]
+    Stopping,
+}
+
+/// A topic id as Kafka draws them: random, and none that is reserved or begins with a dash.
+pub(crate) fn new_topic_id() -> TopicId {
+    loop {
+        let id = TopicId::from_bytes(*uuid::Uuid::new_v4().as_bytes());
+        if !id.is_reserved() {
+            return id;
+        }
+    }
+}
+
+fn answer_api_versions(context: Context, reader: &mut Reader<'_>) -> Started {
+    let asked = context.version;
+    let request = if ApiKey::ApiVersions.info().serves(asked) {
+        ApiVersionsRequest::decode(reader, asked).ok()
+    } else {
+        None
+    };
+    let response = api_versions::respond(request.as_ref(), asked);
+    let version = api_versions::response_version(asked);
+    let frame = encode_response(context.correlation_id, version, &response);
+    Started::Reply(Box::pin(std::future::ready(finish(frame))))
+}
+
+fn finish(frame: Result<EncodedFrame, EncodeError>) -> Option<Reply> {
+    frame.map(Reply::new).map_err(|error| log_encode_error(&error)).ok()
+}
+
+fn log_encode_error(error: &EncodeError) {
+    tracing::error!(%error, "an answer cannot be encoded");
+}

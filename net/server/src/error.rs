@@ -1,0 +1,270 @@
+//! The one map from errors of the engine to error codes of the Kafka protocol. An error that a
+//! client may meet has its code here and nowhere else; its message is what it displays.
+
+use std::fmt;
+
+use corelog_cluster::controller::ControllerError;
+use corelog_cluster::decide::configs::AlterConfigError;
+use corelog_cluster::decide::create_partitions::CreatePartitionsError;
+use corelog_cluster::decide::create_topics::CreateTopicError;
+use corelog_cluster::decide::delete_topics::DeleteTopicError;
+use corelog_cluster::decide::producer_ids::ProducerIdsError;
+use corelog_model::record::RecordsError;
+use corelog_model::topic_config::ConfigError;
+use corelog_model::validate::{RecordFault, RecordsRefusal};
+use corelog_model::{
+    BatchError, CodecError, ErrorCode, ProduceRefusal, RecordError, TopicNameError,
+};
+use corelog_wire::Text;
+
+/// The longest text that fits a string of the protocol, in bytes.
+pub(crate) const TEXT_BYTES_MAX: usize = i16::MAX as usize;
+
+/// The longest error message sent, in bytes. Messages repeat what the client wrote, which may be
+/// as long as the protocol allows, and escaped even longer.
+const MESSAGE_BYTES_MAX: usize = 1000;
+
+/// An error with a place in the Kafka protocol.
+pub(crate) trait KafkaError: fmt::Display {
+    /// Its error code.
+    fn error_code(&self) -> ErrorCode;
+
+    /// Its error code and what it says.
+    fn failure(&self) -> Failure {
+        Failure::new(self.error_code(), self.to_string())
+    }
+}
+
+/// Why a request, or one item of it, fails: an error code, and a message that fits a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    /// A failure with this message, cut where it is too long for a response.
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Failure {
+        assert!(!code.is_none(), "a failure has an error code");
+        Failure { code, message: cut(message.into(), MESSAGE_BYTES_MAX) }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl KafkaError for Failure {
+    fn error_code(&self) -> ErrorCode {
+        self.code
+    }
+}
+
+/// The error code and message of a result, as most responses have them.
+pub(crate) fn code_and_message<'a, T>(result: &Result<T, Failure>) -> (i16, Option<Text<'a>>) {
+    match result {
+        Ok(_) => (ErrorCode::None.code(), None),
+        Err(failure) => (failure.code.code(), Some(failure.message.clone().into())),
+    }
+}
+
+/// The text, if it is too long cut at a character and marked with dots.
+pub(crate) fn cut(mut text: String, bytes_max: usize) -> String {
+    const MARK: &str = "...";
+    if text.len() > bytes_max {
+        let fits = |end: &usize| text.is_char_boundary(*end);
+        let end = (0..=bytes_max - MARK.len()).rev().find(fits).unwrap_or(0);
+        text.truncate(end);
+        text.push_str(MARK);
+    }
+    text
+}
+
+/// Errors of the cluster say themselves what they are in the protocol.
+macro_rules! cluster_errors {
+    ($($error:ty)*) => { $(
+        impl KafkaError for $error {
+            fn error_code(&self) -> ErrorCode {
+                self.code()
+            }
+        }
+    )* };
+}
+
+cluster_errors! {
+    AlterConfigError
+    ControllerError
+    CreatePartitionsError
+    CreateTopicError
+    DeleteTopicError
+    ProducerIdsError
+}
+
+impl KafkaError for TopicNameError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            TopicNameError::Empty
+            | TopicNameError::Dots
+            | TopicNameError::TooLong { .. }
+            | TopicNameError::Character { .. } => ErrorCode::InvalidTopicException,
+        }
+    }
+}
+
+impl KafkaError for ConfigError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            ConfigError::Unknown { .. }
+            | ConfigError::Value { .. }
+            | ConfigError::Conflict { .. } => ErrorCode::InvalidConfig,
+        }
+    }
+}
+
+impl KafkaError for BatchError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            BatchError::HeaderTruncated { .. }
+            | BatchError::Magic { .. }
+            | BatchError::Truncated { .. } => ErrorCode::InvalidRecord,
+            BatchError::Length { .. }
+            | BatchError::Offsets { .. }
+            | BatchError::RecordCount { .. }
+            | BatchError::Crc { .. } => ErrorCode::CorruptMessage,
+        }
+    }
+}
+
+impl KafkaError for ProduceRefusal {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            ProduceRefusal::Batch(error) => error.error_code(),
+            ProduceRefusal::TooLarge { .. } => ErrorCode::MessageTooLarge,
+            ProduceRefusal::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
+            ProduceRefusal::UnsupportedCodec { .. } => ErrorCode::UnsupportedCompressionType,
+            ProduceRefusal::LogAppendTime | ProduceRefusal::Timestamp { .. } => {
+                ErrorCode::InvalidTimestamp
+            }
+            ProduceRefusal::NoBatch
+            | ProduceRefusal::MoreThanOneBatch { .. }
+            | ProduceRefusal::BaseOffset { .. }
+            | ProduceRefusal::RecordCount { .. }
+            | ProduceRefusal::Control
+            | ProduceRefusal::DeleteHorizon
+            | ProduceRefusal::Sequence { .. }
+            | ProduceRefusal::TransactionalWithoutProducer
+            | ProduceRefusal::UnknownCodec { .. } => ErrorCode::InvalidRecord,
+        }
+    }
+}
+
+impl KafkaError for RecordFault {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            RecordFault::NoKey => ErrorCode::InvalidRecord,
+            RecordFault::Timestamp { .. } => ErrorCode::InvalidTimestamp,
+        }
+    }
+}
+
+impl KafkaError for RecordsRefusal {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            // The batch has one code for all of its records (KIP-467).
+            RecordsRefusal::Records(faults) => {
+                faults.first().map_or(ErrorCode::InvalidRecord, |(_, fault)| fault.error_code())
+            }
+            RecordsRefusal::Batch(error) => error.error_code(),
+            RecordsRefusal::Record(error) => error.error_code(),
+        }
+    }
+}
+
+impl KafkaError for RecordsError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            RecordsError::UnknownCodec { .. } => ErrorCode::InvalidRecord,
+            RecordsError::Codec(error) => error.error_code(),
+        }
+    }
+}
+
+impl KafkaError for CodecError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            CodecError::TooLarge { .. } | CodecError::Malformed(_) => ErrorCode::CorruptMessage,
+            CodecError::Compress(_) => ErrorCode::UnknownServerError,
+        }
+    }
+}
+
+impl KafkaError for RecordError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            RecordError::Varint { .. }
+            | RecordError::Length { .. }
+            | RecordError::Part { .. }
+            | RecordError::Padding { .. }
+            | RecordError::OffsetDelta { .. }
+            | RecordError::Trailing { .. } => ErrorCode::InvalidRecord,
+        }
+    }
+}
+
+// Errors of the log and of the shard follow here, each an exhaustive match as above.
+
+#[cfg(test)]
+mod tests {
+    use corelog_model::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_message_is_cut_at_a_character() {
+        assert_eq!(cut("abcdef".into(), 6), "abcdef");
+        assert_eq!(cut("abcdefg".into(), 6), "abc...");
+        assert_eq!(cut("abödefg".into(), 6), "ab...");
+        assert_eq!(cut("ö".repeat(4), 4), "...");
+    }
+
+    #[test]
+    fn whatever_a_client_wrote_its_error_message_fits_a_response() {
+        let name = "\u{1}".repeat(TEXT_BYTES_MAX);
+        let failure = DeleteTopicError::UnknownName { name }.failure();
+        assert_eq!(failure.code, ErrorCode::UnknownTopicOrPartition);
+        assert_eq!(failure.message.len(), MESSAGE_BYTES_MAX);
+        assert!(failure.message.ends_with("..."));
+    }
+
+    #[test]
+    fn damage_and_faulty_producers_have_different_codes() {
+        let of_batch = |error| ProduceRefusal::Batch(error).error_code();
+        assert_eq!(of_batch(BatchError::Magic { magic: 1 }), ErrorCode::InvalidRecord);
+        let truncated = BatchError::Truncated { declared: 70, present: 61 };
+        assert_eq!(of_batch(truncated), ErrorCode::InvalidRecord);
+        let crc = BatchError::Crc { stored: 1, computed: 2 };
+        assert_eq!(of_batch(crc), ErrorCode::CorruptMessage);
+        let codec = RecordsError::Codec(CodecError::Malformed("short"));
+        assert_eq!(RecordsRefusal::Batch(codec).error_code(), ErrorCode::CorruptMessage);
+    }
+
+    #[test]
+    fn a_batch_has_the_code_of_its_first_faulty_record() {
+        let timestamp = RecordFault::Timestamp { timestamp: Timestamp::NONE };
+        let faults = |first: RecordFault, second: RecordFault| {
+            RecordsRefusal::Records(vec![(0, first), (4, second)]).error_code()
+        };
+        assert_eq!(faults(RecordFault::NoKey, timestamp), ErrorCode::InvalidRecord);
+        assert_eq!(faults(timestamp, RecordFault::NoKey), ErrorCode::InvalidTimestamp);
+    }
+
+    #[test]
+    fn a_codec_that_the_version_lacks_is_no_invalid_record() {
+        let refusal = ProduceRefusal::UnsupportedCodec { codec: corelog_model::Codec::Zstd };
+        assert_eq!(refusal.error_code(), ErrorCode::UnsupportedCompressionType);
+        let refusal = ProduceRefusal::UnknownCodec { attributes: 7 };
+        assert_eq!(refusal.error_code(), ErrorCode::InvalidRecord);
+    }
+}

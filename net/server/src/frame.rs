@@ -1,0 +1,175 @@
+//! Reading frames: the length is checked before memory is taken, the buffer grows as bytes arrive,
+//! and the core's byte budget is waited for before a body is read.
+
+use std::io;
+use std::time::Duration;
+
+use corelog_io::{Instant, Permit, Permits, now, timeout};
+use corelog_wire::frame::{FRAME_PREFIX_BYTES, FrameError, peek_frame_len};
+
+use crate::socket::Socket;
+
+const READ_BYTES: usize = 32 << 10;
+const FIRST_GROWTH_BYTES: usize = 64 << 10;
+/// So much of a frame needs no budget: it is bounded by the number of connections.
+const UNBUDGETED_BYTES_MAX: usize = 64 << 10;
+const RECYCLED_BYTES_MAX: usize = 2 << 20;
+
+/// Why no further frame comes.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadFrameError {
+    /// The other side closed between two frames.
+    #[error("closed")]
+    Closed,
+    /// The other side closed within a frame.
+    #[error("closed in the middle of a frame")]
+    Truncated,
+    /// Nothing came for too long.
+    #[error("idle for {0:?}")]
+    Idle(Duration),
+    /// A started frame did not end in time.
+    #[error("a frame took longer than {0:?}")]
+    Slow(Duration),
+    /// The length is out of bounds.
+    #[error(transparent)]
+    Length(#[from] FrameError),
+    /// The socket failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Bounds for reading.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FrameLimits {
+    pub(crate) frame_bytes_max: usize,
+    pub(crate) idle: Duration,
+    pub(crate) frame_time: Duration,
+}
+
+/// One request's bytes, without the length, and the budget they hold.
+pub(crate) struct Frame {
+    memory: Vec<u8>,
+    len: usize,
+    pub(crate) arrived: Instant,
+    _budget: Option<Permit>,
+}
+
+impl Frame {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.memory[..self.len]
+    }
+
+    pub(crate) fn into_memory(self) -> Vec<u8> {
+        self.memory
+    }
+}
+
+/// Cuts the byte stream of one connection into frames.
+pub(crate) struct FrameReader {
+    socket: Socket,
+    limits: FrameLimits,
+    budget: Permits,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Memory of the last large frame, initialised as far as it is long.
+    recycled: Option<Vec<u8>>,
+}
+
+impl FrameReader {
+    pub(crate) fn new(socket: Socket, limits: FrameLimits, budget: Permits) -> Self {
+        Self { socket, limits, budget, buffer: Vec::new(), start: 0, end: 0, recycled: None }
+    }
+
+    /// Takes back the memory of a frame that was answered, for the next one.
+    pub(crate) fn recycle(&mut self, memory: Vec<u8>) {
+        let is_useful = self.recycled.as_ref().is_none_or(|kept| kept.len() < memory.len());
+        if is_useful && memory.len() <= RECYCLED_BYTES_MAX && memory.len() > READ_BYTES {
+            self.recycled = Some(memory);
+        }
+    }
+
+    /// The next frame.
+    pub(crate) async fn next(&mut self) -> Result<Frame, ReadFrameError> {
+        let idle = self.limits.idle;
+        if self.start == self.end {
+            // An idle connection keeps no buffer.
+            self.buffer = Vec::new();
+            let filled = timeout(idle, self.wait_for_bytes()).await;
+            filled.map_err(|_| ReadFrameError::Idle(idle))??;
+        }
+        let slow = self.limits.frame_time;
+        let frame = timeout(slow, self.rest_of_frame()).await;
+        frame.map_err(|_| ReadFrameError::Slow(slow))?
+    }
+
+    async fn wait_for_bytes(&mut self) -> Result<(), ReadFrameError> {
+        // The first bytes go to the stack, so that a connection that says nothing costs no memory.
+        let mut first = [0; 512];
+        let count = self.socket.read(&mut first).await?;
+        if count == 0 {
+            return Err(ReadFrameError::Closed);
+        }
+        self.buffer.resize(READ_BYTES, 0);
+        self.buffer[..count].copy_from_slice(&first[..count]);
+        (self.start, self.end) = (0, count);
+        Ok(())
+    }
+
+    async fn rest_of_frame(&mut self) -> Result<Frame, ReadFrameError> {
+        let len = loop {
+            let present = &self.buffer[self.start..self.end];
+            if let Some(len) = peek_frame_len(present, self.limits.frame_bytes_max)? {
+                break len;
+            }
+            self.fill().await?;
+        };
+        self.start += FRAME_PREFIX_BYTES;
+        let (memory, budget) = self.body(len).await?;
+        Ok(Frame { memory, len, arrived: now(), _budget: budget })
+    }
+
+    /// The bytes of a frame, and the budget they hold. Only a frame that has begun in earnest is
+    /// given budget: one that announces much and sends little would keep it from others.
+    async fn body(&mut self, len: usize) -> Result<(Vec<u8>, Option<Permit>), ReadFrameError> {
+        let buffered = len.min(self.end - self.start);
+        let whole = buffered == len;
+        let mut memory = if whole { Vec::new() } else { self.recycled.take().unwrap_or_default() };
+        if memory.len() < buffered {
+            memory.resize(buffered, 0);
+        }
+        memory[..buffered].copy_from_slice(&self.buffer[self.start..self.start + buffered]);
+        self.start += buffered;
+        let mut filled = buffered;
+        let mut budget = None;
+        while filled < len {
+            if filled >= UNBUDGETED_BYTES_MAX && budget.is_none() {
+                budget = Some(self.budget.take(len).await);
+            }
+            if filled == memory.len() {
+                let growth = filled.max(FIRST_GROWTH_BYTES);
+                memory.resize(len.min(filled + growth), 0);
+            }
+            let target = len.min(memory.len());
+            let count = self.socket.read(&mut memory[filled..target]).await?;
+            if count == 0 {
+                return Err(ReadFrameError::Truncated);
+            }
+            filled += count;
+        }
+        Ok((memory, budget))
+    }
+
+    async fn fill(&mut self) -> Result<(), ReadFrameError> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        self.buffer.resize(READ_BYTES, 0);
+        let count = self.socket.read(&mut self.buffer[self.end..]).await?;
+        if count == 0 {
+            return Err(ReadFrameError::Truncated);
+        }
+        self.end += count;
+        Ok(())
+    }
+}

@@ -1,0 +1,25 @@
+//! The Kafka server of a broker: what clients send becomes what the engine understands, and what
+//! the engine says becomes what clients understand.
+//!
+//! `listener` accepts, `connection` reads frames and sends answers in order, `dispatch` starts
+//! requests. The modules of [`api`] that change or describe metadata are pure: a decoded request
+//! in, an answer or a change of the metadata out.
+
+mod admin;
+pub mod api;
+mod connection;
+mod dispatch;
+mod error;
+mod fetch_session;
+mod frame;
+mod limits;
+mod listener;
+mod log_error;
+pub mod metrics_text;
+mod reply;
+mod socket;
+
+pub use connection::ConnectionBounds;
+pub use limits::ConnectionLimits;
+pub use listener::{Server, ServerConfig};
+pub use socket::BoundAddress;

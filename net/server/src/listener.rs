@@ -1,0 +1,113 @@
+//! The listener of one core: accepts, admits, serves.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use corelog_io::{Task, sleep, spawn};
+use corelog_shard::Shard;
+
+use crate::api::ApiSettings;
+use crate::connection::{ConnectionBounds, serve};
+use crate::dispatch::Dispatcher;
+use crate::limits::{Admission, ConnectionLimits};
+use crate::socket::{BoundAddress, Listener, Socket};
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Settings of a core's server.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Bounds of each connection.
+    pub bounds: ConnectionBounds,
+    /// Bounds on connections, shared by all cores.
+    pub connections: ConnectionLimits,
+    /// What answers depend on.
+    pub api: ApiSettings,
+    /// Fetch sessions of this core at most.
+    pub sessions_max: usize,
+    /// Bytes of one fetch answer at most.
+    pub fetch_bytes_max: usize,
+}
+
+/// The running server of one core. Dropping it ends its connections.
+pub struct Server {
+    _accepting: Task<()>,
+    open: Open,
+}
+
+impl Server {
+    /// Listens and serves on the current core.
+    pub fn start(shard: &Shard, address: BoundAddress, config: ServerConfig) -> io::Result<Self> {
+        let listener = Listener::listen(address)?;
+        let ServerConfig { bounds, connections, api, sessions_max, fetch_bytes_max } = config;
+        let dispatcher =
+            Rc::new(Dispatcher::new(shard.clone(), api, sessions_max, fetch_bytes_max));
+        let open = Open::default();
+        let accepting = spawn(accept(listener, dispatcher, bounds, connections, Rc::clone(&open)));
+        Ok(Self { _accepting: accepting, open })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The tasks hold the map that holds them: without this they would go on.
+        drop(self.open.take());
+    }
+}
+
+type Open = Rc<RefCell<BTreeMap<u64, Task<()>>>>;
+
+async fn accept(
+    listener: Listener,
+    dispatcher: Rc<Dispatcher>,
+    bounds: ConnectionBounds,
+    limits: ConnectionLimits,
+    open: Open,
+) {
+    let mut next = 0;
+    loop {
+        let socket = match listener.accept().await {
+            Ok(socket) => socket,
+            Err(error) => {
+                // Out of file descriptors, mostly: those that are open go on, and some will end.
+                tracing::warn!(%error, "a connection cannot be accepted");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Some(admission) = limits.admit(socket.peer().ip()) else {
+            tracing::debug!(peer = %socket.peer(), "a connection over the limit is closed");
+            continue;
+        };
+        let id = next;
+        next += 1;
+        let connection = Connection { socket, admission, open: Rc::clone(&open), id };
+        let task = spawn(connection.run(Rc::clone(&dispatcher), bounds));
+        open.borrow_mut().insert(id, task);
+    }
+}
+
+struct Connection {
+    socket: Socket,
+    admission: Admission,
+    open: Open,
+    id: u64,
+}
+
+impl Connection {
+    async fn run(self, dispatcher: Rc<Dispatcher>, bounds: ConnectionBounds) {
+        let Self { socket, admission, open, id } = self;
+        let shard = dispatcher.shard().clone();
+        shard.metrics().connected();
+        serve(socket, dispatcher, bounds).await;
+        shard.metrics().disconnected();
+        drop(admission);
+        // The task that runs this is at its end: letting go of its handle cancels nothing.
+        if let Some(task) = open.borrow_mut().remove(&id) {
+            task.detach();
+        }
+    }
+}

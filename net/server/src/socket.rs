@@ -1,0 +1,98 @@
+//! The sockets of one core. The only file of this crate that names glommio.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::os::fd::{FromRawFd, IntoRawFd};
+use std::pin::Pin;
+use std::rc::Rc;
+
+use futures_lite::{AsyncRead, AsyncWrite};
+use glommio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, Socket as Descriptor, Type};
+
+const CONNECTIONS_WAITING_MAX: i32 = 1024;
+
+/// An address that this process holds. Nobody can connect before its core listens, and no other
+/// process can take it.
+#[derive(Debug)]
+pub struct BoundAddress {
+    descriptor: Descriptor,
+}
+
+impl BoundAddress {
+    /// Takes an address. Connections of a process that was killed may linger on it; another
+    /// process that listens there is an error, even one of ours.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let domain = Domain::for_address(address);
+        let descriptor = Descriptor::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        // Without SO_REUSEPORT, which glommio's own bind sets: it would let two brokers share.
+        descriptor.set_reuse_address(true)?;
+        descriptor.bind(&address.into())?;
+        Ok(Self { descriptor })
+    }
+
+    /// The address, with the port that the system chose where none was asked for.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        let address = self.descriptor.local_addr()?;
+        address.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+    }
+}
+
+/// A listening socket of one core.
+pub(crate) struct Listener {
+    listener: TcpListener,
+}
+
+impl Listener {
+    /// Lets clients connect to the address, on the current core.
+    #[allow(unsafe_code, reason = "glommio takes a socket that is bound already as a number only")]
+    pub(crate) fn listen(address: BoundAddress) -> io::Result<Self> {
+        address.descriptor.listen(CONNECTIONS_WAITING_MAX)?;
+        let descriptor = address.descriptor.into_raw_fd();
+        // SAFETY: the descriptor is a listening socket that nobody else owns or closes.
+        let listener = unsafe { TcpListener::from_raw_fd(descriptor) };
+        Ok(Self { listener })
+    }
+
+    /// The next connection.
+    pub(crate) async fn accept(&self) -> io::Result<Socket> {
+        let stream = self.listener.accept().await.map_err(io::Error::from)?;
+        stream.set_nodelay(true).map_err(io::Error::from)?;
+        let peer = stream.peer_addr().map_err(io::Error::from)?;
+        Ok(Socket { stream: Rc::new(RefCell::new(stream)), peer })
+    }
+}
+
+/// A connection. Clones share it, so that one task reads while another writes.
+#[derive(Clone)]
+pub(crate) struct Socket {
+    stream: Rc<RefCell<TcpStream>>,
+    peer: SocketAddr,
+}
+
+impl Socket {
+    /// The address of the other side.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Reads what is there, at least one byte; 0 means the other side is done.
+    pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|cx| Pin::new(&mut *self.stream.borrow_mut()).poll_read(cx, buffer)).await
+    }
+
+    /// Writes as much as the socket takes of all slices in one call.
+    pub(crate) async fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        poll_fn(|cx| Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, slices)).await
+    }
+
+    /// Ends both directions, so that a task that still reads or writes comes back.
+    pub(crate) fn shut_down(&self) {
+        let stream = self.stream.borrow();
+        let mut noop = std::task::Context::from_waker(std::task::Waker::noop());
+        // A connection that is gone already cannot be ended again.
+        let _ = stream.poll_shutdown(&mut noop, std::net::Shutdown::Both);
+    }
+}
