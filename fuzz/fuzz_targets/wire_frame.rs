@@ -1,0 +1,4 @@
+//! libFuzzer on the target `wire_frame`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| corelog_fuzz::target("wire_frame").check(data));
