@@ -14,16 +14,21 @@ pub enum OpenMode {
     Read,
     /// Must exist; for reading and writing.
     ReadWrite,
+    /// Must exist; each write is durable when it resolves (O_DSYNC).
+    SyncedWrites,
     /// Created if it does not exist, otherwise opened as it is.
     CreateOrOpen,
     /// Created empty; an existing file is cut to nothing.
     CreateEmpty,
 }
 
-/// Which road a sync takes to the device. Which one is fastest depends on the kernel and on how
-/// busy the core is.
+/// Which road writes take to durability. Which one is fastest depends on the kernel, the device and
+/// how busy the core is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SyncPath {
+    /// None of its own: the file is opened with [`OpenMode::SyncedWrites`], and a sync has nothing
+    /// left to do.
+    Write,
     /// `fdatasync` through the core's own ring.
     #[default]
     Ring,
@@ -110,7 +115,7 @@ impl File {
         match self {
             Self::Ring(file) => file.sync(road).await,
             #[cfg(feature = "sim")]
-            Self::Sim(file) => file.sync().await,
+            Self::Sim(file) => file.sync(road).await,
         }
     }
 

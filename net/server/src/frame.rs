@@ -10,6 +10,7 @@ use corelog_wire::frame::{FRAME_PREFIX_BYTES, FrameError, peek_frame_len};
 use crate::socket::Socket;
 
 const READ_BYTES: usize = 32 << 10;
+const BUFFER_KEPT: Duration = Duration::from_secs(1);
 const FIRST_GROWTH_BYTES: usize = 64 << 10;
 /// So much of a frame needs no budget: it is bounded by the number of connections.
 const UNBUDGETED_BYTES_MAX: usize = 64 << 10;
@@ -91,12 +92,8 @@ impl FrameReader {
 
     /// The next frame.
     pub(crate) async fn next(&mut self) -> Result<Frame, ReadFrameError> {
-        let idle = self.limits.idle;
         if self.start == self.end {
-            // An idle connection keeps no buffer.
-            self.buffer = Vec::new();
-            let filled = timeout(idle, self.wait_for_bytes()).await;
-            filled.map_err(|_| ReadFrameError::Idle(idle))??;
+            self.wait_for_bytes().await?;
         }
         let slow = self.limits.frame_time;
         let frame = timeout(slow, self.rest_of_frame()).await;
@@ -104,16 +101,27 @@ impl FrameReader {
     }
 
     async fn wait_for_bytes(&mut self) -> Result<(), ReadFrameError> {
-        // The first bytes go to the stack, so that a connection that says nothing costs no memory.
-        let mut first = [0; 512];
-        let count = self.socket.read(&mut first).await?;
-        if count == 0 {
-            return Err(ReadFrameError::Closed);
+        let idle = self.limits.idle;
+        let mut waited = Duration::ZERO;
+        if !self.buffer.is_empty() {
+            waited = idle.min(BUFFER_KEPT);
+            if let Ok(count) = timeout(waited, self.socket.read(&mut self.buffer)).await {
+                return self.begin_with(count?);
+            }
         }
+        // A connection that says nothing costs no memory: its first bytes go to the stack.
+        self.buffer = Vec::new();
+        let mut first = [0; 512];
+        let read = timeout(idle.saturating_sub(waited), self.socket.read(&mut first)).await;
+        let count = read.map_err(|_| ReadFrameError::Idle(idle))??;
         self.buffer.resize(READ_BYTES, 0);
         self.buffer[..count].copy_from_slice(&first[..count]);
+        self.begin_with(count)
+    }
+
+    fn begin_with(&mut self, count: usize) -> Result<(), ReadFrameError> {
         (self.start, self.end) = (0, count);
-        Ok(())
+        if count == 0 { Err(ReadFrameError::Closed) } else { Ok(()) }
     }
 
     async fn rest_of_frame(&mut self) -> Result<Frame, ReadFrameError> {
@@ -164,7 +172,6 @@ impl FrameReader {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        self.buffer.resize(READ_BYTES, 0);
         let count = self.socket.read(&mut self.buffer[self.end..]).await?;
         if count == 0 {
             return Err(ReadFrameError::Truncated);

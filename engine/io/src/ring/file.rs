@@ -11,11 +11,14 @@ use crate::buffer::Slice;
 use crate::error::{IoError, Result};
 use crate::file::{OpenMode, SyncPath};
 
+const O_DSYNC: i32 = rustix::fs::OFlags::DSYNC.bits() as i32;
+
 /// A file opened for direct I/O on the current executor.
 #[derive(Debug)]
 pub struct RingFile {
     file: DmaFile,
     path: PathBuf,
+    mode: OpenMode,
 }
 
 impl RingFile {
@@ -26,6 +29,9 @@ impl RingFile {
             OpenMode::Read => {}
             OpenMode::ReadWrite => {
                 options.write(true);
+            }
+            OpenMode::SyncedWrites => {
+                options.write(true).custom_flags(O_DSYNC);
             }
             OpenMode::CreateOrOpen => {
                 options.write(true).create(true);
@@ -38,7 +44,7 @@ impl RingFile {
             .dma_open(path)
             .await
             .map_err(|error| IoError::new("open", path, io::Error::from(error)))?;
-        Ok(Self { file, path: path.to_path_buf() })
+        Ok(Self { file, path: path.to_path_buf(), mode })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -76,6 +82,13 @@ impl RingFile {
 
     pub(crate) async fn sync(&self, road: SyncPath) -> Result<()> {
         match road {
+            SyncPath::Write => {
+                assert!(
+                    self.mode == OpenMode::SyncedWrites,
+                    "a write is durable only if opened so"
+                );
+                Ok(())
+            }
             SyncPath::Ring => {
                 self.file.fdatasync().await.map_err(|error| self.failed("sync", error.into()))
             }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::machine::Machine;
 use crate::error::Result;
-use crate::file::OpenMode;
+use crate::file::{OpenMode, SyncPath};
 
 /// An open file of the simulated machine.
 #[derive(Clone)]
@@ -37,7 +37,12 @@ impl SimFile {
             .machine
             .with_disk(|disk| disk.begin_write(self.inode, &self.path, position, bytes))?;
         self.machine.device_delay().await;
-        self.machine.with_disk(|disk| disk.end_write(self.inode, &self.path, begun))
+        self.machine.with_disk(|disk| disk.end_write(self.inode, &self.path, begun))?;
+        if self.mode != OpenMode::SyncedWrites {
+            return Ok(());
+        }
+        self.machine.device_delay().await;
+        self.machine.with_disk(|disk| disk.end_sync(self.inode, &self.path, &[begun]))
     }
 
     pub(crate) async fn read(&self, position: u64, len: usize) -> Result<Vec<u8>> {
@@ -45,7 +50,11 @@ impl SimFile {
         self.machine.with_disk(|disk| disk.read(self.inode, &self.path, position, len))
     }
 
-    pub(crate) async fn sync(&self) -> Result<()> {
+    pub(crate) async fn sync(&self, road: SyncPath) -> Result<()> {
+        if road == SyncPath::Write {
+            assert!(self.mode == OpenMode::SyncedWrites, "a write is durable only if opened so");
+            return Ok(());
+        }
         let covered = self.machine.with_disk(|disk| disk.begin_sync(self.inode));
         self.machine.device_delay().await;
         self.machine.with_disk(|disk| disk.end_sync(self.inode, &self.path, &covered))

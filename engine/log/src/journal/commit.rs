@@ -9,7 +9,9 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use corelog_io::{BLOCK, Buffer, File, Instant, IoError, Signal, Task, now, sleep, spawn};
+use corelog_io::{
+    BLOCK, Buffer, File, Instant, IoError, OpenMode, Signal, Task, now, sleep, spawn,
+};
 use corelog_model::Offset;
 
 use super::JournalConfig;
@@ -41,6 +43,7 @@ struct InFlight {
     frame: FrameSequence,
     file: File,
     file_sequence: FileSequence,
+    began: Instant,
     written: bool,
     state: Rc<FrameState>,
     listeners: Vec<Listener>,
@@ -150,7 +153,7 @@ impl Journal {
             if let Some(failed) = &core.failed {
                 return Poll::Ready(Err(failed.clone()));
             }
-            let len = core.open.len + ENTRY_HEAD_LEN + payload_len;
+            let len = core.open.len() + ENTRY_HEAD_LEN + payload_len;
             let fits = core.open.entries == 0 || len <= self.state.config.frame_bytes_max;
             if fits && place.is_first() {
                 return Poll::Ready(Ok(()));
@@ -363,7 +366,7 @@ impl State {
 
     fn has_frame_to_seal(&self) -> bool {
         let core = self.core.borrow();
-        let full = core.open.len >= self.config.frame_bytes_max;
+        let full = core.open.len() >= self.config.frame_bytes_max;
         core.failed.is_none()
             && core.open.entries > 0
             && core.writing < self.config.frames_in_flight_max
@@ -392,8 +395,9 @@ impl State {
 
     fn seal_open_frame(&self) -> (File, Buffer, u64, FrameSequence) {
         let mut core = self.core.borrow_mut();
-        let mut frame = std::mem::replace(&mut core.open, OpenFrame::new());
-        let frame_len = frame.frame_len();
+        let frame = std::mem::replace(&mut core.open, OpenFrame::new());
+        let (frame_len, payload_len) = (frame.frame_len(), frame.len() - FRAME_HEADER_LEN);
+        let (mut buffer, entries, state, listeners) = frame.into_parts();
         let used = core.pool.used.back().expect("a current file was just made sure of");
         let (file, file_sequence) = (used.file.clone(), used.sequence);
         let sequence = core.next_frame;
@@ -405,24 +409,24 @@ impl State {
             position: core.position,
             durable_end: core.durable_end,
         };
-        frame.buffer.truncate(frame_len as usize);
-        seal(&mut frame.buffer, frame.len - FRAME_HEADER_LEN, frame.entries, &identity);
+        seal(&mut buffer, payload_len, entries, &identity);
         let position = core.position;
         core.position += frame_len;
         core.next_frame = sequence.next();
         core.writing += 1;
         core.counters.frames += 1;
-        core.counters.entries += u64::from(frame.entries);
+        core.counters.entries += u64::from(entries);
         core.counters.bytes += frame_len;
         core.in_flight.push_back(InFlight {
             frame: sequence,
             file: file.clone(),
             file_sequence,
+            began: now(),
             written: false,
-            state: frame.state,
-            listeners: frame.listeners,
+            state,
+            listeners,
         });
-        (file, frame.buffer, position, sequence)
+        (file, buffer, position, sequence)
     }
 
     fn written(&self, frame: FrameSequence, outcome: Result<(), IoError>) {
@@ -431,12 +435,20 @@ impl State {
         }
         let mut core = self.core.borrow_mut();
         core.writing -= 1;
-        if let Some(in_flight) = core.in_flight.iter_mut().find(|entry| entry.frame == frame) {
-            in_flight.written = true;
-        }
+        let Some(in_flight) = core.in_flight.iter_mut().find(|entry| entry.frame == frame) else {
+            return;
+        };
+        in_flight.written = true;
+        let began = in_flight.began;
         drop(core);
-        self.work.notify();
-        self.sync_work.notify();
+        if self.config.open_mode() != OpenMode::SyncedWrites {
+            self.work.notify();
+            self.sync_work.notify();
+        } else if let Some((end, _)) = self.sync_target() {
+            self.settle_before(end, began);
+        } else {
+            self.work.notify();
+        }
     }
 
     /// The end of the gapless prefix of written frames and the files they are in, if that is news.
@@ -499,7 +511,9 @@ impl State {
     }
 
     async fn prepare(&self, number: u32) {
-        match files::prepare(&self.config.directory, number, self.config.file_bytes).await {
+        let config = &self.config;
+        let (bytes, mode) = (config.file_bytes, config.open_mode());
+        match files::prepare(&config.directory, number, bytes, mode).await {
             Ok(file) => self.core.borrow_mut().pool.spares.push_back(file),
             // Nothing was promised on it. Recycling goes on, and after a pause the next one is
             // tried.

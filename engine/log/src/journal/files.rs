@@ -69,6 +69,7 @@ pub(super) async fn prepare(
     directory: &Path,
     number: u32,
     file_bytes: u64,
+    mode: OpenMode,
 ) -> Result<File, IoError> {
     let path = directory.join(file_name(number));
     let temporary = directory.join(format!("{}.new", file_name(number)));
@@ -80,7 +81,7 @@ pub(super) async fn prepare(
     }
     rename(&temporary, &path).await?;
     sync_directory(directory).await?;
-    File::open(&path, OpenMode::ReadWrite).await
+    File::open(&path, mode).await
 }
 
 async fn write_zeros(path: &Path, file_bytes: u64) -> Result<(), IoError> {
