@@ -10,7 +10,7 @@ use std::time::Duration;
 use corelog_cluster::controller::{Change, Outcome};
 use corelog_cluster::{ClusterImage, TopicChange, TopicImage};
 use corelog_io::mesh::{Receiver, Sender};
-use corelog_io::{IoError, Permits, Task, available_bytes, sleep, spawn};
+use corelog_io::{IoError, Permits, Task, available_bytes, core_load, sleep, spawn, yield_now};
 use corelog_log::{FlushError, RecoveryReport, Storage};
 use corelog_model::topic_config::TopicConfig;
 use corelog_model::{NodeId, PartitionId, PartitionIndex, ProducerId, ShardId, Timestamp, TopicId};
@@ -22,6 +22,7 @@ use crate::metrics::{MetricsSnapshot, ShardMetrics};
 use crate::partition::{Partition, PartitionRefusal, log_config};
 
 const DISK_CHECK_PERIOD: Duration = Duration::from_secs(1);
+const YIELD_EVERY: usize = 64;
 
 /// Where commands for a core are sent.
 pub type Outbox = Sender<ShardCommand>;
@@ -300,7 +301,10 @@ impl Shard {
                     // Nobody may be waiting for it.
                     let _ = done.try_send(());
                 }
-                ShardCommand::Metrics(answer) => drop(answer.try_send(self.snapshot())),
+                ShardCommand::Metrics(answer) => {
+                    // Who asked may have given up.
+                    drop(answer.try_send(self.metrics_snapshot().await));
+                }
                 ShardCommand::Stop => break,
             }
         }
@@ -313,23 +317,34 @@ impl Shard {
         self.state.storage.close().await
     }
 
-    fn snapshot(&self) -> MetricsSnapshot {
+    async fn metrics_snapshot(&self) -> MetricsSnapshot {
         let state = &self.state;
+        let mut log_bytes = 0;
+        for (number, log) in state.storage.partitions().into_iter().enumerate() {
+            log_bytes += log.bytes();
+            if number % YIELD_EVERY == YIELD_EVERY - 1 {
+                yield_now().await;
+            }
+        }
         let journal = state.storage.journal();
         let counters = journal.counters();
-        let partitions = state.partitions.borrow();
         MetricsSnapshot {
             shard: state.id.0,
             sync_latency: journal.sync_latency(),
             journal_frames: counters.frames,
             journal_bytes: counters.bytes,
             journal_syncs: counters.syncs,
+            journal_fill: journal.fill(),
             journal_failed: journal.failed().is_some(),
-            partitions: partitions.len() as u64,
-            log_bytes: partitions.values().map(|partition| partition.log.bytes()).sum(),
+            partitions: state.partitions.borrow().len() as u64,
+            log_bytes,
             tail_bytes: state.storage.tail_bytes() as u64,
             inflight_bytes: (state.inflight.total() - state.inflight.free()) as u64,
             available_bytes: state.available_bytes.get(),
+            tail_bytes_max: state.config.limits.tail_bytes_max as u64,
+            inflight_bytes_max: state.inflight.total() as u64,
+            disk_reserve_bytes: state.config.limits.disk_reserve_bytes,
+            load: core_load(),
             ..state.metrics.snapshot()
         }
     }

@@ -12,7 +12,7 @@ use corelog_model::Offset;
 use super::JournalConfig;
 use super::durability::{Commit, FrameState, JournalFailed};
 use super::entry::{ENTRY_HEAD_LEN, EntryHead};
-use super::files::{self, FilePool, UsedFile};
+use super::files::{self, FilePool, JournalFill, UsedFile};
 use super::frame::{FRAME_HEADER_LEN, FileSequence, FrameIdentity, FrameSequence, seal};
 use super::replay::Replayed;
 use crate::LatencyHistogram;
@@ -322,6 +322,14 @@ impl Journal {
             Some(state) => Commit { state }.durable().await,
             None => Ok(()),
         }
+    }
+
+    /// How full it is.
+    pub fn fill(&self) -> JournalFill {
+        let JournalConfig { files_max, file_bytes, .. } = self.state.config;
+        let core = self.state.core.borrow();
+        let (used, spare) = (core.pool.used.len() as u32, core.pool.spares.len() as u32);
+        JournalFill { used, spare, files_max, file_bytes }
     }
 
     /// Counters since the start.

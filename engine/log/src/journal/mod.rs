@@ -15,6 +15,7 @@ mod replay;
 pub use commit::{Journal, JournalCounters, OnDurable};
 pub use durability::{Commit, JournalFailed};
 pub use entry::{Entry, EntryHead, EntryKind, MalformedEntry};
+pub use files::JournalFill;
 pub use frame::{FRAME_HEADER_LEN, FileSequence, FrameError, FrameHeader, FrameSequence};
 pub use replay::{JournalDamage, Replay, ReplayError, Replayed};
 
