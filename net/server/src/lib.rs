@@ -15,7 +15,6 @@ mod frame;
 mod http;
 mod limits;
 mod listener;
-mod log_error;
 mod metrics_page;
 pub mod metrics_text;
 mod reply;
