@@ -10,6 +10,7 @@ mod metrics;
 mod offsets;
 mod partition;
 mod produce;
+mod producer_ids;
 mod shard;
 mod start;
 
@@ -21,5 +22,6 @@ pub use metrics::{MetricsSnapshot, ShardMetrics};
 pub use offsets::{ListedOffset, OffsetError, OffsetQuery};
 pub use partition::{Partition, PartitionRefusal};
 pub use produce::{Acknowledgement, ProduceError, Produced};
+pub use producer_ids::ProducerIdError;
 pub use shard::{Inbox, Outbox, Shard, ShardCommand};
 pub use start::{ControllerSeed, StartError, Started, start_controller_shard, start_shard};

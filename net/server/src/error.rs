@@ -17,7 +17,7 @@ use corelog_model::validate::{RecordFault, RecordsRefusal};
 use corelog_model::{
     BatchError, CodecError, ErrorCode, ProduceRefusal, RecordError, TopicNameError,
 };
-use corelog_shard::{FetchError, PartitionRefusal, ProduceError};
+use corelog_shard::{FetchError, PartitionRefusal, ProduceError, ProducerIdError};
 use corelog_wire::Text;
 
 /// The longest text that fits a string of the protocol, in bytes.
@@ -270,6 +270,20 @@ impl KafkaError for SequenceRefusal {
             SequenceRefusal::Fenced { .. } => ErrorCode::InvalidProducerEpoch,
             SequenceRefusal::OutOfOrder { .. } => ErrorCode::OutOfOrderSequenceNumber,
             SequenceRefusal::TooMany(_) => ErrorCode::PolicyViolation,
+        }
+    }
+}
+
+impl KafkaError for ProducerIdError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            // What Kafka says while it waits for a block: all clients try again.
+            ProducerIdError::Stopping(_)
+            | ProducerIdError::Controller(ControllerError::Busy { .. }) => {
+                ErrorCode::CoordinatorLoadInProgress
+            }
+            ProducerIdError::Controller(error @ ControllerError::LogFailed) => error.error_code(),
+            ProducerIdError::Ids(error) => error.error_code(),
         }
     }
 }
