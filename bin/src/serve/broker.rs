@@ -15,8 +15,8 @@ use corelog_io::mesh::{Sender, channel};
 use corelog_io::ring::executor::{CoreThread, ExecutorConfig, run, start};
 use corelog_io::ring::preflight::{Severity, check};
 use corelog_model::{BrokerId, ShardId, TopicId};
-use corelog_server::api::ApiSettings;
 use corelog_server::api::settings::broker_keys;
+use corelog_server::api::{ApiSettings, BrokerConfigEntry};
 use corelog_server::{
     BoundAddress, ConnectionBounds, ConnectionLimits, HttpServer, Server, ServerConfig,
 };
@@ -66,8 +66,9 @@ struct Core {
 }
 
 impl Broker {
-    /// Starts every core and returns when all of them answer.
-    pub fn start(config: &Config) -> Result<Self, Failure> {
+    /// Starts every core and returns when all of them answer. `described` is what clients are told
+    /// of the configuration.
+    pub fn start(config: &Config, described: Vec<BrokerConfigEntry>) -> Result<Self, Failure> {
         let data = &config.data_dir;
         std::fs::create_dir_all(data).map_err(|error| {
             let what = format!("cannot use the data directory {}", data.display());
@@ -85,7 +86,7 @@ impl Broker {
             config.cpus.iter().map(|_| channel(COMMANDS_QUEUED_MAX)).unzip();
         let (events, ended) = mpsc::channel();
         let broker = broker_config(config);
-        let api = api_settings(config, &broker);
+        let api = api_settings(config, &broker, described);
         let connections = ConnectionLimits::new(
             config.clients.connections_max as usize,
             config.clients.connections_per_address_max as usize,
@@ -362,13 +363,18 @@ fn broker_config(config: &Config) -> BrokerConfig {
     }
 }
 
-fn api_settings(config: &Config, broker: &BrokerConfig) -> ApiSettings {
+fn api_settings(
+    config: &Config,
+    broker: &BrokerConfig,
+    broker_configs: Vec<BrokerConfigEntry>,
+) -> ApiSettings {
     ApiSettings {
         broker: broker.broker,
         auto_create_topics: config.topics.auto_create,
         delete_topics: config.topics.allow_delete,
         topics: broker.topics.clone(),
         topic_defaults: broker.topic_defaults.clone(),
+        broker_configs,
         ..ApiSettings::default()
     }
 }
