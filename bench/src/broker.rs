@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::Arguments;
+
 /// A running broker and what it took to start it.
 pub(crate) struct Broker {
     child: Child,
@@ -16,14 +18,15 @@ pub(crate) struct Broker {
 
 impl Broker {
     /// Starts it on `cpu` with data in `data` and waits until it says that it is ready.
-    pub(crate) fn start(program: &Path, data: &Path, cpus: &str) -> io::Result<Self> {
+    pub(crate) fn start(arguments: &Arguments, data: &Path, cpus: &str) -> io::Result<Self> {
         let log = data.with_extension("log");
         let began = Instant::now();
         let pinned = rustix::thread::sched_getaffinity(None)?;
         rustix::thread::sched_setaffinity(None, &every_cpu())?;
-        let spawned = Command::new(program)
+        let spawned = Command::new(&arguments.broker)
             .args(["serve", "--listen", "127.0.0.1:0", "--cores", cpus])
             .args(["--set", "corelog.metrics.listen="])
+            .args(arguments.settings.iter().flat_map(|setting| ["--set", setting]))
             .arg("--data-dir")
             .arg(data)
             .stdout(Stdio::piped())

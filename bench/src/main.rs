@@ -35,6 +35,9 @@ struct Arguments {
     /// Only figures whose name contains this
     #[arg(long, default_value = "")]
     only: String,
+    /// A key of the broker's configuration and its value, as in `corelog serve --set`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
     /// Prints JSON
     #[arg(long)]
     json: bool,

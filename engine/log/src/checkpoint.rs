@@ -30,11 +30,19 @@ pub struct RecoveryPoint {
     pub end: Offset,
 }
 
+impl RecoveryPoint {
+    /// That of a partition without data.
+    pub const ZERO: Self = Self { segment: Offset::ZERO, durable: 0, size: 0, end: Offset::ZERO };
+}
+
 /// What the checkpoint says of one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionCheckpoint {
     /// Which one.
     pub partition: PartitionId,
+    /// The journal frame in which it was created: entries in earlier ones are of another partition
+    /// with this id.
+    pub born: FrameSequence,
     /// Records below are deleted.
     pub log_start: Offset,
     /// Where its segments stand.
@@ -157,6 +165,7 @@ fn put_i32(out: &mut Vec<u8>, value: i32) {
 fn encode_partition(out: &mut Vec<u8>, partition: &PartitionCheckpoint) {
     out.extend_from_slice(partition.partition.topic.as_bytes());
     put_i32(out, partition.partition.index.0);
+    put_u64(out, partition.born.0);
     put_i64(out, partition.log_start.0);
     put_i64(out, partition.recovery.segment.0);
     put_u64(out, partition.recovery.durable);
@@ -219,6 +228,7 @@ impl<'a> Input<'a> {
     fn partition(&mut self) -> Result<PartitionCheckpoint, &'static str> {
         let topic = TopicId::from_bytes(self.array()?);
         let partition = PartitionId { topic, index: PartitionIndex(self.i32()?) };
+        let born = FrameSequence(self.u64()?);
         let log_start = Offset(self.i64()?);
         let recovery = RecoveryPoint {
             segment: Offset(self.i64()?),
@@ -240,7 +250,7 @@ impl<'a> Input<'a> {
             let producer = ProducerId(self.i64()?);
             producers.restore(producer, self.producer()?);
         }
-        Ok(PartitionCheckpoint { partition, log_start, recovery, epochs, producers, block })
+        Ok(PartitionCheckpoint { partition, born, log_start, recovery, epochs, producers, block })
     }
 
     fn producer(&mut self) -> Result<ProducerState, &'static str> {
@@ -284,6 +294,7 @@ mod tests {
                 topic: TopicId::from_bytes([9; 16]),
                 index: PartitionIndex(3),
             },
+            born: FrameSequence(1_000),
             log_start: Offset(10),
             recovery: RecoveryPoint {
                 segment: Offset(50),

@@ -26,6 +26,12 @@ impl EpochCache {
         }
     }
 
+    /// Forgets epochs that ended at or below `log_start`, whose records are deleted.
+    pub fn forget_below(&mut self, log_start: Offset) {
+        let ended = self.entries.partition_point(|entry| entry.1 <= log_start);
+        self.entries.drain(..ended.saturating_sub(1));
+    }
+
     /// The newest epoch, if anything was appended.
     pub fn latest(&self) -> Option<LeaderEpoch> {
         self.entries.last().map(|entry| entry.0)
@@ -67,5 +73,17 @@ mod tests {
         assert_eq!(cache.end_of(LeaderEpoch(2), Offset(50)), Some((LeaderEpoch(0), Offset(10))));
         assert_eq!(cache.end_of(LeaderEpoch(9), Offset(50)), Some((LeaderEpoch(3), Offset(50))));
         assert_eq!(cache.end_of(LeaderEpoch(-1), Offset(50)), None);
+    }
+
+    #[test]
+    fn the_epoch_of_the_first_record_is_kept() {
+        let entries = [(LeaderEpoch(0), Offset(0)), (LeaderEpoch(3), Offset(10))];
+        let mut cache = EpochCache::from_entries(entries);
+        cache.forget_below(Offset(9));
+        assert_eq!(cache.entries(), entries);
+        cache.forget_below(Offset(10));
+        assert_eq!(cache.entries(), [(LeaderEpoch(3), Offset(10))]);
+        cache.forget_below(Offset(99));
+        assert_eq!(cache.latest(), Some(LeaderEpoch(3)));
     }
 }

@@ -1,7 +1,6 @@
-//! From memory to segments, behind the journal: full chunks are written as they come, and a
+//! From memory to segments, beside the journal: full chunks are written as they come, and a
 //! checkpoint writes the rest, syncs, and only then lets go of the journal.
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use corelog_io::{
@@ -11,10 +10,11 @@ use corelog_model::Offset;
 
 use crate::checkpoint::RecoveryPoint;
 use crate::epochs::EpochCache;
-use crate::journal::{Commit, JournalFailed};
+use crate::journal::JournalFailed;
 use crate::partition::{Inner, PartitionLog, Place};
 use crate::producers::ProducerTable;
 use crate::segment::{IndexWrite, load_index, store_index};
+use crate::tail::Queued;
 
 const FULL_DISK_PAUSE: Duration = Duration::from_millis(500);
 
@@ -37,13 +37,6 @@ pub(crate) struct Flushed {
     pub(crate) block: Vec<u8>,
 }
 
-/// What of a full chunk is still to be written.
-enum Rest {
-    Whole,
-    Part(u64, Buffer),
-    Nothing,
-}
-
 /// What is done with the partial block at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LastBlock {
@@ -55,42 +48,36 @@ pub(crate) enum LastBlock {
 }
 
 impl PartitionLog {
-    /// Starts the writes of chunks that became full. Each waits until the journal has made its
-    /// bytes durable.
-    pub(crate) fn schedule_full_chunks(&self, inner: &mut Inner) {
-        // What was replayed is durable already and has no commit.
-        let commit = inner.last_commit.clone();
-        let is_ready = |chunk: &crate::tail::TailChunk| {
-            chunk.is_full() && !chunk.scheduled && !chunk.is_written()
-        };
-        let ready: Vec<(Offset, u64)> = inner
-            .tail
-            .chunks()
-            .filter(|chunk| is_ready(chunk))
-            .map(|chunk| (chunk.segment, chunk.start))
-            .collect();
-        for (segment, start) in ready {
-            if let Some(chunk) = inner.tail.chunk_mut(segment, start) {
-                chunk.scheduled = true;
-            }
-            let Some(me) = self.me.upgrade() else { return };
-            let commit = commit.clone();
-            spawn(async move { me.write_chunk(segment, start, commit).await }).detach();
+    /// Counts chunks that became full, or whose segment was sealed, as waiting for their write.
+    pub(crate) fn queue_writes(&self, inner: &mut Inner) -> Vec<Queued> {
+        let active = inner.active().base;
+        let queued = inner.tail.queue(active);
+        for chunk in &queued {
+            self.shared.memory.queued(chunk.bytes);
+        }
+        queued
+    }
+
+    /// Starts the writes of full chunks. Those that are not full wait for a checkpoint.
+    pub(crate) fn start_writes(&self, queued: Vec<Queued>) {
+        for Queued { segment, start, .. } in queued.into_iter().filter(|chunk| chunk.is_full) {
+            let (Some(log), in_use) = (self.me.upgrade(), self.begin_use()) else { return };
+            spawn(async move {
+                log.write_chunk(segment, start).await;
+                drop(in_use);
+            })
+            .detach();
         }
     }
 
-    async fn write_chunk(self: Rc<Self>, segment: Offset, start: u64, commit: Option<Commit>) {
-        if let Some(commit) = commit
-            && commit.durable().await.is_err()
-        {
-            // A journal that failed has said so itself; the chunk stays in memory.
-            return;
-        }
+    /// Writes a full chunk. It may run ahead of the journal: what a segment has above the recovery
+    /// point is not read after a crash.
+    async fn write_chunk(&self, segment: Offset, start: u64) {
         let _turn = self.shared.flushes.take(1).await;
-        loop {
-            let Some(work) = self.unwritten_part(segment, start) else { return };
+        while let Some(work) = self.unwritten_part(segment, start) {
             match self.write_part(segment, start, work).await {
-                Ok(()) => break,
+                Ok(()) => return self.chunk_written(segment, start),
+                Err(_) if self.is_gone() => return,
                 // The journal has the bytes and so has memory: nothing is lost while the disk is
                 // full.
                 Err(error) if error.is_full() => {
@@ -100,10 +87,14 @@ impl PartitionLog {
                 Err(error) => return self.shared.disk_failed(error),
             }
         }
+    }
+
+    fn chunk_written(&self, segment: Offset, start: u64) {
         let capacity = {
             let mut inner = self.inner.borrow_mut();
             let Some(chunk) = inner.tail.chunk_mut(segment, start) else { return };
             chunk.writing = false;
+            chunk.written = true;
             chunk.flushed = chunk.chunk.capacity();
             chunk.flushed
         };
@@ -111,21 +102,19 @@ impl PartitionLog {
         self.flushed.notify();
     }
 
-    fn unwritten_part(&self, segment: Offset, start: u64) -> Option<(Chunk, Rest)> {
-        let mut inner = self.inner.borrow_mut();
-        if inner.is_gone {
+    fn unwritten_part(
+        &self,
+        segment: Offset,
+        start: u64,
+    ) -> Option<(Chunk, Option<(u64, Buffer)>)> {
+        if self.is_gone() || self.shared.is_stopped() {
             return None;
         }
+        let mut inner = self.inner.borrow_mut();
         let chunk = inner.tail.chunk_mut(segment, start)?;
-        chunk.writing = true;
         // A chunk of which the file has a part already is written from there on, so that what a
         // checkpoint counts on is not written again.
-        let rest = match chunk.flushed {
-            0 => Rest::Whole,
-            _ => chunk
-                .unflushed(chunk.end())
-                .map_or(Rest::Nothing, |part| Rest::Part(part.0, part.1)),
-        };
+        let rest = if chunk.flushed > 0 { chunk.unflushed(chunk.end()) } else { None };
         Some((chunk.chunk.clone(), rest))
     }
 
@@ -133,13 +122,12 @@ impl PartitionLog {
         &self,
         segment: Offset,
         start: u64,
-        (chunk, rest): (Chunk, Rest),
+        (chunk, rest): (Chunk, Option<(u64, Buffer)>),
     ) -> Result<(), IoError> {
         let Some(file) = self.segment_file(segment).await? else { return Ok(()) };
         match rest {
-            Rest::Part(position, buffer) => file.write(buffer, position).await,
-            Rest::Whole => file.write_chunk(&chunk, start).await,
-            Rest::Nothing => Ok(()),
+            Some((position, buffer)) => file.write(buffer, position).await,
+            None => file.write_chunk(&chunk, start).await,
         }
     }
 
@@ -155,7 +143,12 @@ impl PartitionLog {
                 if segment.is_complete { OpenMode::ReadWrite } else { OpenMode::CreateOrOpen };
             (segment.path("log"), mode, segment.is_complete)
         };
-        let file = File::open(&path, mode).await?;
+        let opened = File::open(&path, mode).await;
+        let is_deleted = self.is_gone() || !self.inner.borrow().segments.contains_key(&base);
+        let file = match opened {
+            Err(error) if is_deleted && error.is_not_found() => return Ok(None),
+            opened => opened?,
+        };
         let mut inner = self.inner.borrow_mut();
         let Some(segment) = inner.segments.get_mut(&base) else { return Ok(None) };
         if let Some(file) = &segment.file {
@@ -169,10 +162,12 @@ impl PartitionLog {
         Ok(Some(file))
     }
 
-    /// Writes and syncs everything that is in the log now. The journal still holds all of it when
-    /// this returns.
-    pub(crate) async fn flush(&self, last_block: LastBlock) -> Result<Flushed, FlushError> {
-        let (end, flushed, commit) = {
+    /// Writes and syncs everything that is in the log now, whether the journal has made it durable
+    /// or not: it must not wait for a journal that may wait for room. `None` if the partition went
+    /// away.
+    pub(crate) async fn flush(&self, last_block: LastBlock) -> Result<Option<Flushed>, FlushError> {
+        let Some(_use) = self.begin_use().filter(|_| !self.is_gone()) else { return Ok(None) };
+        let (end, flushed) = {
             let inner = self.inner.borrow();
             let end = inner.end_place();
             let durable = align_down(end.position);
@@ -183,18 +178,30 @@ impl PartitionLog {
                 epochs: inner.epochs.clone(),
                 block: inner.tail.pieces(segment, durable..size).to_vec(),
             };
-            (end, flushed, inner.last_commit.clone())
+            (end, flushed)
         };
-        if let Some(commit) = commit {
-            commit.durable().await?;
+        let outcome = async {
+            self.complete_sealed_segments(end.segment).await?;
+            self.flush_active(end, last_block).await
+        };
+        match outcome.await {
+            _ if self.is_gone() => Ok(None),
+            outcome => outcome.map(|()| Some(flushed)),
         }
-        self.complete_sealed_segments(end.segment).await?;
-        self.flush_active(end, last_block).await?;
-        Ok(flushed)
+    }
+
+    /// Writes and syncs the sealed segments, which frees their memory.
+    pub(crate) async fn flush_sealed(&self) -> Result<(), FlushError> {
+        let Some(_use) = self.begin_use().filter(|_| !self.is_gone()) else { return Ok(()) };
+        let active = self.inner.borrow().active().base;
+        self.complete_sealed_segments(active).await
     }
 
     async fn complete_sealed_segments(&self, below: Offset) -> Result<(), FlushError> {
         loop {
+            if self.is_gone() {
+                return Ok(());
+            }
             let next = {
                 let inner = self.inner.borrow();
                 inner
@@ -231,12 +238,12 @@ impl PartitionLog {
         let written = {
             let mut inner = self.inner.borrow_mut();
             let last = inner.tail.chunks().filter(|chunk| chunk.segment == base).last();
-            let start = last.filter(|chunk| !chunk.is_written()).map(|chunk| chunk.start);
+            let start = last.filter(|chunk| !chunk.written).map(|chunk| chunk.start);
             start.and_then(|start| {
                 let chunk = inner.tail.chunk_mut(base, start)?;
-                chunk.chunk.pad();
-                chunk.flushed = chunk.chunk.capacity();
-                Some((start, chunk.flushed))
+                assert!(chunk.queued, "a sealed segment's chunks are queued");
+                chunk.written = true;
+                Some((start, chunk.chunk.capacity()))
             })
         };
         if let Some((start, capacity)) = written {
@@ -269,52 +276,41 @@ impl PartitionLog {
         Ok(())
     }
 
-    /// Brings the bytes of a segment below `end` into its file, the last block padded. Waits for
-    /// writes that are under way, but not for those that wait for the journal: what lies below
-    /// `end` is durable there.
+    /// Brings the bytes of a segment below `end` into its file: waits for the writes that are under
+    /// way and writes the rest, the last block padded.
     async fn write_up_to(&self, base: Offset, end: u64) -> Result<(), FlushError> {
-        let starts: Vec<u64> = {
-            let inner = self.inner.borrow();
-            let below =
-                inner.tail.chunks().filter(|chunk| chunk.segment == base && chunk.start < end);
-            below.filter(|chunk| !chunk.is_written()).map(|chunk| chunk.start).collect()
-        };
-        for start in starts {
-            self.until_not_writing(base, start).await?;
-            let part = {
-                let mut inner = self.inner.borrow_mut();
-                inner.tail.chunk_mut(base, start).and_then(|chunk| chunk.unflushed(end))
-            };
-            let Some((position, buffer)) = part else { continue };
-            let Some(file) = self.segment_file(base).await? else { return Ok(()) };
-            file.write(buffer, position).await?;
-            let mut inner = self.inner.borrow_mut();
-            if let Some(chunk) = inner.tail.chunk_mut(base, start) {
-                let written = align_down(end.min(chunk.end())) - start;
-                chunk.flushed = chunk.flushed.max(written as usize);
-            }
-        }
-        Ok(())
-    }
-
-    async fn until_not_writing(&self, base: Offset, start: u64) -> Result<(), FlushError> {
         loop {
             let waiting = self.flushed.waiting();
-            let is_writing = {
-                let mut inner = self.inner.borrow_mut();
-                inner.tail.chunk_mut(base, start).is_some_and(|chunk| chunk.writing)
-            };
-            if !is_writing {
+            if self.is_gone() {
                 return Ok(());
+            }
+            let busy = {
+                let inner = self.inner.borrow();
+                inner.tail.chunks().any(|chunk| chunk.segment == base && chunk.writing)
+            };
+            if !busy {
+                break;
             }
             if let Some(failed) = self.shared.failed() {
                 return Err(failed.into());
             }
-            futures_lite::future::or(waiting, async {
-                self.shared.journal().until_failed().await;
-            })
-            .await;
+            let failure = async { drop(self.shared.until_failed().await) };
+            futures_lite::future::or(waiting, failure).await;
         }
+        let part = {
+            let inner = self.inner.borrow();
+            let mut open = inner.tail.chunks().filter(|chunk| chunk.segment == base);
+            let part = open.find(|chunk| !chunk.written && chunk.start < end);
+            part.and_then(|chunk| Some((chunk.start, chunk.unflushed(end)?)))
+        };
+        let Some((start, (position, buffer))) = part else { return Ok(()) };
+        let Some(file) = self.segment_file(base).await? else { return Ok(()) };
+        file.write(buffer, position).await?;
+        let mut inner = self.inner.borrow_mut();
+        if let Some(chunk) = inner.tail.chunk_mut(base, start) {
+            chunk.flushed = chunk.flushed.max((align_down(end) - start) as usize);
+        }
+        Ok(())
     }
 
     /// Lets go of the journal for everything a flush covers. The next checkpoint that is stored
@@ -342,8 +338,15 @@ impl PartitionLog {
             (segment.size, after.map_or(inner.end, |entry| *entry.0))
         };
         let index = load_index(&self.directory, base, size, next).await;
-        if let Some(segment) = self.inner.borrow_mut().segments.get_mut(&base) {
-            segment.index.get_or_insert(index);
+        let is_news = match self.inner.borrow_mut().segments.get_mut(&base) {
+            Some(segment) if segment.index.is_none() => {
+                segment.index = Some(index);
+                segment.is_complete
+            }
+            Some(_) | None => false,
+        };
+        if is_news {
+            self.shared.opened(self.me.clone(), base);
         }
     }
 }

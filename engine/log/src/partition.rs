@@ -16,7 +16,9 @@ use crate::checkpoint::{PartitionCheckpoint, RecoveryPoint};
 use crate::config::LogConfig;
 use crate::epochs::EpochCache;
 use crate::index::{IndexedBatch, SegmentIndex};
-use crate::journal::{Commit, EntryHead, EntryKind, FileSequence, JournalFailed, OnDurable};
+use crate::journal::{
+    Commit, EntryHead, EntryKind, FileSequence, FrameSequence, JournalFailed, OnDurable,
+};
 use crate::producers::{ProducerTable, SequenceRefusal, Verdict};
 use crate::segment::Segment;
 use crate::shared::Shared;
@@ -39,7 +41,7 @@ pub enum AppendError {
     /// The journal does not take writes any more.
     #[error(transparent)]
     Journal(#[from] JournalFailed),
-    /// The partition is being removed.
+    /// The partition is being removed, or the storage is being closed.
     #[error("the partition is gone")]
     Gone,
 }
@@ -82,6 +84,8 @@ pub(crate) struct Inner {
     pub(crate) end: Offset,
     pub(crate) log_start: Offset,
     pub(crate) recovery: RecoveryPoint,
+    /// The segment of the recovery point in the checkpoint on disk: no start needs anything below.
+    pub(crate) stored: Offset,
     /// Journal files with bytes that the recovery point does not cover, and where those bytes end.
     pub(crate) holds: Vec<(FileSequence, Place)>,
     pub(crate) epochs: EpochCache,
@@ -91,10 +95,8 @@ pub(crate) struct Inner {
     pub(crate) saved_epochs: EpochCache,
     /// The partial block at the recovery point, which no segment has durably.
     pub(crate) saved_block: Vec<u8>,
-    pub(crate) last_commit: Option<Commit>,
     /// Where sequential readers stopped: offset and place.
     pub(crate) cursors: Vec<(Offset, Place)>,
-    pub(crate) is_gone: bool,
 }
 
 impl Inner {
@@ -191,14 +193,46 @@ impl Inner {
     }
 }
 
+/// How far a partition is between its creation and its removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The journal does not say durably yet that it exists.
+    Creating,
+    /// It takes appends.
+    Open,
+    /// It takes no appends; the journal does not say durably yet that it is removed.
+    Leaving,
+    /// The journal says that it is removed; its bytes do not matter any more.
+    Gone,
+}
+
+/// Somebody who reads or writes the files of a log; they stay while it lives.
+pub(crate) struct Use {
+    log: Rc<PartitionLog>,
+}
+
+impl Drop for Use {
+    fn drop(&mut self) {
+        self.log.uses.set(self.log.uses.get() - 1);
+        self.log.flushed.notify();
+    }
+}
+
 /// The log of one partition on this core.
 pub struct PartitionLog {
     pub(crate) id: PartitionId,
+    /// Its number in the read cache.
+    pub(crate) serial: u64,
+    /// The journal frame in which it was created.
+    pub(crate) born: FrameSequence,
     pub(crate) directory: PathBuf,
     pub(crate) shared: Rc<Shared>,
     pub(crate) inner: RefCell<Inner>,
     pub(crate) durable_end: Cell<Offset>,
+    standing: Cell<Standing>,
+    uses: Cell<usize>,
     pub(crate) progress: Signal,
+    /// Woken when a write to a segment ended, or the partition goes away.
     pub(crate) flushed: Signal,
     pub(crate) me: Weak<Self>,
 }
@@ -222,6 +256,7 @@ impl PartitionLog {
     pub(crate) fn new(
         shared: &Rc<Shared>,
         id: PartitionId,
+        born: FrameSequence,
         config: LogConfig,
         recovery: RecoveryPoint,
     ) -> Rc<Self> {
@@ -235,20 +270,23 @@ impl PartitionLog {
             end: recovery.end,
             log_start: Offset::ZERO,
             recovery,
+            stored: recovery.segment,
             holds: Vec::new(),
             epochs: EpochCache::default(),
             producers: ProducerTable::default(),
             saved_producers: ProducerTable::default(),
             saved_epochs: EpochCache::default(),
             saved_block: Vec::new(),
-            last_commit: None,
             cursors: Vec::new(),
-            is_gone: false,
         };
         Rc::new_cyclic(|me| Self {
             id,
+            serial: shared.take_serial(),
+            born,
             directory,
             shared: Rc::clone(shared),
+            standing: Cell::new(Standing::Open),
+            uses: Cell::new(0),
             durable_end: Cell::new(recovery.end),
             inner: RefCell::new(inner),
             progress: Signal::new(),
@@ -265,8 +303,16 @@ impl PartitionLog {
     /// Waits until a batch of `len` bytes may be appended: the journal has room and memory is not
     /// short. Await it right before `append`.
     pub async fn ready(&self, len: usize) -> Result<(), JournalFailed> {
-        self.shared.memory.ready().await;
-        self.shared.journal().ready(len).await
+        let journal = self.shared.journal();
+        if self.shared.memory.is_short() {
+            let memory = async {
+                self.shared.memory.ready().await;
+                Ok(())
+            };
+            let failure = async { Err(journal.until_failed().await) };
+            futures_lite::future::or(memory, failure).await?;
+        }
+        journal.ready(len).await
     }
 
     /// Bytes of the largest batch that can be appended.
@@ -282,9 +328,7 @@ impl PartitionLog {
         stamp: AppendStamp,
     ) -> Result<Appended, AppendError> {
         let mut inner = self.inner.borrow_mut();
-        if inner.is_gone {
-            return Err(AppendError::Gone);
-        }
+        self.check_open()?;
         let bytes_max = self.batch_bytes_max();
         if batch.len() > bytes_max {
             return Err(AppendError::TooLarge { len: batch.len(), bytes_max });
@@ -321,8 +365,9 @@ impl PartitionLog {
         inner.place_batch(&self.shared, header, &parts, now);
         let end = inner.end_place();
         inner.hold(file, end);
-        inner.last_commit = Some(commit.clone());
-        self.schedule_full_chunks(&mut inner);
+        let queued = self.queue_writes(&mut inner);
+        drop(inner);
+        self.start_writes(queued);
         let last_offset = header.last_offset();
         Ok(Appended { base_offset, last_offset, append_time, commit: Some(commit) })
     }
@@ -367,8 +412,61 @@ impl PartitionLog {
             if let Some(failed) = self.shared.failed() {
                 return Err(failed.into());
             }
-            if self.inner.borrow().is_gone {
+            if self.is_gone() {
                 return Err(AppendError::Gone);
+            }
+            let failure = async { drop(self.shared.until_failed().await) };
+            futures_lite::future::or(waiting, failure).await;
+        }
+    }
+
+    /// Refuses a change when the partition goes away or the storage closes.
+    pub(crate) fn check_open(&self) -> Result<(), AppendError> {
+        match self.standing.get() {
+            Standing::Creating | Standing::Open if !self.shared.is_closing() => Ok(()),
+            Standing::Creating | Standing::Open | Standing::Leaving | Standing::Gone => {
+                Err(AppendError::Gone)
+            }
+        }
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing.get()
+    }
+
+    /// Moves on; a standing never goes back.
+    pub(crate) fn stand(&self, standing: Standing) {
+        self.standing.set(standing);
+        self.progress.notify();
+        self.flushed.notify();
+    }
+
+    /// True when its bytes do not matter any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.standing.get() == Standing::Gone
+    }
+
+    /// Gives back the memory of a partition that is gone, whoever may still hold it.
+    pub(crate) fn release_memory(&self) {
+        assert!(self.is_gone(), "only a partition that is gone forgets its bytes");
+        let (total, queued) = self.inner.borrow_mut().tail.clear();
+        self.shared.memory.forgotten(total, queued);
+        self.shared.cache.forget_log(self.serial);
+    }
+
+    /// Keeps the files from being removed while what is returned lives.
+    pub(crate) fn begin_use(&self) -> Option<Use> {
+        let log = self.me.upgrade()?;
+        log.uses.set(log.uses.get() + 1);
+        Some(Use { log })
+    }
+
+    /// Resolves when nobody uses the files.
+    pub(crate) async fn until_unused(&self) {
+        loop {
+            let waiting = self.flushed.waiting();
+            if self.uses.get() == 0 {
+                return;
             }
             waiting.await;
         }
@@ -403,10 +501,30 @@ impl PartitionLog {
         self.inner.borrow().holds.iter().map(|hold| hold.0).min()
     }
 
+    /// Holds a journal file for what is in the log now.
+    pub(crate) fn hold_all(&self, file: FileSequence) {
+        let mut inner = self.inner.borrow_mut();
+        let end = inner.end_place();
+        inner.hold(file, end);
+    }
+
+    /// Holds a journal file whatever is flushed.
+    pub(crate) fn hold_for_good(&self, file: FileSequence) {
+        let place = Place { segment: Offset::MAX, position: u64::MAX };
+        self.inner.borrow_mut().hold(file, place);
+    }
+
+    /// A checkpoint on disk says so: what is below is durable without the journal.
+    pub(crate) fn stored(&self, point: RecoveryPoint) {
+        self.inner.borrow_mut().stored = point.segment;
+        self.durable(point.end);
+    }
+
     pub(crate) fn checkpoint(&self) -> PartitionCheckpoint {
         let inner = self.inner.borrow();
         PartitionCheckpoint {
             partition: self.id,
+            born: self.born,
             log_start: inner.log_start,
             recovery: inner.recovery,
             epochs: inner.saved_epochs.entries().to_vec(),
@@ -423,7 +541,7 @@ impl PartitionLog {
         let is_gone = inner.tail.chunk_mut(segment, start).is_none();
         drop(inner);
         if let Some(bytes) = evicted {
-            self.shared.memory.removed(bytes, 0);
+            self.shared.memory.removed(bytes);
         }
         is_gone
     }
@@ -443,8 +561,9 @@ impl PartitionLog {
 
 impl Drop for PartitionLog {
     fn drop(&mut self) {
-        let (total, unwritten) = self.inner.borrow_mut().tail.clear();
-        self.shared.memory.removed(total, unwritten);
+        let (total, queued) = self.inner.borrow_mut().tail.clear();
+        self.shared.memory.forgotten(total, queued);
         self.shared.memory.partition_removed();
+        self.shared.cache.forget_log(self.serial);
     }
 }

@@ -3,14 +3,16 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use corelog_io::{File, IoError, Slice};
-use corelog_model::{Offset, PartitionId};
+use corelog_model::Offset;
 
 /// Bytes of one window.
 pub(crate) const WINDOW_BYTES: u64 = 256 << 10;
 
-type Key = (PartitionId, Offset, u64);
+/// The log's serial number, its segment, and which window of it.
+type Key = (u64, Offset, u64);
 
 #[derive(Debug, Default)]
 struct State {
@@ -42,7 +44,7 @@ impl State {
     }
 }
 
-/// Whole windows of segment files, keyed by partition, segment and window number.
+/// Whole windows of segment files, keyed by log, segment and window number.
 #[derive(Debug)]
 pub(crate) struct ReadCache {
     windows_max: usize,
@@ -58,12 +60,12 @@ impl ReadCache {
     /// The window, from memory or from `file`. It lies wholly below what was written.
     pub(crate) async fn window(
         &self,
-        partition: PartitionId,
+        log: u64,
         segment: Offset,
         number: u64,
         file: &File,
     ) -> Result<Slice, IoError> {
-        let key = (partition, segment, number);
+        let key = (log, segment, number);
         if let Some(window) = self.state.borrow_mut().touch(key) {
             return Ok(window);
         }
@@ -72,14 +74,22 @@ impl ReadCache {
         Ok(window)
     }
 
-    pub(crate) fn contains(&self, partition: PartitionId, segment: Offset, number: u64) -> bool {
-        self.state.borrow().windows.contains_key(&(partition, segment, number))
+    pub(crate) fn contains(&self, log: u64, segment: Offset, number: u64) -> bool {
+        self.state.borrow().windows.contains_key(&(log, segment, number))
     }
 
-    /// Forgets a window that turned out to be damaged, so that the next reader asks the disk again.
-    pub(crate) fn forget(&self, partition: PartitionId, segment: Offset) {
+    /// Forgets the windows of a segment: they turned out to be damaged, or it was deleted.
+    pub(crate) fn forget(&self, log: u64, segment: Offset) {
+        self.forget_range((log, segment, 0)..=(log, segment, u64::MAX));
+    }
+
+    /// Forgets all windows of a log.
+    pub(crate) fn forget_log(&self, log: u64) {
+        self.forget_range((log, Offset(i64::MIN), 0)..=(log, Offset::MAX, u64::MAX));
+    }
+
+    fn forget_range(&self, keys: RangeInclusive<Key>) {
         let mut state = self.state.borrow_mut();
-        let keys = (partition, segment, 0)..=(partition, segment, u64::MAX);
         let found: Vec<_> = state.windows.range(keys).map(|(key, (age, _))| (*key, *age)).collect();
         for (key, age) in found {
             state.windows.remove(&key);

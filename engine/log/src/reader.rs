@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use corelog_io::{IoError, spawn};
-use corelog_model::{BatchHeader, HEADER_LEN, Offset, PartitionId};
+use corelog_model::{BatchHeader, HEADER_LEN, Offset, PartitionId, Timestamp};
 
 use crate::partition::{Inner, PartitionLog, Place};
 use crate::pieces::Pieces;
@@ -12,6 +12,7 @@ use crate::read_cache::WINDOW_BYTES;
 
 const CURSORS_MAX: usize = 16;
 const FIRST_LOOK_BYTES: u64 = 4096;
+const SCAN_BYTES: usize = 128 << 10;
 
 /// What to read.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +94,8 @@ enum Anchor {
 impl PartitionLog {
     /// Reads whole batches from the one that holds the requested offset on.
     pub async fn read(&self, request: ReadRequest) -> Result<ReadBatches, ReadError> {
+        // The files of a partition that goes away stay until the read is over.
+        let _use = self.begin_use();
         self.check_range(&request)?;
         if request.offset == request.limit {
             return Ok(ReadBatches { pieces: Pieces::new(), next: request.offset });
@@ -100,7 +103,7 @@ impl PartitionLog {
         let start = self.locate(request.offset).await?;
         let first = self.read_from(start, &request).await;
         let Err(ReadError::Damaged { .. }) = first else { return first };
-        self.shared.cache.forget(self.id, start.place.segment);
+        self.shared.cache.forget(self.serial, start.place.segment);
         match start.anchor {
             Anchor::Base(_) => first,
             // Without its index the walk begins at the segment's front.
@@ -112,10 +115,34 @@ impl PartitionLog {
         }
     }
 
+    /// The largest timestamp of the batches of a segment that ends before `end`; `None` if they
+    /// cannot all be read.
+    pub(crate) async fn newest_timestamp(&self, segment: Offset, end: Offset) -> Option<Timestamp> {
+        let place = Place { segment, position: 0 };
+        let mut start = Start { place, anchor: Anchor::Base(segment) };
+        let mut newest = Timestamp::NONE;
+        let mut offset = segment;
+        while offset < end {
+            let first_batch = FirstBatch::Always;
+            let request = ReadRequest { offset, limit: end, bytes_max: SCAN_BYTES, first_batch };
+            let ReadBatches { pieces, next } = self.read_from(start, &request).await.ok()?;
+            let mut at = 0;
+            while at < pieces.len() {
+                let header = pieces.header(at).ok()?;
+                newest = newest.max(header.max_timestamp());
+                at += header.total_len();
+            }
+            start.place.position += at as u64;
+            start.anchor = Anchor::Base(next);
+            offset = next;
+        }
+        Some(newest)
+    }
+
     fn check_range(&self, request: &ReadRequest) -> Result<(), ReadError> {
         let start = self.inner.borrow().log_start;
         let end = request.limit;
-        if start <= request.offset && request.offset <= end {
+        if start <= request.offset && request.offset <= end && !self.is_gone() {
             return Ok(());
         }
         Err(ReadError::OutOfRange { offset: request.offset, start, end })
@@ -133,11 +160,10 @@ impl PartitionLog {
         self.load_segment_index(segment).await;
         let inner = self.inner.borrow();
         let index = inner.segments.get(&segment).and_then(|found| found.index.as_ref());
-        let Some((last, position)) = index.and_then(|index| index.entry_for(offset)) else {
-            let place = Place { segment, position: 0 };
-            return Ok(Start { place, anchor: Anchor::Base(segment) });
-        };
-        Ok(Start { place: Place { segment, position }, anchor: Anchor::Last(last) })
+        let front = (0, Anchor::Base(segment));
+        let entry = index.and_then(|index| index.entry_for(offset));
+        let (position, anchor) = entry.map_or(front, |(last, at)| (at, Anchor::Last(last)));
+        Ok(Start { place: Place { segment, position }, anchor })
     }
 
     async fn read_from(
@@ -204,10 +230,10 @@ impl PartitionLog {
         let mut pieces = Pieces::new();
         let from_disk = range.start < memory;
         if from_disk {
-            let file = self.segment_file(segment).await?;
-            let Some(file) = file else {
-                self.segment_size(segment, offset)?;
-                return Ok((pieces, false));
+            let Some(file) = self.segment_file(segment).await? else {
+                let inner = self.inner.borrow();
+                let (start, end) = (inner.log_start, inner.end);
+                return Err(ReadError::OutOfRange { offset, start, end });
             };
             let mut position = range.start;
             while position < memory {
@@ -215,7 +241,8 @@ impl PartitionLog {
                 let (start, end) = (number * WINDOW_BYTES, (number + 1) * WINDOW_BYTES);
                 let to = end.min(memory);
                 let part = if end <= memory {
-                    let window = self.shared.cache.window(self.id, segment, number, &file).await?;
+                    let window =
+                        self.shared.cache.window(self.serial, segment, number, &file).await?;
                     let len = window.len();
                     let cut = |at: u64| ((at - start) as usize).min(len);
                     window.part(cut(position)..cut(to))
@@ -241,7 +268,7 @@ impl PartitionLog {
 
     fn read_ahead(&self, segment: Offset, number: u64, memory: u64, file: &corelog_io::File) {
         let is_whole = (number + 1) * WINDOW_BYTES <= memory;
-        if !is_whole || self.shared.cache.contains(self.id, segment, number) {
+        if !is_whole || self.shared.cache.contains(self.serial, segment, number) {
             return;
         }
         let Some(permit) = self.shared.flushes.try_take(1) else { return };
@@ -249,7 +276,7 @@ impl PartitionLog {
         spawn(async move {
             if let Some(me) = me {
                 // A failure shows again, and is reported, when somebody asks for these bytes.
-                drop(me.shared.cache.window(me.id, segment, number, &file).await);
+                drop(me.shared.cache.window(me.serial, segment, number, &file).await);
             }
             drop(permit);
         })
@@ -290,6 +317,11 @@ enum Cut {
     NeedsMore { bytes: usize },
 }
 
+enum Present {
+    Whole(BatchHeader),
+    Part { needed: usize },
+}
+
 struct Walk<'a> {
     log: &'a PartitionLog,
     pieces: &'a Pieces,
@@ -307,8 +339,8 @@ impl Walk<'_> {
         let mut next = request.offset;
         loop {
             let header = match self.batch(request) {
-                Ok(Ok(header)) => header,
-                Ok(Err(bytes)) => {
+                Ok(Present::Whole(header)) => header,
+                Ok(Present::Part { needed: bytes }) => {
                     return Ok(match from {
                         Some(from) => Cut::Found { from, to: self.at, next },
                         None => Cut::NeedsMore { bytes },
@@ -340,21 +372,21 @@ impl Walk<'_> {
     }
 
     /// The verified header of the next batch, or the bytes that must be there to have all of it.
-    fn batch(&self, request: &ReadRequest) -> Result<Result<BatchHeader, usize>, ReadError> {
+    fn batch(&self, request: &ReadRequest) -> Result<Present, ReadError> {
         let present = self.pieces.len() - self.at;
         if present < HEADER_LEN {
-            return Ok(Err(HEADER_LEN));
+            return Ok(Present::Part { needed: HEADER_LEN });
         }
         let header = self.pieces.header(self.at);
         let header = header.map_err(|error| self.damage(error.to_string()))?;
         self.check_place(&header)?;
         if present < header.total_len() {
-            return Ok(Err(header.total_len()));
+            return Ok(Present::Part { needed: header.total_len() });
         }
         if header.base_offset() < request.limit {
             self.verify_batch(&header)?;
         }
-        Ok(Ok(header))
+        Ok(Present::Whole(header))
     }
 
     /// The checksum of a batch does not cover its offset, so the offset must fit what is known.

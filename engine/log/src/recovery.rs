@@ -1,135 +1,234 @@
 //! Opening after a stop or a crash: each partition starts at its recovery point, then the journal
 //! puts every later byte back to where it was. Damage is an error that says what is lost.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use corelog_io::{
-    File, IoError, OpenMode, Slice, list_directory, remove_file, spawn, wall_clock_ms, yield_now,
+    File, IoError, OpenMode, Slice, create_directory, list_directory, remove_directory,
+    remove_file, spawn, sync_directory, wall_clock_ms, yield_now,
 };
 use corelog_model::{BatchHeader, HEADER_LEN, Offset, PartitionId, Timestamp};
 
 use crate::checkpoint::{Checkpoint, PartitionCheckpoint, RecoveryPoint};
-use crate::config::{LogConfig, StorageConfig};
+use crate::config::LogConfig;
 use crate::epochs::EpochCache;
 use crate::index::IndexedBatch;
-use crate::journal::{Entry, EntryKind, FileSequence, Journal, Replay};
+use crate::journal::{
+    Entry, EntryKind, FileSequence, FrameSequence, Journal, Replay, ReplayError, ReplayedFrame,
+};
 use crate::moving::{read_moving_note, remove_moving_note};
-use crate::partition::{PartitionLog, Place};
+use crate::partition::{Inner, PartitionLog, Place, Standing};
 use crate::pieces::Pieces;
-use crate::producers::ProducerTable;
 use crate::segment::{Segment, base_of, load_index, path_of};
 use crate::shared::Shared;
-use crate::storage::OpenError;
+use crate::storage::{OpenError, REMOVED, remove_partition_directory};
 
 const OPENED_AT_ONCE: usize = 32;
 const SCAN_BYTES: u64 = 256 << 10;
 
 pub(crate) struct Recovery {
-    pub(crate) shared: Rc<Shared>,
     pub(crate) partitions: BTreeMap<PartitionId, Rc<PartitionLog>>,
     pub(crate) frames: u64,
     pub(crate) batches: u64,
 }
 
 pub(crate) async fn recover(
-    config: StorageConfig,
-    checkpoint: Checkpoint,
+    shared: &Rc<Shared>,
     config_of: impl Fn(PartitionId) -> LogConfig,
 ) -> Result<Recovery, OpenError> {
+    let config = &shared.config;
+    create_directory(&config.partitions_directory()).await?;
+    // A killed process may have renamed and removed what no sync covered: what is read from here on
+    // must stay.
+    sync_directory(&config.directory).await?;
+    sync_directory(&config.partitions_directory()).await?;
+    let checkpoint = Checkpoint::load(&config.checkpoint_path()).await?.unwrap_or_default();
     let from = (checkpoint.journal_file, checkpoint.journal_frame);
     let mut replay = Replay::open(config.journal(), from).await?;
-    let shared = Shared::new(config);
-    let partitions = open_partitions(&shared, checkpoint, config_of).await?;
+    let mut book = Book {
+        shared: Rc::clone(shared),
+        config_of,
+        partitions: BTreeMap::new(),
+        lost: BTreeMap::new(),
+        unknown: BTreeSet::new(),
+    };
+    book.open_partitions(checkpoint).await?;
     let (mut frames, mut batches) = (0, 0);
     while let Some(frame) = replay.next().await? {
         frames += 1;
         for entry in frame.entries() {
-            let entry = entry.map_err(crate::journal::ReplayError::from)?;
-            if let Some(log) = partitions.get(&entry.head.partition) {
-                batches += u64::from(log.replay(&entry, frame.file)?);
-            }
+            let entry = entry.map_err(ReplayError::from)?;
+            batches += u64::from(book.replay(&entry, &frame).await?);
         }
-        // Memory is bounded here too: full chunks go to their segments while the replay goes on.
-        shared.memory.ready().await;
-        if let Some(error) = shared.take_early_failure() {
-            return Err(error.into());
-        }
+        book.bound_memory().await?;
         yield_now().await;
     }
-    for log in partitions.values() {
-        log.finish_replay()?;
-    }
-    let journal = Journal::start(shared.config.journal(), replay.finish().await?);
+    let partitions = book.finish().await?;
+    let journal = Journal::start(config.journal(), replay.finish().await?);
     shared.start_journal(journal);
-    Ok(Recovery { shared, partitions, frames, batches })
+    // A chunk may have failed after the last look.
+    if let Some(error) = shared.take_early_failure() {
+        return Err(error.into());
+    }
+    Ok(Recovery { partitions, frames, batches })
 }
 
-async fn open_partitions(
-    shared: &Rc<Shared>,
-    checkpoint: Checkpoint,
-    config_of: impl Fn(PartitionId) -> LogConfig,
-) -> Result<BTreeMap<PartitionId, Rc<PartitionLog>>, OpenError> {
-    let mut known: BTreeMap<_, _> =
-        checkpoint.partitions.into_iter().map(|known| (known.partition, known)).collect();
-    let mut found = Vec::new();
-    for entry in list_directory(&shared.config.partitions_directory()).await? {
-        // Names that are not ours are left alone.
-        let Ok(id) = entry.name.parse::<PartitionId>() else { continue };
-        let directory = shared.config.partitions_directory().join(&entry.name);
-        let known = match known.remove(&id) {
-            Some(known) => {
-                remove_moving_note(&directory).await?;
-                Some(known)
+/// The partitions while the journal is replayed.
+struct Book<F> {
+    shared: Rc<Shared>,
+    config_of: F,
+    partitions: BTreeMap<PartitionId, Rc<PartitionLog>>,
+    /// Those of the checkpoint that are not as it says. The journal may yet say that they were
+    /// removed.
+    lost: BTreeMap<PartitionId, (FrameSequence, OpenError)>,
+    /// Directories that the checkpoint does not know. The journal may yet say that they were
+    /// created.
+    unknown: BTreeSet<PartitionId>,
+}
+
+impl<F: Fn(PartitionId) -> LogConfig> Book<F> {
+    async fn open_partitions(&mut self, checkpoint: Checkpoint) -> Result<(), OpenError> {
+        let mut known: BTreeMap<_, _> =
+            checkpoint.partitions.into_iter().map(|known| (known.partition, known)).collect();
+        let mut found = Vec::new();
+        let directory = self.shared.config.partitions_directory();
+        for entry in list_directory(&directory).await? {
+            if entry.name.ends_with(REMOVED) {
+                remove_directory(&directory.join(&entry.name)).await?;
+                continue;
             }
-            None => read_moving_note(&directory).await?,
-        };
-        found.push((id, known, config_of(id)));
+            // Names that are not ours are left alone.
+            let Ok(id) = entry.name.parse::<PartitionId>() else { continue };
+            let home = directory.join(&entry.name);
+            if let Some(known) = known.remove(&id) {
+                remove_moving_note(&home).await?;
+                found.push(known);
+            } else if let Some(known) = read_moving_note(&home, id).await? {
+                found.push(known);
+            } else {
+                self.unknown.insert(id);
+            }
+        }
+        for (id, known) in known {
+            let why = format!("its directory with {} offsets is missing", known.recovery.end);
+            self.lost.insert(id, (known.born, OpenError::Damaged { partition: id, why }));
+        }
+        while !found.is_empty() {
+            let group = found.split_off(found.len().saturating_sub(OPENED_AT_ONCE));
+            let open = |known: PartitionCheckpoint| {
+                let (shared, config) = (Rc::clone(&self.shared), (self.config_of)(known.partition));
+                let (id, born) = (known.partition, known.born);
+                spawn(async move { (id, born, open_partition(&shared, known, config).await) })
+            };
+            let tasks: Vec<_> = group.into_iter().map(open).collect();
+            for task in tasks {
+                match task.join().await {
+                    (id, _, Ok(log)) => drop(self.partitions.insert(id, log)),
+                    (id, born, Err(error @ OpenError::Damaged { .. })) => {
+                        self.lost.insert(id, (born, error));
+                    }
+                    (_, _, Err(error)) => return Err(error),
+                }
+            }
+        }
+        Ok(())
     }
-    if let Some((id, lost)) = known.into_iter().find(|(_, known)| known.recovery.end > Offset::ZERO)
-    {
-        let why = format!("its directory with {} offsets is missing", lost.recovery.end);
-        return Err(OpenError::Damaged { partition: id, why });
-    }
-    let opened = Rc::new(RefCell::new(BTreeMap::new()));
-    while !found.is_empty() {
-        let group = found.split_off(found.len().saturating_sub(OPENED_AT_ONCE));
-        let tasks: Vec<_> = group
-            .into_iter()
-            .map(|(id, known, config)| {
-                let (shared, opened) = (Rc::clone(shared), Rc::clone(&opened));
-                spawn(async move {
-                    let log = open_partition(&shared, id, known, config).await?;
-                    opened.borrow_mut().insert(id, log);
-                    Ok::<(), OpenError>(())
-                })
-            })
-            .collect();
-        for task in tasks {
-            task.join().await?;
+
+    /// Does again what an entry records. True if it was a batch that the segments did not have.
+    async fn replay(
+        &mut self,
+        entry: &Entry<'_>,
+        frame: &ReplayedFrame,
+    ) -> Result<bool, OpenError> {
+        let id = entry.head.partition;
+        match entry.head.kind {
+            EntryKind::Created => self.create(id, frame).await.map(|()| false),
+            EntryKind::Removed => self.remove(id, frame).await.map(|()| false),
+            EntryKind::Batch | EntryKind::LogStart => match self.partitions.get(&id) {
+                // An earlier partition with the same id is none of its business.
+                Some(log) if log.born <= frame.sequence => log.replay(entry, frame.file),
+                Some(_) | None => Ok(false),
+            },
         }
     }
-    Ok(opened.take())
+
+    async fn create(&mut self, id: PartitionId, frame: &ReplayedFrame) -> Result<(), OpenError> {
+        if self.partitions.contains_key(&id) || self.lost.contains_key(&id) {
+            return Ok(());
+        }
+        // Whatever its directory holds, the journal has all of it.
+        let partitions = self.shared.config.partitions_directory();
+        remove_partition_directory(&partitions, id).await?;
+        create_directory(&partitions.join(id.to_string())).await?;
+        self.unknown.remove(&id);
+        let config = (self.config_of)(id);
+        let recovery = RecoveryPoint::ZERO;
+        let log = PartitionLog::new(&self.shared, id, frame.sequence, config, recovery);
+        log.hold_all(frame.file);
+        self.partitions.insert(id, log);
+        Ok(())
+    }
+
+    async fn remove(&mut self, id: PartitionId, frame: &ReplayedFrame) -> Result<(), OpenError> {
+        if self.lost.get(&id).is_some_and(|lost| lost.0 <= frame.sequence) {
+            self.lost.remove(&id);
+            self.unknown.insert(id);
+        }
+        let known = self.partitions.get(&id).filter(|log| log.born <= frame.sequence);
+        if let Some(log) = known.cloned() {
+            log.stand(Standing::Gone);
+            log.until_unused().await;
+            log.release_memory();
+            self.partitions.remove(&id);
+            self.unknown.insert(id);
+        }
+        if self.unknown.remove(&id) {
+            remove_partition_directory(&self.shared.config.partitions_directory(), id).await?;
+        }
+        Ok(())
+    }
+
+    /// Memory is bounded here too: chunks go to their segments while the replay goes on.
+    async fn bound_memory(&self) -> Result<(), OpenError> {
+        if self.shared.memory.is_short() {
+            for log in self.partitions.values() {
+                log.flush_sealed().await?;
+            }
+            self.shared.memory.ready().await;
+        }
+        self.shared.take_early_failure().map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Checks that everything came back.
+    async fn finish(self) -> Result<BTreeMap<PartitionId, Rc<PartitionLog>>, OpenError> {
+        if let Some((_, (_, error))) = self.lost.into_iter().next() {
+            return Err(error);
+        }
+        for id in self.unknown {
+            let partitions = self.shared.config.partitions_directory();
+            let entries = list_directory(&partitions.join(id.to_string())).await?;
+            if entries.iter().any(|entry| base_of(&entry.name).is_some() && entry.len > 0) {
+                let why = "neither the checkpoint nor the journal knows its segments".to_owned();
+                return Err(OpenError::Damaged { partition: id, why });
+            }
+            // Its creation was never acknowledged.
+            remove_partition_directory(&partitions, id).await?;
+        }
+        for log in self.partitions.values() {
+            log.finish_replay()?;
+        }
+        Ok(self.partitions)
+    }
 }
 
 pub(crate) async fn open_partition(
     shared: &Rc<Shared>,
-    id: PartitionId,
-    known: Option<PartitionCheckpoint>,
+    known: PartitionCheckpoint,
     config: LogConfig,
 ) -> Result<Rc<PartitionLog>, OpenError> {
-    let zero = Offset::ZERO;
-    let known = known.unwrap_or_else(|| PartitionCheckpoint {
-        partition: id,
-        log_start: zero,
-        recovery: RecoveryPoint { segment: zero, durable: 0, size: 0, end: zero },
-        epochs: Vec::new(),
-        producers: ProducerTable::default(),
-        block: Vec::new(),
-    });
-    let recovery = known.recovery;
-    let log = PartitionLog::new(shared, id, config, recovery);
+    let (id, recovery) = (known.partition, known.recovery);
+    let log = PartitionLog::new(shared, id, known.born, config, recovery);
     let mut segments = BTreeMap::new();
     let mut ends = Vec::new();
     for entry in list_directory(&log.directory).await? {
@@ -151,6 +250,7 @@ pub(crate) async fn open_partition(
             let mut segment = Segment::new(&log.directory, *base);
             segment.size = *len;
             segment.index = None;
+            segment.is_time_known = false;
             segment.is_complete = true;
             segments.insert(*base, segment);
         }
@@ -164,7 +264,7 @@ pub(crate) async fn open_partition(
         return Err(OpenError::Damaged { partition: id, why });
     }
     segments.insert(recovery.segment, Segment::new(&log.directory, recovery.segment));
-    let log_start = segments.keys().next().copied().unwrap_or(zero).max(known.log_start);
+    let log_start = segments.keys().next().copied().unwrap_or(Offset::ZERO).max(known.log_start);
     {
         let mut inner = log.inner.borrow_mut();
         inner.segments = segments;
@@ -227,6 +327,7 @@ impl PartitionLog {
         active.size = size;
         active.index = Some(index);
         active.max_timestamp = max_timestamp;
+        active.is_time_known = false;
         active.first_timestamp = first_timestamp;
         Ok(())
     }
@@ -253,67 +354,46 @@ impl PartitionLog {
 
     /// Puts one journal entry back. True if it was a batch that the segments did not have.
     fn replay(&self, entry: &Entry<'_>, file: FileSequence) -> Result<bool, OpenError> {
-        match entry.head.kind {
-            EntryKind::Batch => self.replay_batch(entry, file),
+        let mut inner = self.inner.borrow_mut();
+        let is_new = match entry.head.kind {
+            EntryKind::Batch => self.replay_batch(&mut inner, entry)?,
             EntryKind::LogStart => {
-                let mut inner = self.inner.borrow_mut();
                 inner.log_start = inner.log_start.max(entry.head.segment);
-                let end = inner.end_place();
-                inner.hold(file, end);
-                Ok(false)
+                true
             }
+            EntryKind::Created | EntryKind::Removed => false,
+        };
+        if is_new {
+            let end = inner.end_place();
+            inner.hold(file, end);
         }
+        let queued = self.queue_writes(&mut inner);
+        drop(inner);
+        self.start_writes(queued);
+        Ok(is_new && entry.head.kind == EntryKind::Batch)
     }
 
-    fn replay_batch(&self, entry: &Entry<'_>, file: FileSequence) -> Result<bool, OpenError> {
-        let mut inner = self.inner.borrow_mut();
+    fn replay_batch(&self, inner: &mut Inner, entry: &Entry<'_>) -> Result<bool, OpenError> {
         let place = Place { segment: entry.head.segment, position: entry.head.position };
-        let entry_end = place.position + entry.payload.len() as u64;
-        let have = inner.end_place();
+        let entry_end = Place { position: place.position + entry.payload.len() as u64, ..place };
         let header = BatchHeader::peek(entry.payload)
             .map_err(|error| self.lost(format!("a journaled batch is none: {error}")))?;
-        if place.segment < have.segment
-            || (place.segment == have.segment && entry_end <= have.position)
-        {
+        if entry_end <= inner.end_place() {
             return Ok(false);
         }
-        if place.segment > have.segment {
-            if header.base_offset() != place.segment || place.position != 0 {
-                return Err(self.lost(format!("the front of segment {} is missing", place.segment)));
-            }
-            inner.end = place.segment;
+        if header.base_offset() != inner.end {
+            let why = format!("offsets {} to {} are missing", inner.end, header.base_offset());
+            return Err(self.lost(why));
+        }
+        if place.segment > inner.active().base {
             inner.roll();
         }
         let have = inner.end_place();
-        if place.position > have.position {
-            let why = format!(
-                "bytes {} to {} of segment {} are missing",
-                have.position, place.position, place.segment
-            );
-            return Err(self.lost(why));
+        if place != have {
+            return Err(self.lost(format!("{place:?} follows {have:?}")));
         }
-        let skip = (have.position - place.position) as usize;
-        let now = Timestamp(wall_clock_ms());
-        if skip == 0 {
-            inner.place_batch(&self.shared, header, &[entry.payload], now);
-        } else {
-            // The front of this batch is durable in the segment; the journal has the rest.
-            self.append_bytes(&mut inner, &entry.payload[skip..]);
-            inner.note_batch(header, place.position, now);
-        }
-        let end = inner.end_place();
-        inner.hold(file, end);
-        self.schedule_full_chunks(&mut inner);
+        inner.place_batch(&self.shared, header, &[entry.payload], Timestamp(wall_clock_ms()));
         Ok(true)
-    }
-
-    fn append_bytes(&self, inner: &mut crate::partition::Inner, bytes: &[u8]) {
-        let place = inner.end_place();
-        let capacity_max = self.shared.memory.chunk_bytes_max();
-        inner.tail.append(place.segment, place.position, bytes, capacity_max, |bytes| {
-            self.shared.memory.added(bytes);
-        });
-        inner.active_mut().size += bytes.len() as u64;
     }
 
     /// Checks that everything the checkpoint counted on came back, and makes it visible.

@@ -6,29 +6,31 @@ use corelog_model::{LeaderEpoch, Offset, Timestamp};
 
 use crate::journal::{EntryHead, EntryKind};
 use crate::partition::{AppendError, Inner, PartitionLog};
+use crate::segment::Segment;
 
 impl Inner {
-    /// Base offsets of the oldest segments that the settings let go. The active segment stays.
-    fn expired(&self, now: Timestamp) -> Vec<Offset> {
-        let sealed: Vec<_> =
-            self.segments.values().take_while(|segment| segment.is_complete).collect();
+    /// How many of the oldest segments the settings let go. The active segment stays.
+    fn expired(&self, now: Timestamp) -> usize {
         let next_bases = self.segments.keys().skip(1);
         let mut total: u64 = self.segments.values().map(|segment| segment.size).sum();
-        let mut expired = Vec::new();
-        for (segment, next) in sealed.into_iter().zip(next_bases) {
-            let below_start = *next <= self.log_start;
+        let goes = |(segment, next): &(&Segment, &Offset)| {
+            let below_start = **next <= self.log_start;
             let too_old = self.config.retention_ms.is_some_and(|limit| {
                 !segment.max_timestamp.is_none() && now.0 - segment.max_timestamp.0 > limit
             });
-            let rest = total - segment.size;
-            let too_much = self.config.retention_bytes.is_some_and(|limit| rest >= limit);
-            if !below_start && !(self.config.deletes && (too_old || too_much)) {
-                break;
-            }
-            total = rest;
-            expired.push(segment.base);
-        }
-        expired
+            total -= segment.size;
+            let too_much = self.config.retention_bytes.is_some_and(|limit| total >= limit);
+            below_start || (self.config.deletes && (too_old || too_much))
+        };
+        self.segments.values().zip(next_bases).take_while(goes).count()
+    }
+
+    /// Base offsets of the oldest segments that may be deleted now: those no start needs any more,
+    /// because the checkpoint on disk begins behind them.
+    fn deletable(&self, now: Timestamp) -> Vec<Offset> {
+        let expired = self.segments.values().take(self.expired(now));
+        let behind = |segment: &&Segment| segment.is_complete && segment.base < self.stored;
+        expired.take_while(behind).map(|segment| segment.base).collect()
     }
 
     /// Seals the active segment if all of it is over age, so that the next pass can delete it.
@@ -43,23 +45,59 @@ impl Inner {
 }
 
 impl PartitionLog {
-    /// Deletes the oldest segments as the settings say and returns how many went.
+    /// Asks the batches of expired segments for their age where only an index file has told it. One
+    /// whose batches cannot be read counts as new once more.
+    pub(crate) async fn learn_ages(&self, now: Timestamp) {
+        let Some(_use) = self.begin_use() else { return };
+        loop {
+            let unknown = {
+                let inner = self.inner.borrow();
+                let count = inner.expired(now);
+                let mut expired =
+                    inner.segments.values().zip(inner.segments.keys().skip(1)).take(count);
+                expired
+                    .find(|(segment, _)| !segment.is_time_known)
+                    .map(|(found, end)| (found.base, *end))
+            };
+            let Some((base, end)) = unknown else { return };
+            let newest = self.newest_timestamp(base, end).await;
+            if let Some(segment) = self.inner.borrow_mut().segments.get_mut(&base) {
+                segment.max_timestamp = newest.unwrap_or(now);
+                segment.is_time_known = true;
+            }
+        }
+    }
+
+    /// Whether segments could be deleted if there were a new checkpoint. Seals the active one if it
+    /// is over age.
+    pub(crate) fn awaits_checkpoint(&self, now: Timestamp) -> bool {
+        let mut inner = self.inner.borrow_mut();
+        inner.roll_if_expired(now);
+        let queued = self.queue_writes(&mut inner);
+        let awaits = inner.deletable(now).len() < inner.expired(now);
+        drop(inner);
+        self.start_writes(queued);
+        awaits
+    }
+
+    /// Deletes the oldest segments as the settings say, as far as a checkpoint lies behind them,
+    /// and returns how many went.
     pub async fn apply_retention(&self, now: Timestamp) -> Result<usize, IoError> {
-        let expired = {
-            let mut inner = self.inner.borrow_mut();
-            inner.roll_if_expired(now);
-            inner.expired(now)
-        };
+        let Some(_use) = self.begin_use() else { return Ok(0) };
+        self.learn_ages(now).await;
+        let expired = self.inner.borrow().deletable(now);
         for base in &expired {
             let paths: Vec<_> = {
                 let mut inner = self.inner.borrow_mut();
                 let Some(segment) = inner.segments.remove(base) else { continue };
                 let next = inner.segments.keys().next().copied().unwrap_or(inner.end);
                 inner.log_start = inner.log_start.max(next);
+                let log_start = inner.log_start;
+                inner.epochs.forget_below(log_start);
                 inner.cursors.retain(|cursor| cursor.1.segment != *base);
                 ["index", "timeindex", "log"].map(|extension| segment.path(extension)).into()
             };
-            self.shared.cache.forget(self.id, *base);
+            self.shared.cache.forget(self.serial, *base);
             // The log file goes last: without its indexes it is still whole.
             for path in paths {
                 match remove_file(&path).await {
@@ -78,12 +116,17 @@ impl PartitionLog {
     /// Deletes records below `offset`, durably; their segments go at the next retention pass.
     /// Returns the new log start offset. `offset` must not be above the durable end.
     pub async fn delete_before(&self, offset: Offset) -> Result<Offset, AppendError> {
+        let journal = self.shared.journal();
+        journal.ready(0).await?;
+        self.check_open()?;
+        assert!(offset <= self.durable_end.get(), "only what is visible can be deleted");
+        if offset <= self.log_start() {
+            // Somebody else's deletion may still be on its way to the disk.
+            journal.settle().await?;
+            return Ok(self.log_start());
+        }
         let commit = {
             let mut inner = self.inner.borrow_mut();
-            assert!(offset <= self.durable_end.get(), "only what is visible can be deleted");
-            if offset <= inner.log_start {
-                return Ok(inner.log_start);
-            }
             let entry = EntryHead {
                 kind: EntryKind::LogStart,
                 partition: self.id,
@@ -91,26 +134,15 @@ impl PartitionLog {
                 segment: offset,
                 position: 0,
             };
-            let file = self.shared.journal().current_file();
-            let commit = self.shared.journal().append(&entry, &[], None)?;
+            let file = journal.current_file();
+            let commit = journal.append(&entry, &[], None)?;
             inner.log_start = offset;
             let end = inner.end_place();
             inner.hold(file, end);
-            inner.last_commit = Some(commit.clone());
             commit
         };
         commit.durable().await?;
         self.progress.notify();
         Ok(self.log_start())
-    }
-
-    /// Marks the log as gone: appends are refused and everybody who waits is told.
-    pub(crate) fn leave(&self) {
-        let mut inner = self.inner.borrow_mut();
-        inner.is_gone = true;
-        inner.holds.clear();
-        drop(inner);
-        self.progress.notify();
-        self.flushed.notify();
     }
 }

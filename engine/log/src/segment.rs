@@ -33,6 +33,8 @@ pub(crate) struct Segment {
     pub(crate) index: Option<SegmentIndex>,
     /// Largest timestamp in it.
     pub(crate) max_timestamp: Timestamp,
+    /// Whether its batches say so. An index file may say anything: it has no checksum.
+    pub(crate) is_time_known: bool,
     /// Timestamp of its first batch, for rolling by time.
     pub(crate) first_timestamp: Option<Timestamp>,
     /// Everything is on disk, cut to its true size, with its indexes, synced.
@@ -48,6 +50,7 @@ impl Segment {
             size: 0,
             index: Some(SegmentIndex::new(base)),
             max_timestamp: Timestamp::NONE,
+            is_time_known: true,
             first_timestamp: None,
             is_complete: false,
         }

@@ -21,11 +21,13 @@ const CHUNK_BYTES_MAX: usize = 1 << 20;
 pub(crate) struct TailMemory {
     limit: usize,
     total: Cell<usize>,
-    unwritten: Cell<usize>,
+    /// Bytes of chunks that nothing is added to any more and that no segment has yet.
+    queued: Cell<usize>,
     partitions: Cell<usize>,
     /// Written chunks, oldest first: the ones that may go.
     evictable: RefCell<VecDeque<(Weak<PartitionLog>, Offset, u64)>>,
     room: Signal,
+    pressure: Signal,
     gave_up: Cell<bool>,
 }
 
@@ -40,6 +42,13 @@ impl TailMemory {
 
     pub(crate) fn partition_removed(&self) {
         self.partitions.set(self.partitions.get() - 1);
+        self.evictable.borrow_mut().retain(|entry| entry.0.strong_count() > 0);
+    }
+
+    /// A partition let go of `total` bytes, of which `queued` were not written.
+    pub(crate) fn forgotten(&self, total: usize, queued: usize) {
+        self.queued.set(self.queued.get() - queued);
+        self.removed(total);
     }
 
     /// Chunks get smaller the more partitions share the memory.
@@ -51,16 +60,19 @@ impl TailMemory {
 
     pub(crate) fn added(&self, bytes: usize) {
         self.total.set(self.total.get() + bytes);
-        self.unwritten.set(self.unwritten.get() + bytes);
     }
 
-    pub(crate) fn removed(&self, bytes: usize, unwritten: usize) {
+    /// Nothing is added any more to a chunk of `bytes`: it waits to be written.
+    pub(crate) fn queued(&self, bytes: usize) {
+        self.queued.set(self.queued.get() + bytes);
+    }
+
+    pub(crate) fn removed(&self, bytes: usize) {
         self.total.set(self.total.get() - bytes);
-        self.unwritten.set(self.unwritten.get() - unwritten);
         self.room.notify();
     }
 
-    /// A chunk reached its segment: it may be dropped when memory is short.
+    /// A queued chunk reached its segment: it may be dropped when memory is short.
     pub(crate) fn written(
         &self,
         owner: Weak<PartitionLog>,
@@ -68,7 +80,7 @@ impl TailMemory {
         start: u64,
         bytes: usize,
     ) {
-        self.unwritten.set(self.unwritten.get() - bytes);
+        self.queued.set(self.queued.get() - bytes);
         self.evictable.borrow_mut().push_back((owner, segment, start));
         self.evict_surplus();
         self.room.notify();
@@ -89,26 +101,31 @@ impl TailMemory {
         }
     }
 
-    // Each partition may hold one chunk that is not full, which no flush will ever free.
-    fn unwritten_max(&self) -> usize {
-        self.limit.max(self.partitions.get() * 2 * CHUNK_BYTES_MIN + (8 << 20))
+    /// True when more waits to be written than memory is meant for. Chunks that still fill do not
+    /// count: nothing would ever free them.
+    pub(crate) fn is_short(&self) -> bool {
+        self.queued.get() > self.limit
     }
 
     /// Waits while too much is not yet in segments.
     pub(crate) async fn ready(&self) {
-        loop {
+        while !self.gave_up.get() && self.is_short() {
             let waiting = self.room.waiting();
-            if self.gave_up.get() || self.unwritten.get() <= self.unwritten_max() {
-                return;
-            }
+            self.pressure.notify();
             waiting.await;
         }
+    }
+
+    /// Woken when somebody waits for memory, which a checkpoint may have to free.
+    pub(crate) fn pressure(&self) -> &Signal {
+        &self.pressure
     }
 
     /// Lets everybody go who waits: segments are not written any more.
     fn give_up(&self) {
         self.gave_up.set(true);
         self.room.notify();
+        self.pressure.notify();
     }
 
     pub(crate) fn total(&self) -> usize {
@@ -120,6 +137,10 @@ pub(crate) struct Shared {
     pub(crate) config: StorageConfig,
     journal: OnceCell<Journal>,
     early_failure: RefCell<Option<IoError>>,
+    failed_early: Signal,
+    closing: Cell<bool>,
+    stopped: Cell<bool>,
+    next_serial: Cell<u64>,
     pub(crate) memory: TailMemory,
     pub(crate) flushes: Permits,
     pub(crate) cache: ReadCache,
@@ -136,6 +157,10 @@ impl Shared {
             open_segments: RefCell::default(),
             journal: OnceCell::new(),
             early_failure: RefCell::new(None),
+            failed_early: Signal::new(),
+            closing: Cell::new(false),
+            stopped: Cell::new(false),
+            next_serial: Cell::new(0),
             config,
         })
     }
@@ -151,7 +176,25 @@ impl Shared {
 
     /// Why nothing is promised any more, if so.
     pub(crate) fn failed(&self) -> Option<JournalFailed> {
-        self.journal.get().and_then(Journal::failed)
+        let early = || {
+            let error = self.early_failure.borrow();
+            error.as_ref().map(|error| JournalFailed { reason: error.to_string().into() })
+        };
+        self.journal.get().and_then(Journal::failed).or_else(early)
+    }
+
+    /// Resolves when nothing is promised any more.
+    pub(crate) async fn until_failed(&self) -> JournalFailed {
+        loop {
+            let waiting = self.failed_early.waiting();
+            if let Some(failed) = self.failed() {
+                return failed;
+            }
+            match self.journal.get() {
+                Some(journal) => return journal.until_failed().await,
+                None => waiting.await,
+            }
+        }
     }
 
     /// A segment could not be written: the core must not promise anything any more.
@@ -159,13 +202,44 @@ impl Shared {
         if let Some(journal) = self.journal.get() {
             return journal.fail(&error);
         }
+        self.early_failure.borrow_mut().get_or_insert(error);
         self.memory.give_up();
-        self.early_failure.replace(Some(error));
+        self.failed_early.notify();
     }
 
     /// Why segments could not be written before the journal ran, if so.
     pub(crate) fn take_early_failure(&self) -> Option<IoError> {
         self.early_failure.take()
+    }
+
+    /// Appends, creations and deletions are refused from here on.
+    pub(crate) fn begin_closing(&self) {
+        self.closing.set(true);
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.get()
+    }
+
+    /// Ends all background work at its next step.
+    pub(crate) fn stop(&self) {
+        self.closing.set(true);
+        self.stopped.set(true);
+        self.memory.give_up();
+        if let Some(journal) = self.journal.get() {
+            journal.stop();
+        }
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.get()
+    }
+
+    /// A number no other log of this storage has, also not one of the same partition made anew.
+    pub(crate) fn take_serial(&self) -> u64 {
+        let serial = self.next_serial.get();
+        self.next_serial.set(serial + 1);
+        serial
     }
 
     /// Notes that a sealed segment was opened, and closes the oldest one when there are too many.

@@ -2,25 +2,31 @@
 //! journal, and closes it so that the next start replays nothing.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use corelog_io::{
-    IoError, Signal, Task, create_directory, now, remove_directory, spawn, sync_directory,
-    yield_now,
+    IoError, Signal, Task, create_directory, now, remove_directory, rename, sleep, spawn,
+    sync_directory, yield_now,
 };
-use corelog_model::{Offset, PartitionId, Timestamp};
+use corelog_model::{PartitionId, Timestamp};
 
 use crate::checkpoint::{Checkpoint, CheckpointError, RecoveryPoint};
 use crate::config::{LogConfig, StorageConfig};
 use crate::flush::{FlushError, Flushed, LastBlock};
-use crate::journal::{FileSequence, Journal, ReplayError};
-use crate::partition::PartitionLog;
+use crate::journal::{EntryHead, EntryKind, FileSequence, Journal, JournalFailed, ReplayError};
+use crate::partition::{PartitionLog, Standing};
 use crate::recovery::{self, Recovery};
 use crate::shared::Shared;
 
 const YIELD_EVERY: usize = 64;
 const FLUSHES_AT_ONCE: usize = 16;
+const FULL_DISK_PAUSE: Duration = Duration::from_millis(500);
+
+/// Ends the name of a partition's directory that is being removed.
+pub(crate) const REMOVED: &str = ".removed";
 
 /// Why a storage cannot be opened. Each says what is lost; none of them is papered over.
 #[derive(Debug, thiserror::Error)]
@@ -65,14 +71,24 @@ type Partitions = BTreeMap<PartitionId, Rc<PartitionLog>>;
 struct State {
     shared: Rc<Shared>,
     partitions: RefCell<Partitions>,
+    /// Partitions that are being created or removed.
+    turns: RefCell<BTreeSet<PartitionId>>,
+    turn_over: Signal,
     checkpointing: Cell<bool>,
     checkpointed: Signal,
 }
 
-/// All partition logs of one core and the journal they share.
+/// All partition logs of one core and the journal they share. Dropping it without `close` stops all
+/// its work at once, as a crash does.
 pub struct Storage {
     state: Rc<State>,
     _keeper: Task<()>,
+}
+
+impl Drop for Storage {
+    fn drop(&mut self) {
+        self.state.shared.stop();
+    }
 }
 
 impl Storage {
@@ -83,38 +99,48 @@ impl Storage {
         config_of: impl Fn(PartitionId) -> LogConfig,
     ) -> Result<(Self, RecoveryReport), OpenError> {
         let began = now();
-        create_directory(&config.partitions_directory()).await?;
-        let checkpoint = Checkpoint::load(&config.checkpoint_path()).await?.unwrap_or_default();
-        let Recovery { shared, partitions, frames, batches } =
-            recovery::recover(config, checkpoint, config_of).await?;
+        let shared = Shared::new(config);
+        let recovered = recovery::recover(&shared, config_of).await;
+        // What a recovery began in the background ends with it.
+        let Recovery { partitions, frames, batches } = recovered.inspect_err(|_| shared.stop())?;
         let state = Rc::new(State {
             shared,
             partitions: RefCell::new(partitions),
+            turns: RefCell::default(),
+            turn_over: Signal::new(),
             checkpointing: Cell::new(false),
             checkpointed: Signal::new(),
         });
         let keeper = spawn(keep(Rc::clone(&state)));
+        let storage = Self { state, _keeper: keeper };
+        if frames > 0 {
+            match storage.checkpoint().await {
+                // The journal keeps what it has, and the keeper tries again.
+                Err(FlushError::Io(error)) if error.is_full() => {
+                    tracing::warn!(%error, "the disk is full; the first checkpoint waits");
+                }
+                outcome => outcome?,
+            }
+        }
         let report = RecoveryReport {
-            partitions: state.partitions.borrow().len(),
+            partitions: storage.state.partitions.borrow().len(),
             frames,
             batches,
             millis: now().since(began).as_millis() as u64,
         };
-        let storage = Self { state, _keeper: keeper };
-        if frames > 0 {
-            storage.checkpoint().await?;
-        }
         Ok((storage, report))
     }
 
     /// The log of a partition.
     pub fn partition(&self, id: PartitionId) -> Option<Rc<PartitionLog>> {
-        self.state.partitions.borrow().get(&id).cloned()
+        let log = self.state.partition(id)?;
+        (log.standing() == Standing::Open).then_some(log)
     }
 
     /// All partitions, in id order.
     pub fn partitions(&self) -> Vec<Rc<PartitionLog>> {
-        self.state.partitions.borrow().values().cloned().collect()
+        let partitions = self.state.partitions.borrow();
+        partitions.values().filter(|log| log.standing() == Standing::Open).cloned().collect()
     }
 
     /// Creates the log of a partition, durably; returns the existing one if there is one.
@@ -123,38 +149,27 @@ impl Storage {
         id: PartitionId,
         config: LogConfig,
     ) -> Result<Rc<PartitionLog>, IoError> {
-        if let Some(log) = self.partition(id) {
-            log.set_config(config);
-            return Ok(log);
-        }
-        let zero = Offset::ZERO;
-        let recovery = RecoveryPoint { segment: zero, durable: 0, size: 0, end: zero };
-        create_directory(&self.state.shared.config.partitions_directory().join(id.to_string()))
-            .await?;
-        if let Some(log) = self.partition(id) {
-            return Ok(log);
-        }
-        let log = PartitionLog::new(&self.state.shared, id, config, recovery);
-        self.state.partitions.borrow_mut().insert(id, Rc::clone(&log));
-        Ok(log)
+        let _turn = self.state.take_turn(id).await;
+        let outcome = self.state.create(id, config).await;
+        outcome.map_err(|error| self.state.io_error("create partition", error))
     }
 
-    /// Removes a partition with all its data.
+    /// Removes a partition with all its data, durably. Not cancel-safe: one that was dropped must
+    /// be repeated.
     pub async fn delete_partition(&self, id: PartitionId) -> Result<(), IoError> {
-        let Some(log) = self.state.partitions.borrow_mut().remove(&id) else { return Ok(()) };
-        log.leave();
-        let partitions = self.state.shared.config.partitions_directory();
-        let directory = partitions.join(id.to_string());
-        drop(log);
-        match remove_directory(&directory).await {
-            Err(error) if !error.is_not_found() => return Err(error),
-            _ => {}
-        }
-        sync_directory(&partitions).await
+        let _turn = self.state.take_turn(id).await;
+        let outcome = self.state.delete(id).await;
+        outcome.map_err(|error| self.state.io_error("remove partition", error))
     }
 
     pub(crate) fn shared(&self) -> &Rc<Shared> {
         &self.state.shared
+    }
+
+    /// After `close`, stores a checkpoint that does not know the partitions `ids`.
+    pub(crate) async fn forget(&self, ids: &[PartitionId]) -> Result<(), IoError> {
+        self.state.partitions.borrow_mut().retain(|id, _| !ids.contains(id));
+        self.state.store_last_checkpoint().await
     }
 
     pub(crate) fn insert(&self, log: &Rc<PartitionLog>) {
@@ -177,45 +192,209 @@ impl Storage {
     }
 
     /// Brings everything that the journal holds into segments and lets the journal's files be
-    /// recycled.
+    /// recycled. Not cancel-safe: writes of a dropped checkpoint land when they like.
     pub async fn checkpoint(&self) -> Result<(), FlushError> {
         self.state.checkpoint().await
     }
 
     /// Deletes old segments of all partitions as their settings say. Returns how many went.
     pub async fn apply_retention(&self, now: Timestamp) -> Result<usize, IoError> {
+        let logs = self.partitions();
+        let mut awaits_checkpoint = false;
+        for log in &logs {
+            log.learn_ages(now).await;
+            awaits_checkpoint |= log.awaits_checkpoint(now);
+        }
+        if awaits_checkpoint {
+            let outcome = self.checkpoint().await;
+            outcome.map_err(|error| self.state.io_error("checkpoint", error))?;
+        }
         let mut deleted = 0;
-        for log in self.partitions() {
-            deleted += log.apply_retention(now).await?;
+        for log in logs {
+            let outcome = log.apply_retention(now).await;
+            deleted += outcome.inspect_err(|error| self.state.judge(error))?;
             yield_now().await;
         }
         Ok(deleted)
     }
 
-    /// Writes everything to segments, cuts files to their true size and writes the checkpoint. The
-    /// next start then replays nothing.
+    /// Refuses further appends, writes everything to segments, cuts files to their true size and
+    /// writes the checkpoint. The next start then replays nothing. Not cancel-safe.
     pub async fn close(&self) -> Result<(), FlushError> {
-        self.state.shared.journal().settle().await?;
-        self.state.begin_checkpoint().await;
-        let logs = self.partitions();
-        let flushed = flush_all(&logs, LastBlock::Written).await?;
-        for (log, flushed) in flushed {
-            log.settle(flushed);
-        }
-        let journal = self.state.shared.journal();
-        let next = journal.replay_start(FileSequence(u64::MAX));
-        self.state.store_checkpoint(next).await?;
+        let state = &self.state;
+        state.shared.begin_closing();
+        state.until_no_turns().await;
+        let journal = state.shared.journal();
+        journal.settle().await?;
+        let _checkpointing = state.begin_checkpoint().await;
+        state.flush(state.logs(), LastBlock::Written).await?;
+        state.store_last_checkpoint().await?;
+        journal.until_prepared().await;
         journal.stop();
         Ok(())
     }
 }
 
+/// The right to create or remove one partition.
+struct Turn<'a> {
+    state: &'a State,
+    id: PartitionId,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.state.turns.borrow_mut().remove(&self.id);
+        self.state.turn_over.notify();
+    }
+}
+
+/// The right to make a checkpoint.
+struct Checkpointing<'a> {
+    state: &'a State,
+}
+
+impl Drop for Checkpointing<'_> {
+    fn drop(&mut self) {
+        self.state.checkpointing.set(false);
+        self.state.checkpointed.notify();
+    }
+}
+
 impl State {
+    fn partition(&self, id: PartitionId) -> Option<Rc<PartitionLog>> {
+        self.partitions.borrow().get(&id).cloned()
+    }
+
+    fn logs(&self) -> Vec<Rc<PartitionLog>> {
+        self.partitions.borrow().values().cloned().collect()
+    }
+
+    fn io_error(&self, operation: &'static str, error: FlushError) -> IoError {
+        match error {
+            FlushError::Io(error) => {
+                self.judge(&error);
+                error
+            }
+            FlushError::Journal(failed) => {
+                let why = std::io::Error::other(failed.to_string());
+                IoError::new(operation, &self.shared.config.directory, why)
+            }
+        }
+    }
+
+    /// Waits until nobody else creates or removes this partition.
+    async fn take_turn(&self, id: PartitionId) -> Turn<'_> {
+        loop {
+            let waiting = self.turn_over.waiting();
+            if self.turns.borrow_mut().insert(id) {
+                return Turn { state: self, id };
+            }
+            waiting.await;
+        }
+    }
+
+    async fn until_no_turns(&self) {
+        loop {
+            let waiting = self.turn_over.waiting();
+            if self.turns.borrow().is_empty() {
+                return;
+            }
+            waiting.await;
+        }
+    }
+
+    async fn create(
+        &self,
+        id: PartitionId,
+        config: LogConfig,
+    ) -> Result<Rc<PartitionLog>, FlushError> {
+        let journal = self.shared.journal();
+        let log = if let Some(log) = self.partition(id) {
+            log.set_config(config);
+            log
+        } else {
+            let directory = self.shared.config.partitions_directory().join(id.to_string());
+            create_directory(&directory).await?;
+            journal.ready(0).await?;
+            // In one step: a checkpoint that does not know the partition begins before its entry.
+            self.begin_partition(id, config)?
+        };
+        match log.standing() {
+            Standing::Open => return Ok(log),
+            Standing::Creating => {}
+            Standing::Leaving | Standing::Gone => {
+                let reason = "its removal has not ended".into();
+                return Err(JournalFailed { reason }.into());
+            }
+        }
+        journal.settle().await?;
+        log.stand(Standing::Open);
+        Ok(log)
+    }
+
+    fn begin_partition(
+        &self,
+        id: PartitionId,
+        config: LogConfig,
+    ) -> Result<Rc<PartitionLog>, JournalFailed> {
+        if self.shared.is_closing() {
+            return Err(JournalFailed { reason: "the storage is being closed".into() });
+        }
+        let journal = self.shared.journal();
+        let (file, born) = (journal.current_file(), journal.open_frame());
+        journal.append(&EntryHead::of_partition(EntryKind::Created, id), &[], None)?;
+        let log = PartitionLog::new(&self.shared, id, born, config, RecoveryPoint::ZERO);
+        log.stand(Standing::Creating);
+        log.hold_all(file);
+        self.partitions.borrow_mut().insert(id, Rc::clone(&log));
+        Ok(log)
+    }
+
+    async fn delete(&self, id: PartitionId) -> Result<(), FlushError> {
+        let Some(log) = self.partition(id) else { return Ok(()) };
+        if !log.is_gone() {
+            log.stand(Standing::Leaving);
+            let journal = self.shared.journal();
+            journal.ready(0).await?;
+            if self.shared.is_closing() {
+                return Err(JournalFailed { reason: "the storage is being closed".into() }.into());
+            }
+            let file = journal.current_file();
+            let head = EntryHead::of_partition(EntryKind::Removed, id);
+            let commit = journal.append(&head, &[], None)?;
+            // As long as checkpoints know the partition, the journal keeps the entry.
+            log.hold_for_good(file);
+            commit.durable().await?;
+            log.stand(Standing::Gone);
+        }
+        log.until_unused().await;
+        log.release_memory();
+        remove_partition_directory(&self.shared.config.partitions_directory(), id).await?;
+        self.partitions.borrow_mut().remove(&id);
+        Ok(())
+    }
+
+    fn oldest_hold(&self) -> Option<FileSequence> {
+        self.partitions.borrow().values().filter_map(|log| log.oldest_hold()).min()
+    }
+
+    /// Brings the logs into their segments and lets them go of the journal.
+    async fn flush(
+        &self,
+        logs: Vec<Rc<PartitionLog>>,
+        last_block: LastBlock,
+    ) -> Result<(), FlushError> {
+        for (log, flushed) in flush_all(&logs, last_block).await? {
+            log.settle(flushed);
+        }
+        Ok(())
+    }
+
     async fn store_checkpoint(
         &self,
         (journal_file, journal_frame): (FileSequence, crate::journal::FrameSequence),
     ) -> Result<(), IoError> {
-        let logs: Vec<_> = self.partitions.borrow().values().cloned().collect();
+        let logs = self.logs();
         let mut partitions = Vec::with_capacity(logs.len());
         for (number, log) in logs.iter().enumerate() {
             partitions.push(log.checkpoint());
@@ -224,44 +403,58 @@ impl State {
             }
         }
         let checkpoint = Checkpoint { journal_file, journal_frame, partitions };
-        checkpoint.store(&self.shared.config.checkpoint_path()).await
+        checkpoint.store(&self.shared.config.checkpoint_path()).await?;
+        for (log, stored) in logs.iter().zip(&checkpoint.partitions) {
+            log.stored(stored.recovery);
+        }
+        Ok(())
+    }
+
+    /// Stores the checkpoint of a journal that takes nothing any more.
+    async fn store_last_checkpoint(&self) -> Result<(), IoError> {
+        let keep = self.oldest_hold().unwrap_or(FileSequence(u64::MAX));
+        let start = self.shared.journal().replay_start(keep);
+        self.store_checkpoint(start).await
     }
 
     /// Waits for its turn: there is one checkpoint at a time.
-    async fn begin_checkpoint(&self) {
+    async fn begin_checkpoint(&self) -> Checkpointing<'_> {
         loop {
             let waiting = self.checkpointed.waiting();
             if !self.checkpointing.replace(true) {
-                return;
+                return Checkpointing { state: self };
             }
             waiting.await;
         }
     }
 
     async fn checkpoint(&self) -> Result<(), FlushError> {
-        self.begin_checkpoint().await;
-        self.shared.journal().open_reserve(true);
+        let _checkpointing = self.begin_checkpoint().await;
         let outcome = self.checkpoint_now().await;
-        self.shared.journal().open_reserve(false);
-        self.checkpointing.set(false);
-        self.checkpointed.notify();
+        if let Err(FlushError::Io(error)) = &outcome {
+            self.judge(error);
+        }
         outcome
+    }
+
+    /// A write or a sync that failed is never tried again, by nobody: the second sync may succeed
+    /// without its data.
+    fn judge(&self, error: &IoError) {
+        if !error.is_full() {
+            self.shared.journal().fail(error);
+        }
     }
 
     async fn checkpoint_now(&self) -> Result<(), FlushError> {
         let journal = self.shared.journal();
         let mark = journal.current_file();
-        let logs: Vec<_> = self.partitions.borrow().values().cloned().collect();
-        let held: Vec<_> = logs
-            .into_iter()
-            .filter(|log| log.oldest_hold().is_some_and(|hold| hold <= mark))
-            .collect();
-        let flushed = flush_all(&held, LastBlock::Kept).await?;
-        for (log, flushed) in flushed {
-            log.settle(flushed);
+        let mut logs = self.logs();
+        logs.retain(|log| log.oldest_hold().is_some_and(|hold| hold <= mark));
+        self.flush(logs, LastBlock::Kept).await?;
+        if let Some(failed) = self.shared.failed() {
+            return Err(failed.into());
         }
-        let oldest = self.partitions.borrow().values().filter_map(|log| log.oldest_hold()).min();
-        let keep = oldest.unwrap_or_else(|| journal.current_file());
+        let keep = self.oldest_hold().unwrap_or_else(|| journal.current_file());
         let start = journal.replay_start(keep);
         self.store_checkpoint(start).await?;
         journal.release_before(keep).await?;
@@ -287,38 +480,63 @@ async fn flush_all(
                 })
             })
             .collect();
+        // All of them come to their end: a write that is left alone lands when it likes.
+        let mut failed = None;
         for task in tasks {
-            let (log, flushed) = task.join().await;
-            done.push((log, flushed?));
+            match task.join().await {
+                (log, Ok(flushed)) => done.extend(flushed.map(|flushed| (log, flushed))),
+                (_, Err(error)) => failed = failed.or(Some(error)),
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
     }
     Ok(done)
 }
 
-/// Recycles journal files whenever too many are in use.
+/// Removes the directory of a partition: at once under another name, and then for good.
+pub(crate) async fn remove_partition_directory(
+    partitions: &Path,
+    id: PartitionId,
+) -> Result<(), IoError> {
+    let removed = partitions.join(format!("{id}{REMOVED}"));
+    unless_missing(rename(&partitions.join(id.to_string()), &removed).await)?;
+    sync_directory(partitions).await?;
+    unless_missing(remove_directory(&removed).await)?;
+    sync_directory(partitions).await
+}
+
+fn unless_missing(outcome: Result<(), IoError>) -> Result<(), IoError> {
+    match outcome {
+        Err(error) if error.is_not_found() => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Makes a checkpoint whenever too many journal files are in use or memory is short.
 async fn keep(state: Rc<State>) {
-    let journal = state.shared.journal().clone();
+    let (journal, memory) = (state.shared.journal().clone(), &state.shared.memory);
+    let is_needed = || journal.is_under_pressure() || memory.is_short();
     loop {
-        let waiting = journal.pressure().waiting();
+        let pressure =
+            futures_lite::future::or(journal.pressure().waiting(), memory.pressure().waiting());
         if journal.failed().is_some() {
             return;
         }
-        if !journal.is_under_pressure() {
-            waiting.await;
+        if !is_needed() {
+            pressure.await;
             continue;
         }
         match state.checkpoint().await {
+            // Still needed: what is in the way must end first, and then somebody asks again.
+            Ok(()) if is_needed() => pressure.await,
             Ok(()) => {}
-            Err(FlushError::Journal(_)) => return,
             Err(FlushError::Io(error)) if error.is_full() => {
-                tracing::warn!(%error, "the disk is full; recycling of the journal waits");
-                corelog_io::sleep(std::time::Duration::from_millis(500)).await;
+                tracing::warn!(%error, "the disk is full; a checkpoint waits");
+                sleep(FULL_DISK_PAUSE).await;
             }
-            Err(FlushError::Io(error)) => return journal.fail(&error),
-        }
-        if journal.is_under_pressure() {
-            // Nothing could be released: what holds the files must first become durable.
-            waiting.await;
+            Err(FlushError::Io(_) | FlushError::Journal(_)) => return,
         }
     }
 }

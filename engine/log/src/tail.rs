@@ -23,10 +23,12 @@ pub(crate) struct TailChunk {
     pub(crate) chunk: Chunk,
     /// Bytes from its front that the file has.
     pub(crate) flushed: usize,
-    /// A task will write it when its bytes are durable in the journal.
-    pub(crate) scheduled: bool,
-    /// That task's write is under way.
+    /// A write of it is scheduled or under way.
     pub(crate) writing: bool,
+    /// Nothing is added to it any more, so it waits for its place in the file.
+    pub(crate) queued: bool,
+    /// The file has all of it.
+    pub(crate) written: bool,
 }
 
 impl TailChunk {
@@ -36,10 +38,6 @@ impl TailChunk {
 
     pub(crate) fn is_full(&self) -> bool {
         self.chunk.room() == 0
-    }
-
-    pub(crate) fn is_written(&self) -> bool {
-        self.is_full() && self.flushed == self.chunk.capacity()
     }
 
     /// A copy of what the file lacks below `end`, in whole blocks, the last one padded with zeros.
@@ -94,8 +92,9 @@ impl Tail {
             start,
             chunk: Chunk::with_capacity(capacity),
             flushed: 0,
-            scheduled: false,
             writing: false,
+            queued: false,
+            written: false,
         });
         capacity
     }
@@ -149,20 +148,47 @@ impl Tail {
     pub(crate) fn evict(&mut self, segment: Offset, start: u64) -> Option<usize> {
         let front = self.chunks.front()?;
         let is_it = front.segment == segment && front.start == start;
-        if !is_it || self.chunks.len() == 1 || !front.is_written() {
+        if !is_it || self.chunks.len() == 1 || !front.written {
             return None;
         }
         self.chunks.pop_front().map(|chunk| chunk.chunk.capacity())
     }
 
-    /// Drops every chunk and returns the bytes they held and how many of them were not yet written.
+    /// Marks the chunks nothing is added to any more: full ones, and all of segments below
+    /// `active`. Returns the places of those that are news, full or not.
+    pub(crate) fn queue(&mut self, active: Offset) -> Vec<Queued> {
+        let mut news = Vec::new();
+        // Chunks are queued in order.
+        for chunk in self.chunks.iter_mut().rev().take_while(|chunk| !chunk.queued) {
+            if chunk.is_full() || chunk.segment < active {
+                chunk.queued = true;
+                chunk.writing = chunk.is_full();
+                let (segment, start, bytes) = (chunk.segment, chunk.start, chunk.chunk.capacity());
+                news.push(Queued { segment, start, bytes, is_full: chunk.is_full() });
+            }
+        }
+        news
+    }
+
+    /// Drops every chunk and returns the bytes they held and how many of them waited to be written.
     pub(crate) fn clear(&mut self) -> (usize, usize) {
         let capacity = |chunk: &TailChunk| chunk.chunk.capacity();
         let total = self.chunks.iter().map(capacity).sum();
-        let unwritten = self.chunks.iter().filter(|chunk| !chunk.is_written()).map(capacity).sum();
+        let waits = |chunk: &&TailChunk| chunk.queued && !chunk.written;
+        let waiting = self.chunks.iter().filter(waits).map(capacity).sum();
         self.chunks.clear();
-        (total, unwritten)
+        (total, waiting)
     }
+}
+
+/// A chunk that waits to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Queued {
+    pub(crate) segment: Offset,
+    pub(crate) start: u64,
+    /// Its capacity.
+    pub(crate) bytes: usize,
+    pub(crate) is_full: bool,
 }
 
 #[cfg(test)]
@@ -193,12 +219,23 @@ mod tests {
         let (mut tail, _) = filled(200_000);
         assert_eq!(tail.evict(Offset(0), 0), None, "it is not written");
         for start in [0, 16 << 10] {
-            let chunk = tail.chunk_mut(Offset(0), start).unwrap();
-            chunk.flushed = chunk.chunk.capacity();
+            tail.chunk_mut(Offset(0), start).unwrap().written = true;
         }
         assert_eq!(tail.evict(Offset(0), 16 << 10), None, "an older one is there");
         assert_eq!(tail.evict(Offset(0), 0), Some(16 << 10));
         assert_eq!(tail.memory_start(Offset(0)), Some(16 << 10));
+    }
+
+    #[test]
+    fn a_chunk_is_queued_once_when_it_is_full_or_its_segment_sealed() {
+        let (mut tail, _) = filled(100_000);
+        let starts = |queued: Vec<Queued>| -> Vec<(u64, bool)> {
+            queued.iter().map(|queued| (queued.start >> 10, queued.is_full)).collect()
+        };
+        assert_eq!(starts(tail.queue(Offset(0))), [(16, true), (0, true)]);
+        assert_eq!(starts(tail.queue(Offset(0))), []);
+        assert_eq!(starts(tail.queue(Offset(9))), [(80, false)]);
+        assert_eq!(tail.clear(), (144 << 10, 144 << 10));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use corelog_cluster::ClusterImage;
 use corelog_io::{create_directory, list_directory, remove_directory, rename, sync_directory};
 use corelog_log::{LogConfig, OpenError, Storage};
-use corelog_model::ShardId;
+use corelog_model::{PartitionId, ShardId};
 
 use crate::config::BrokerConfig;
 use crate::shard::Shard;
@@ -42,20 +42,23 @@ async fn empty_shard(
 ) -> Result<(), StartError> {
     let (storage, _) = Storage::open(config.storage(gone), |_| LogConfig::default()).await?;
     storage.close().await.map_err(OpenError::from)?;
-    for log in storage.partitions() {
-        let id = log.id();
-        let Some(state) = image.partition(id) else { continue };
-        if state.leader.broker() != config.broker {
-            continue;
-        }
-        storage.write_moving_note(id).await?;
-        let target = partitions_of(config, state.leader.shard());
+    let moves: Vec<(PartitionId, ShardId)> = storage
+        .partitions()
+        .iter()
+        .filter_map(|log| Some((log.id(), image.partition(log.id())?.leader)))
+        .filter(|(_, leader)| leader.broker() == config.broker)
+        .map(|(id, leader)| (id, leader.shard()))
+        .collect();
+    let ids: Vec<PartitionId> = moves.iter().map(|leaving| leaving.0).collect();
+    storage.let_go(&ids).await?;
+    for (id, home) in moves {
+        let target = partitions_of(config, home);
         create_directory(&target).await?;
         let name = id.to_string();
         rename(&partitions_of(config, gone).join(&name), &target.join(&name)).await?;
         sync_directory(&target).await?;
         sync_directory(&partitions_of(config, gone)).await?;
-        if state.leader.shard() == first.id() {
+        if home == first.id() {
             first.storage().adopt_partition(id, LogConfig::default()).await?;
         }
     }

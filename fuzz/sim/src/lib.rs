@@ -4,16 +4,18 @@
 //!
 //! `scenario` draws what a seed does, `model` is what was attempted and acknowledged, `workload`
 //! are the tasks of one life, `checker` compares the storage with the model, `rot` damages the
-//! disk, `run` goes from life to life. Everything comes from the seed: a seed that fails once fails
-//! always, step for step.
+//! disk, `run` goes from life to life, `sweep` from seed to seed. Everything comes from the seed: a
+//! seed that fails once fails always, step for step.
 
 pub mod checker;
 pub mod model;
 pub mod rot;
 pub mod run;
 pub mod scenario;
+pub mod sweep;
 pub mod workload;
 pub mod world;
 
 pub use run::{Outcome, run};
 pub use scenario::{Ending, Scenario, Trouble};
+pub use sweep::{Sweep, sweep};

@@ -2,13 +2,11 @@
 //! what happened in one.
 #![allow(clippy::print_stdout, reason = "printing is what this program does")]
 
+use std::ops::Range;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use clap::Parser;
-use corelog_sim::world::Counts;
-use corelog_sim::{Outcome, Scenario, run};
+use corelog_sim::{Outcome, Scenario, sweep};
 
 /// Runs the storage engine on a simulated machine.
 #[derive(Debug, Parser)]
@@ -16,19 +14,19 @@ use corelog_sim::{Outcome, Scenario, run};
 struct Arguments {
     /// Range of seeds, the end excluded.
     #[arg(long, default_value = "0..2000", value_parser = parse_range)]
-    seeds: std::ops::Range<u64>,
+    seeds: Range<u64>,
     /// A single seed.
     #[arg(long, conflicts_with = "seeds")]
     seed: Option<u64>,
     /// Threads that run seeds.
     #[arg(long, default_value_t = 2)]
-    threads: u64,
+    threads: usize,
     /// Tell what happened in each run.
     #[arg(short, long)]
     verbose: bool,
 }
 
-fn parse_range(text: &str) -> Result<std::ops::Range<u64>, String> {
+fn parse_range(text: &str) -> Result<Range<u64>, String> {
     let (start, end) = text.split_once("..").ok_or("a range is written A..B")?;
     let number = |text: &str| text.parse::<u64>().map_err(|error| format!("{text}: {error}"));
     Ok(number(start)?..number(end)?)
@@ -36,33 +34,16 @@ fn parse_range(text: &str) -> Result<std::ops::Range<u64>, String> {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let seeds = arguments.seed.map_or(arguments.seeds.clone(), |seed| seed..seed + 1);
-    let next = AtomicU64::new(seeds.start);
-    let total = Mutex::new((Counts::default(), 0_u64));
-    std::thread::scope(|scope| {
-        for _ in 0..arguments.threads.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
-                        return;
-                    }
-                    let scenario = Scenario::of_seed(seed);
-                    let outcome = run(&scenario);
-                    if arguments.verbose || !outcome.findings.is_empty() {
-                        print(&scenario, &outcome, arguments.verbose);
-                    }
-                    let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
-                    total.0.add(&outcome.counts);
-                    total.1 += u64::from(!outcome.findings.is_empty());
-                }
-            });
+    let seeds = arguments.seed.map_or(arguments.seeds, |seed| seed..seed + 1);
+    let count = seeds.end.saturating_sub(seeds.start);
+    let sweep = sweep(seeds, arguments.threads, Scenario::of_seed, |scenario, outcome| {
+        if arguments.verbose || !outcome.findings.is_empty() {
+            print(scenario, outcome, arguments.verbose);
         }
     });
-    let (counts, failed) = total.into_inner().unwrap_or_else(PoisonError::into_inner);
-    println!("{counts:#?}");
-    println!("{} seeds, {failed} failed", seeds.end - seeds.start);
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!("{:#?}", sweep.counts);
+    println!("{count} seeds, {} failed", sweep.failed.len());
+    if sweep.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn print(scenario: &Scenario, outcome: &Outcome, verbose: bool) {

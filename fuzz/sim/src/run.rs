@@ -69,20 +69,19 @@ impl Run {
         let lives = self.world.scenario.lives.clone();
         for (number, life) in lives.into_iter().enumerate() {
             self.world.tell(format!("life {number}: {life:?}"));
-            if !self.live(life) {
+            if !self.live(&life) {
                 return;
             }
         }
         self.world.tell("the last look".to_owned());
-        let last =
-            Life { ending: Ending::Close, batches: 0, appenders: 0, readers: 0, troubled: false };
-        if self.live(last.clone()) {
-            self.live(last);
+        let Some(last) = self.world.scenario.lives.last().map(Life::quiet) else { return };
+        if self.live(&last) {
+            self.live(&last);
         }
     }
 
     /// Plays one life. False when the run is over.
-    fn live(&self, life: Life) -> bool {
+    fn live(&self, life: &Life) -> bool {
         let rots = life.troubled && self.world.scenario.trouble == Trouble::RotAtRest;
         match life.ending {
             // A bit must not change before the last frame has a witness.
@@ -95,8 +94,11 @@ impl Run {
         self.world.is_open.set(false);
         self.world.is_troubled.set(false);
         self.set_faults(|_| {});
-        let session =
-            Session { machine: self.machine.clone(), world: Rc::clone(&self.world), life };
+        let session = Session {
+            machine: self.machine.clone(),
+            world: Rc::clone(&self.world),
+            life: life.clone(),
+        };
         let end = self.machine.run(session.run());
         self.world.tell(format!("{end:?} after {} steps", self.machine.steps()));
         if matches!(end, End::Crashed | End::Killed) && !self.world.is_open.get() {
@@ -119,7 +121,7 @@ impl Run {
             self.cut_power();
         }
         if rots && goes_on {
-            self.rot_at_rest();
+            self.rot_at_rest(life);
         }
         goes_on && self.world.findings.borrow().is_empty()
     }
@@ -131,9 +133,10 @@ impl Run {
     }
 
     /// Changes a bit and opens: the storage says what is damaged, or has everything.
-    fn rot_at_rest(&self) {
+    fn rot_at_rest(&self, life: &Life) {
+        let was_rotten = self.world.is_rotten.get();
         let Some(flip) = rot::flip(&self.world, &self.machine) else { return };
-        let config = self.world.scenario.storage.clone();
+        let config = self.world.scenario.config(life);
         let log = self.world.scenario.log.clone();
         let end = self.machine.run(async move {
             let opened = timeout(PATIENCE, Storage::open(config, |_| log.clone())).await;
@@ -149,7 +152,7 @@ impl Run {
                 }
                 // With the bit changed back everything must be there.
                 rot::undo(&self.machine, &flip);
-                self.world.is_rotten.set(false);
+                self.world.is_rotten.set(was_rotten);
             }
             _ => self.world.find("a storage with a changed bit does not open in time".to_owned()),
         }
@@ -243,7 +246,7 @@ impl Session {
     /// Opens and compares. `None` when the run is over.
     async fn open(&self) -> Option<Storage> {
         for attempt in 0.. {
-            let config = self.world.scenario.storage.clone();
+            let config = self.world.scenario.config(&self.life);
             let log = self.world.scenario.log.clone();
             let Ok(opened) = timeout(PATIENCE, Storage::open(config, |_| log.clone())).await else {
                 self.world.find("opening never ends".to_owned());

@@ -50,6 +50,10 @@ pub struct Life {
     pub appenders: u32,
     /// Tasks that read.
     pub readers: u32,
+    /// Bytes of a journal file, which may change between lives.
+    pub journal_file_bytes: u64,
+    /// Journal files at most.
+    pub journal_files_max: u32,
     /// Whether its trouble, if the scenario has one, shows in this life.
     pub troubled: bool,
 }
@@ -82,6 +86,15 @@ pub const DIRECTORY: &str = "/data/shard-000";
 
 const STEPS_LOG2_MAX: u32 = 15;
 
+impl Life {
+    /// A life in which the storage is only opened, compared and closed.
+    #[must_use]
+    pub fn quiet(&self) -> Self {
+        let ending = Ending::Close;
+        Self { ending, batches: 0, appenders: 0, readers: 0, troubled: false, ..self.clone() }
+    }
+}
+
 impl Scenario {
     /// The scenario of a seed, with any trouble.
     pub fn of_seed(seed: u64) -> Self {
@@ -111,7 +124,14 @@ impl Scenario {
             deletes: random.u32(..4) > 0,
         };
         let count = random.usize(2..6);
-        let lives = (0..count).map(|_| life(&mut random)).collect();
+        let mut sizes = journal(&mut random);
+        let lives = (0..count).map(|_| {
+            if random.u32(..6) == 0 {
+                sizes = journal(&mut random);
+            }
+            life(&mut random, sizes)
+        });
+        let lives = lives.collect();
         Self {
             seed,
             tearing: if random.bool() { Tearing::Sector } else { Tearing::Block },
@@ -125,6 +145,15 @@ impl Scenario {
         }
     }
 
+    /// The settings of the storage in a life.
+    pub fn config(&self, life: &Life) -> StorageConfig {
+        StorageConfig {
+            journal_file_bytes: life.journal_file_bytes,
+            journal_files_max: life.journal_files_max,
+            ..self.storage.clone()
+        }
+    }
+
     /// The same without the rules that `safeguards` turns off.
     #[must_use]
     pub fn guarded_by(mut self, safeguards: Safeguards) -> Self {
@@ -135,8 +164,6 @@ impl Scenario {
 
 fn storage(random: &mut fastrand::Rng) -> StorageConfig {
     StorageConfig {
-        journal_file_bytes: [64 << 10, 128 << 10, 256 << 10][random.usize(..3)],
-        journal_files_max: random.u32(2..5),
         tail_bytes_max: [64 << 10, 128 << 10, 512 << 10][random.usize(..3)],
         read_cache_bytes_max: 512 << 10,
         flushes_in_flight_max: random.usize(1..5),
@@ -145,7 +172,12 @@ fn storage(random: &mut fastrand::Rng) -> StorageConfig {
     }
 }
 
-fn life(random: &mut fastrand::Rng) -> Life {
+/// Sizes of a journal: bytes of a file, and files.
+fn journal(random: &mut fastrand::Rng) -> (u64, u32) {
+    ([64 << 10, 128 << 10, 256 << 10][random.usize(..3)], random.u32(2..5))
+}
+
+fn life(random: &mut fastrand::Rng, journal: (u64, u32)) -> Life {
     // Steps are drawn evenly over magnitudes, so that recovery itself is interrupted as often as
     // the work.
     let steps = 1 << random.u32(2..STEPS_LOG2_MAX);
@@ -161,6 +193,8 @@ fn life(random: &mut fastrand::Rng) -> Life {
         batches: random.u32(5..60),
         appenders: random.u32(1..6),
         readers: random.u32(..4),
+        journal_file_bytes: journal.0,
+        journal_files_max: journal.1,
         troubled: random.u32(..3) > 0,
     }
 }

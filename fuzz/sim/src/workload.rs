@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use corelog_io::{sleep, timeout, wall_clock_ms};
+use corelog_log::journal::Commit;
 use corelog_log::{
     AppendError, AppendStamp, FirstBatch, FlushError, LogConfig, PartitionLog, ReadRequest, Storage,
 };
@@ -15,7 +16,7 @@ use corelog_model::{
 };
 
 use crate::checker::{check_read, check_visible};
-use crate::model::{BATCHES_KEPT, Batch, Producer, Sent, Standing};
+use crate::model::{BATCHES_KEPT, Batch, Partition, Producer, Sent, Standing};
 use crate::world::World;
 
 /// Longer than anything that makes progress takes.
@@ -39,7 +40,12 @@ enum Expected {
 }
 
 /// What an appender waits for: durability of everything below an offset.
-type Waiting = (corelog_log::journal::Commit, Offset);
+struct Waiting {
+    log: Rc<PartitionLog>,
+    incarnation: u64,
+    commit: Commit,
+    end: Offset,
+}
 
 /// One task that appends to one partition, in order.
 pub struct Appender {
@@ -73,22 +79,21 @@ impl Appender {
             }
             while waiting.len() >= window {
                 let Some(oldest) = waiting.pop_front() else { break };
-                self.acknowledge(&log, incarnation, oldest).await;
+                self.acknowledge(oldest).await;
             }
             if self.world.once_in(4) {
                 sleep(Duration::from_micros(self.world.below(3_000))).await;
             }
         }
-        let Some(log) = self.storage.partition(self.id) else { return };
-        let incarnation = self.world.with(self.id, |model| model.incarnation);
         for oldest in waiting {
-            self.acknowledge(&log, incarnation, oldest).await;
+            self.acknowledge(oldest).await;
         }
     }
 
-    async fn acknowledge(&self, log: &PartitionLog, incarnation: u64, (commit, end): Waiting) {
+    async fn acknowledge(&self, waiting: Waiting) {
+        let Waiting { log, incarnation, commit, end } = waiting;
         match timeout(PATIENCE, commit.durable()).await {
-            Ok(Ok(())) => self.acknowledged(log, incarnation, end),
+            Ok(Ok(())) => self.acknowledged(&log, incarnation, end),
             Ok(Err(failed)) => self.world.note_failure(&failed.to_string()),
             Err(_) => self.world.find(format!("{}: an append is never acknowledged", self.id)),
         }
@@ -140,7 +145,8 @@ impl Appender {
                     self.world.find(format!("{}: a new batch counts as a retry", self.id));
                     return false;
                 };
-                waiting.push_back((commit, appended.last_offset.next()));
+                let (log, end) = (Rc::clone(log), appended.last_offset.next());
+                waiting.push_back(Waiting { log, incarnation, commit, end });
             }
             (Ok(appended), Expected::Duplicate(base)) => {
                 if appended.commit.is_some() || appended.base_offset != base {
@@ -252,7 +258,7 @@ impl Appender {
         let now = wall_clock_ms();
         for _ in 0..records {
             random.fill(&mut value);
-            builder.append(Timestamp(now - random.i64(..50)), None, Some(&value), &[]);
+            builder.append(Timestamp(now - random.i64(0..50)), None, Some(&value), &[]);
         }
         builder.build(Offset::ZERO).into()
     }
@@ -378,7 +384,7 @@ async fn delete_records(world: &World, storage: &Storage, id: PartitionId) {
 
 /// Creates a partition and takes note of it.
 pub async fn create(world: &World, storage: &Storage, id: PartitionId) {
-    world.with(id, super::model::Partition::begin);
+    world.with(id, Partition::begin);
     match storage.create_partition(id, world.scenario.log.clone()).await {
         Ok(log) => {
             let end = log.end();

@@ -2064,9 +2064,9 @@ pub unsafe fn root_as_record_unchecked(buf: &[u8]) -> Record<'_> {
   unsafe { ::flatbuffers::root_unchecked::<Record>(buf) }
 }
 #[inline]
-/// Assumes, without verification, that a buffer of bytes contains a size prefixed Record and returns it.
-/// # Safety
-/// Callers must trust the given bytes do indeed contain a valid size prefixed `Record`.
+/// Assumes, without verification, that a buffer of bytes contains a size prefixed Record and
+/// returns it. # Safety Callers must trust the given bytes do indeed contain a valid size prefixed
+/// `Record`.
 pub unsafe fn size_prefixed_root_as_record_unchecked(buf: &[u8]) -> Record<'_> {
   unsafe { ::flatbuffers::size_prefixed_root_unchecked::<Record>(buf) }
 }

@@ -320,18 +320,26 @@ impl Disk {
 
     pub(super) fn end_write(&mut self, inode: u64, path: &Path, id: u64) -> Result<()> {
         let fails = self.fails(self.faults.write_failures_ppm);
-        let inode = self.inode(inode);
-        let Some(pending) = inode.pending.iter_mut().find(|pending| pending.id == id) else {
+        let unit = self.faults.tearing.bytes();
+        let inode = self.inodes.get_mut(&inode).expect("an open inode exists");
+        let Some(index) = inode.pending.iter().position(|pending| pending.id == id) else {
             // The file was cut to nothing meanwhile.
             return Ok(());
         };
-        if fails {
-            // Any part of it may still reach the disk; it stays pending and never completes.
-            return Err(broken("write", path));
+        if !fails {
+            inode.pending[index].completed = true;
+            apply(&mut inode.current, &inode.pending[index].change);
+            return Ok(());
         }
-        pending.completed = true;
-        apply(&mut inode.current, &pending.change);
-        Ok(())
+        // Any part of it reached the disk.
+        for piece in inode.pending.remove(index).change.pieces(unit) {
+            if self.random.bool() {
+                self.next_id += 1;
+                apply(&mut inode.current, &piece);
+                inode.pending.push(Pending { id: self.next_id, change: piece, completed: true });
+            }
+        }
+        Err(broken("write", path))
     }
 
     pub(super) fn read(

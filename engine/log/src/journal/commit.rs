@@ -4,9 +4,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
 
-use corelog_io::{BLOCK, Buffer, File, Instant, IoError, Signal, Task, align_up, now, spawn};
+use corelog_io::{BLOCK, Buffer, File, Instant, IoError, Signal, Task, now, sleep, spawn};
 use corelog_model::Offset;
 
 use super::JournalConfig;
@@ -14,14 +17,10 @@ use super::durability::{Commit, FrameState, JournalFailed};
 use super::entry::{ENTRY_HEAD_LEN, EntryHead};
 use super::files::{self, FilePool, JournalFill, UsedFile};
 use super::frame::{FRAME_HEADER_LEN, FileSequence, FrameIdentity, FrameSequence, seal};
+use super::line::{Line, Place};
+use super::open_frame::{Listener, OnDurable, OpenFrame};
 use super::replay::Replayed;
 use crate::LatencyHistogram;
-
-/// Told when entries became durable; a partition moves its durable end here.
-pub trait OnDurable {
-    /// Everything this subject appended below `end` is durable.
-    fn durable(&self, end: Offset);
-}
 
 /// What a journal did since it started.
 #[derive(Debug, Default, Clone)]
@@ -36,56 +35,7 @@ pub struct JournalCounters {
     pub syncs: u64,
 }
 
-type Listener = (Rc<dyn OnDurable>, Offset);
-
-struct OpenFrame {
-    buffer: Buffer,
-    len: usize,
-    entries: u32,
-    state: Rc<FrameState>,
-    listeners: Vec<Listener>,
-}
-
-const FIRST_BUFFER_BYTES: usize = 16 << 10;
-
-impl OpenFrame {
-    fn new() -> Self {
-        Self {
-            buffer: Buffer::zeroed(FIRST_BUFFER_BYTES),
-            len: FRAME_HEADER_LEN,
-            entries: 0,
-            state: Rc::default(),
-            listeners: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, bytes: &[u8]) {
-        self.buffer[self.len..self.len + bytes.len()].copy_from_slice(bytes);
-        self.len += bytes.len();
-    }
-
-    // Grows by doubling and more, so that each byte is copied about once on average.
-    fn make_room(&mut self, needed: usize) {
-        if self.len + needed <= self.buffer.len() {
-            return;
-        }
-        let wanted = (self.len + needed).max(self.buffer.len() * 4);
-        let mut buffer = Buffer::zeroed(align_up(wanted as u64) as usize);
-        buffer[..self.len].copy_from_slice(&self.buffer[..self.len]);
-        self.buffer = buffer;
-    }
-
-    fn frame_len(&self) -> u64 {
-        align_up(self.len as u64)
-    }
-
-    fn listen(&mut self, listener: Listener) {
-        match self.listeners.last_mut() {
-            Some(last) if Rc::ptr_eq(&last.0, &listener.0) => last.1 = listener.1,
-            _ => self.listeners.push(listener),
-        }
-    }
-}
+const PREPARE_PAUSE: Duration = Duration::from_millis(500);
 
 struct InFlight {
     frame: FrameSequence,
@@ -102,7 +52,12 @@ struct Core {
     next_file: FileSequence,
     position: u64,
     pool: FilePool,
+    /// A spare file is being prepared.
     preparing: bool,
+    /// Who does that; dropping the task stops it.
+    preparer: Option<Task<()>>,
+    /// The open frame waits for a file.
+    blocked: bool,
     writing: usize,
     in_flight: VecDeque<InFlight>,
     durable_end: FrameSequence,
@@ -118,11 +73,11 @@ struct State {
     core: RefCell<Core>,
     work: Signal,
     sync_work: Signal,
-    room: Signal,
+    line: Line,
     pressure: Signal,
     failed: Signal,
+    prepared: Signal,
     stopping: Cell<bool>,
-    reserve: Cell<bool>,
 }
 
 /// The journal of one core. Clones share it.
@@ -139,7 +94,6 @@ impl std::fmt::Debug for Journal {
             .field("used", &core.pool.used.len())
             .field("spares", &core.pool.spares.len())
             .field("preparing", &core.preparing)
-            .field("reserve", &self.state.reserve.get())
             .field("open_entries", &core.open.entries)
             .field("writing", &core.writing)
             .field("in_flight", &core.in_flight.len())
@@ -160,6 +114,8 @@ impl Journal {
             position: config.file_bytes,
             pool: replayed.pool,
             preparing: false,
+            preparer: None,
+            blocked: false,
             writing: 0,
             in_flight: VecDeque::new(),
             durable_end: replayed.next_frame,
@@ -174,11 +130,11 @@ impl Journal {
             core: RefCell::new(core),
             work: Signal::new(),
             sync_work: Signal::new(),
-            room: Signal::new(),
+            line: Line::default(),
             pressure: Signal::new(),
             failed: Signal::new(),
+            prepared: Signal::new(),
             stopping: Cell::new(false),
-            reserve: Cell::new(false),
         });
         state.prepare_if_low();
         let tasks = [spawn(write_loop(Rc::clone(&state))), spawn(sync_loop(Rc::clone(&state)))];
@@ -186,22 +142,23 @@ impl Journal {
     }
 
     /// Waits until an entry of `payload_len` bytes fits without growing the open frame over its
-    /// bound. Await it right before `append`.
+    /// bound, in the order of asking. Await it right before `append`. Cancel-safe.
     pub async fn ready(&self, payload_len: usize) -> Result<(), JournalFailed> {
-        loop {
-            let waiting = self.state.room.waiting();
-            {
-                let core = self.state.core.borrow();
-                if let Some(failed) = &core.failed {
-                    return Err(failed.clone());
-                }
-                let len = core.open.len + ENTRY_HEAD_LEN + payload_len;
-                if core.open.entries == 0 || len <= self.state.config.frame_bytes_max {
-                    return Ok(());
-                }
+        let mut place = Place::new(&self.state.line);
+        poll_fn(|task| {
+            let core = self.state.core.borrow();
+            if let Some(failed) = &core.failed {
+                return Poll::Ready(Err(failed.clone()));
             }
-            waiting.await;
-        }
+            let len = core.open.len + ENTRY_HEAD_LEN + payload_len;
+            let fits = core.open.entries == 0 || len <= self.state.config.frame_bytes_max;
+            if fits && place.is_first() {
+                return Poll::Ready(Ok(()));
+            }
+            place.wait(task.waker());
+            Poll::Pending
+        })
+        .await
     }
 
     /// Appends one entry whose payload is the concatenation of `parts`; `listener` is told when it
@@ -240,7 +197,15 @@ impl Journal {
     /// The oldest file an entry appended now can end up in.
     pub fn current_file(&self) -> FileSequence {
         let core = self.state.core.borrow();
-        core.pool.used.back().map_or(core.next_file, |used| used.sequence)
+        match core.pool.used.back() {
+            Some(used) if core.open_frame_fits(self.state.config.file_bytes) => used.sequence,
+            _ => core.next_file,
+        }
+    }
+
+    /// The frame an entry appended now ends up in.
+    pub fn open_frame(&self) -> FrameSequence {
+        self.state.core.borrow().next_frame
     }
 
     /// Where replay would have to begin if files below `keep` were released.
@@ -250,7 +215,8 @@ impl Journal {
         kept.map_or((core.next_file, core.next_frame), |used| (used.sequence, used.first_frame))
     }
 
-    /// Lets the files below `keep` be recycled: no partition needs what they hold.
+    /// Lets the files below `keep` be recycled: no partition needs what they hold. `keep` is not
+    /// above what `current_file` said.
     pub async fn release_before(&self, keep: FileSequence) -> Result<(), IoError> {
         let odd = {
             let mut core = self.state.core.borrow_mut();
@@ -264,13 +230,6 @@ impl Journal {
             corelog_io::remove_file(&file.path()).await?;
         }
         Ok(())
-    }
-
-    /// Allows one file above the bound while `open`: a checkpoint waits for what is in the open
-    /// frame, which must find room even when every file is full, or neither would ever move.
-    pub fn open_reserve(&self, open: bool) {
-        self.state.reserve.set(open);
-        self.state.work.notify();
     }
 
     /// True when so many files are in use that recycling should begin.
@@ -342,38 +301,70 @@ impl Journal {
         self.state.core.borrow().sync_latency.clone()
     }
 
-    /// Stops the writer and the syncer. What was not durable stays so.
+    /// Resolves when no spare file is being prepared.
+    pub async fn until_prepared(&self) {
+        loop {
+            let waiting = self.state.prepared.waiting();
+            if !self.state.core.borrow().preparing {
+                return;
+            }
+            waiting.await;
+        }
+    }
+
+    /// Stops the writer and the syncer. What was not durable stays so, and whoever waits for it is
+    /// told.
     pub fn stop(&self) {
         self.state.stopping.set(true);
-        self.state.work.notify();
-        self.state.sync_work.notify();
-        self.state.pressure.notify();
+        self.state.end("the storage was closed");
+    }
+}
+
+impl Core {
+    fn open_frame_fits(&self, file_bytes: u64) -> bool {
+        self.position + self.open.frame_len() <= file_bytes
     }
 }
 
 impl State {
     fn is_under_pressure(&self) -> bool {
         let core = self.core.borrow();
-        core.pool.used.len() > 1 && core.pool.used.len() * 2 >= self.config.files_max as usize
+        let used = core.pool.used.len();
+        core.blocked && used > 0 || used > 1 && used * 2 >= self.config.files_max as usize
     }
 
     fn fail(&self, error: &IoError) {
-        tracing::error!(%error, "the journal stops: writes are refused from now on");
-        let failed = JournalFailed { reason: error.to_string().into() };
-        let states: Vec<_> = {
+        if self.core.borrow().failed.is_none() {
+            tracing::error!(%error, "the journal stops: writes are refused from now on");
+            self.end(&error.to_string());
+        }
+    }
+
+    /// Nothing is acknowledged from here on; everybody who waits is told.
+    fn end(&self, reason: &str) {
+        let failed = JournalFailed { reason: reason.into() };
+        let (states, listeners, preparing) = {
             let mut core = self.core.borrow_mut();
             if core.failed.is_some() {
                 return;
             }
             core.failed = Some(failed.clone());
             let in_flight = core.in_flight.iter().map(|frame| Rc::clone(&frame.state));
-            in_flight.chain([Rc::clone(&core.open.state)]).collect()
+            let states: Vec<_> = in_flight.chain([Rc::clone(&core.open.state)]).collect();
+            // Listeners hold the partitions, which hold this journal.
+            let frames = core.in_flight.iter_mut();
+            let mut listeners: Vec<_> =
+                frames.map(|frame| std::mem::take(&mut frame.listeners)).collect();
+            listeners.push(std::mem::take(&mut core.open.listeners));
+            core.preparing = false;
+            (states, listeners, core.preparer.take())
         };
+        drop((listeners, preparing));
         for state in states {
-            state.outcome.borrow_mut().get_or_insert(Err(failed.clone()));
-            state.settled.notify();
+            state.settle(Err(failed.clone()));
         }
-        for signal in [&self.room, &self.work, &self.sync_work, &self.pressure, &self.failed] {
+        self.line.wake_all();
+        for signal in [&self.work, &self.sync_work, &self.pressure, &self.failed, &self.prepared] {
             signal.notify();
         }
     }
@@ -391,18 +382,16 @@ impl State {
     /// free.
     fn has_place_for_open_frame(&self) -> bool {
         let mut core = self.core.borrow_mut();
-        let frame_len = core.open.frame_len();
-        let fits = core
-            .pool
-            .used
-            .back()
-            .is_some_and(|_| core.position + frame_len <= self.config.file_bytes);
-        if fits {
+        let len = self.config.file_bytes;
+        core.blocked = false;
+        if core.open_frame_fits(len) {
             return true;
         }
-        let Some(file) = core.pool.spares.pop_front() else { return false };
+        let Some(file) = core.pool.spares.pop_front() else {
+            core.blocked = true;
+            return false;
+        };
         let (sequence, first_frame) = (core.next_file, core.next_frame);
-        let len = self.config.file_bytes;
         core.pool.used.push_back(UsedFile { sequence, first_frame, file, len });
         core.next_file = sequence.next();
         core.position = 0;
@@ -493,8 +482,7 @@ impl State {
             for (listener, end) in &frame.listeners {
                 listener.durable(*end);
             }
-            *frame.state.outcome.borrow_mut() = Some(Ok(()));
-            frame.state.settled.notify();
+            frame.state.settle(Ok(()));
         }
         self.work.notify();
     }
@@ -503,9 +491,7 @@ impl State {
     fn prepare_if_low(self: &Rc<Self>) {
         let number = {
             let mut core = self.core.borrow_mut();
-            let bound = (self.config.files_max as usize).max(core.pool.used.len());
-            let bound = if self.reserve.get() { bound + 1 } else { self.config.files_max as usize };
-            let full = core.pool.file_count() >= bound;
+            let full = core.pool.file_count() >= self.config.files_max as usize;
             if core.preparing || full || !core.pool.spares.is_empty() || core.failed.is_some() {
                 return;
             }
@@ -515,20 +501,24 @@ impl State {
             number
         };
         let state = Rc::clone(self);
-        spawn(async move {
-            let file = files::prepare(&state.config.directory, number, state.config.file_bytes);
-            let outcome = file.await;
-            let mut core = state.core.borrow_mut();
-            core.preparing = false;
-            match outcome {
-                Ok(file) => core.pool.spares.push_back(file),
-                // Nothing was promised on it. Recycling goes on, and the next rotation tries again.
-                Err(error) => tracing::warn!(%error, "no further journal file can be prepared"),
+        let preparer = spawn(async move { state.prepare(number).await });
+        let ended = self.core.borrow_mut().preparer.replace(preparer);
+        drop(ended);
+    }
+
+    async fn prepare(&self, number: u32) {
+        match files::prepare(&self.config.directory, number, self.config.file_bytes).await {
+            Ok(file) => self.core.borrow_mut().pool.spares.push_back(file),
+            // Nothing was promised on it. Recycling goes on, and after a pause the next one is
+            // tried.
+            Err(error) => {
+                tracing::warn!(%error, "no further journal file can be prepared");
+                sleep(PREPARE_PAUSE).await;
             }
-            drop(core);
-            state.work.notify();
-        })
-        .detach();
+        }
+        self.core.borrow_mut().preparing = false;
+        self.prepared.notify();
+        self.work.notify();
     }
 }
 
@@ -546,7 +536,7 @@ async fn write_loop(state: Rc<State>) {
             continue;
         }
         let (file, buffer, position, frame) = state.seal_open_frame();
-        state.room.notify();
+        state.line.wake_first();
         if state.is_under_pressure() {
             state.pressure.notify();
         }

@@ -14,10 +14,19 @@ pub struct JournalFailed {
     pub reason: Rc<str>,
 }
 
+/// How a frame ended, and who waits for that.
 #[derive(Debug, Default)]
 pub(super) struct FrameState {
-    pub(super) outcome: RefCell<Option<Result<(), JournalFailed>>>,
-    pub(super) settled: Signal,
+    outcome: RefCell<Option<Result<(), JournalFailed>>>,
+    settled: Signal,
+}
+
+impl FrameState {
+    /// Tells everybody who waits. The first outcome stays.
+    pub(super) fn settle(&self, outcome: Result<(), JournalFailed>) {
+        self.outcome.borrow_mut().get_or_insert(outcome);
+        self.settled.notify();
+    }
 }
 
 /// A place in the journal whose durability can be awaited.

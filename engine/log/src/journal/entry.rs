@@ -12,6 +12,11 @@ pub enum EntryKind {
     Batch,
     /// The log start offset moved; `segment` holds it and the payload is empty.
     LogStart,
+    /// The partition was created; entries before this one are of an earlier partition with the same
+    /// id.
+    Created,
+    /// The partition was removed with all its data.
+    Removed,
 }
 
 impl EntryKind {
@@ -19,6 +24,8 @@ impl EntryKind {
         match self {
             Self::Batch => 1,
             Self::LogStart => 2,
+            Self::Created => 3,
+            Self::Removed => 4,
         }
     }
 
@@ -26,6 +33,8 @@ impl EntryKind {
         match code {
             1 => Some(Self::Batch),
             2 => Some(Self::LogStart),
+            3 => Some(Self::Created),
+            4 => Some(Self::Removed),
             _ => None,
         }
     }
@@ -78,6 +87,12 @@ struct RawHead {
 pub(crate) const ENTRY_HEAD_LEN: usize = size_of::<RawHead>();
 
 impl EntryHead {
+    /// The head of an entry that only says that a partition begins or ends.
+    pub fn of_partition(kind: EntryKind, partition: PartitionId) -> Self {
+        let (leader_epoch, segment) = (LeaderEpoch::NONE, Offset::ZERO);
+        Self { kind, partition, leader_epoch, segment, position: 0 }
+    }
+
     /// The bytes of this head for a payload of `payload_len` bytes.
     pub(crate) fn encode(&self, payload_len: usize) -> [u8; ENTRY_HEAD_LEN] {
         let raw = RawHead {

@@ -38,7 +38,7 @@ pub struct JournalFill {
 /// The files of one journal, used and free.
 #[derive(Debug, Default)]
 pub(super) struct FilePool {
-    /// Oldest first; the last one is being written.
+    /// Oldest first; the last one is being written, once one was begun in this life.
     pub(super) used: VecDeque<UsedFile>,
     pub(super) spares: VecDeque<File>,
     /// Number of the next file to create.
@@ -50,11 +50,11 @@ impl FilePool {
         self.used.len() + self.spares.len()
     }
 
-    /// Takes the files below `keep` out of use, never the one being written. Those of another
-    /// length than `file_bytes` are returned to be removed; the rest become spares.
+    /// Takes the files below `keep` out of use. Those of another length than `file_bytes` are
+    /// returned to be removed; the rest become spares.
     pub(super) fn release_before(&mut self, keep: FileSequence, file_bytes: u64) -> Vec<File> {
         let mut odd = Vec::new();
-        while self.used.len() > 1 && self.used.front().is_some_and(|used| used.sequence < keep) {
+        while self.used.front().is_some_and(|used| used.sequence < keep) {
             let Some(used) = self.used.pop_front() else { break };
             if used.len == file_bytes {
                 self.spares.push_back(used.file);

@@ -2,22 +2,26 @@
 //! after group, with one aligned direct write and one sync per group; nothing is acknowledged or
 //! visible before.
 //!
-//! `frame` and `entry` are the bytes, `files` the pre-written and recycled files, `commit` the
-//! group commit, `replay` the way back after a crash. docs/storage-format.md draws the format.
+//! `frame` and `entry` are the bytes, `files` the pre-written and recycled files, `open_frame` what
+//! gathers, `line` who waits for room in it, `commit` the group commit, `durability` what an append
+//! waits for, `replay` the way back after a crash. docs/storage-format.md draws the format.
 
 mod commit;
 mod durability;
 mod entry;
 mod files;
 mod frame;
+mod line;
+mod open_frame;
 mod replay;
 
-pub use commit::{Journal, JournalCounters, OnDurable};
+pub use commit::{Journal, JournalCounters};
 pub use durability::{Commit, JournalFailed};
 pub use entry::{Entry, EntryHead, EntryKind, MalformedEntry};
 pub use files::JournalFill;
 pub use frame::{FRAME_HEADER_LEN, FileSequence, FrameError, FrameHeader, FrameSequence};
-pub use replay::{JournalDamage, Replay, ReplayError, Replayed};
+pub use open_frame::OnDurable;
+pub use replay::{JournalDamage, Replay, ReplayError, Replayed, ReplayedFrame};
 
 use std::path::PathBuf;
 
@@ -30,7 +34,8 @@ pub struct JournalConfig {
     pub directory: PathBuf,
     /// Size of one file in bytes, a multiple of 4096. Written with zeros once, then recycled.
     pub file_bytes: u64,
-    /// Files at most. Appends wait when all of them still hold data that no segment has.
+    /// Files at most, two or more. Appends wait when all of them still hold data that no segment
+    /// has.
     pub files_max: u32,
     /// A frame is sealed when it reaches this size, even while an earlier one is being written.
     pub frame_bytes_max: usize,

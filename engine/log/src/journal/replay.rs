@@ -67,6 +67,8 @@ pub struct Replayed {
 pub struct ReplayedFrame {
     /// The file it is in.
     pub file: FileSequence,
+    /// Which frame it is.
+    pub sequence: FrameSequence,
     bytes: Slice,
 }
 
@@ -102,6 +104,8 @@ pub struct Replay {
     visited: Vec<usize>,
     position: u64,
     next_frame: FrameSequence,
+    /// The first file that replay wants; whatever is written from now on goes to it or a later one.
+    first_file: FileSequence,
     window: (u64, Option<Slice>),
     next_number: u32,
 }
@@ -114,6 +118,8 @@ impl Replay {
         from: (FileSequence, FrameSequence),
     ) -> Result<Self, ReplayError> {
         create_directory(&config.directory).await?;
+        // A killed process may have renamed what no sync covered.
+        sync_directory(&config.directory).await?;
         let id = read_or_create_id(&config).await?;
         let mut replay = Self {
             config,
@@ -123,6 +129,7 @@ impl Replay {
             visited: Vec::new(),
             position: 0,
             next_frame: from.1,
+            first_file: from.0,
             window: (0, None),
             next_number: 0,
         };
@@ -185,9 +192,10 @@ impl Replay {
             };
             let first = self.found[current].first.expect("only files with a first frame are read");
             if let Some(bytes) = self.frame_at_position(current, &first).await? {
+                let sequence = self.next_frame;
                 self.position += bytes.len() as u64;
-                self.next_frame = self.next_frame.next();
-                return Ok(Some(ReplayedFrame { file: first.file, bytes }));
+                self.next_frame = sequence.next();
+                return Ok(Some(ReplayedFrame { file: first.file, sequence, bytes }));
             }
             let Some(next) = self.successor(first.file.next()) else {
                 self.look_for_damage(Some(current)).await?;
@@ -297,8 +305,8 @@ impl Replay {
 
     /// Ends the replay. What was replayed stays in use until partitions have it in their segments.
     pub async fn finish(self) -> Result<Replayed, ReplayError> {
-        let newest = self.found.iter().filter_map(|found| found.first).map(|first| first.file);
-        let next_file = newest.max().map_or(FileSequence(0), FileSequence::next);
+        let seen = self.found.iter().filter_map(|found| found.first).map(|first| first.file.next());
+        let next_file = seen.fold(self.first_file, FileSequence::max);
         let mut used = VecDeque::new();
         let mut spares = VecDeque::new();
         for (index, found) in self.found.into_iter().enumerate() {

@@ -1,0 +1,41 @@
+//! Negative controls: with one rule of durability left out, the simulator finds that a claim does
+//! not hold. A simulator that never fails proves nothing.
+#![allow(missing_docs, reason = "tests")]
+
+use corelog_log::journal::Safeguards;
+use corelog_sim::{Scenario, Trouble, sweep};
+
+/// Plays seeds with a rule left out and returns what was found, one line for each seed.
+fn found(safeguards: Safeguards, trouble: Trouble, seeds: u64) -> Vec<String> {
+    let scenario = |seed| Scenario::with_trouble(seed, trouble).guarded_by(safeguards);
+    let sweep = sweep(0..seeds, 2, scenario, |_, _| {});
+    sweep.failed.into_iter().filter_map(|run| run.findings.into_iter().next()).collect()
+}
+
+#[track_caller]
+fn check(safeguards: Safeguards, trouble: Trouble, claim: &str) {
+    let seeds = 400;
+    let kept = found(Safeguards::default(), trouble, seeds);
+    assert_eq!(kept, [""; 0], "with every rule kept nothing is found");
+    let found = found(safeguards, trouble, seeds);
+    let of_claim = found.iter().filter(|finding| finding.contains(claim)).count();
+    assert!(of_claim > 0, "{safeguards:?} is not noticed: {found:#?}");
+}
+
+#[test]
+fn a_journal_that_does_not_sync_loses_acknowledged_batches() {
+    let safeguards = Safeguards { syncs: false, ..Safeguards::default() };
+    check(safeguards, Trouble::None, "acknowledged batches are lost");
+}
+
+#[test]
+fn a_reader_that_checks_no_checksum_serves_damage() {
+    let safeguards = Safeguards { verifies_checksums: false, ..Safeguards::default() };
+    check(safeguards, Trouble::RotAtRest, "other bytes than those appended");
+}
+
+#[test]
+fn a_journal_that_acknowledges_behind_a_gap_loses_acknowledged_batches() {
+    let safeguards = Safeguards { gapless_prefix: false, ..Safeguards::default() };
+    check(safeguards, Trouble::None, "acknowledged batches are lost");
+}
