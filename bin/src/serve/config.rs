@@ -202,6 +202,11 @@ impl Config {
                 self.advertise
             ));
         }
+        if let Some(metrics) = self.metrics_listen.as_ref().filter(|it| !it.is_loopback()) {
+            warnings.push(format!(
+                "{metrics} shows metrics to other machines, without authentication or encryption"
+            ));
+        }
         warnings
     }
 }

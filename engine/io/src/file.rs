@@ -14,8 +14,8 @@ pub enum OpenMode {
     Read,
     /// Must exist; for reading and writing.
     ReadWrite,
-    /// Must exist; each write is durable when it resolves (O_DSYNC).
-    SyncedWrites,
+    /// Must exist; takes plain writes and [`File::write_synced`].
+    WithSyncedWrites,
     /// Created if it does not exist, otherwise opened as it is.
     CreateOrOpen,
     /// Created empty; an existing file is cut to nothing.
@@ -26,8 +26,8 @@ pub enum OpenMode {
 /// how busy the core is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SyncPath {
-    /// None of its own: the file is opened with [`OpenMode::SyncedWrites`], and a sync has nothing
-    /// left to do.
+    /// With each small write ([`File::write_synced`]), which saves a trip to the device; otherwise
+    /// as `Ring`.
     Write,
     /// `fdatasync` through the core's own ring.
     #[default]
@@ -76,6 +76,17 @@ impl File {
         }
     }
 
+    /// Writes like [`File::write`], and is durable when it resolves (O_DSYNC). The file was opened
+    /// for it.
+    pub async fn write_synced(&self, buffer: Buffer, position: u64) -> Result<()> {
+        assert!(position.is_multiple_of(BLOCK as u64), "writes are aligned: {position}");
+        match self {
+            Self::Ring(file) => file.write_synced(buffer.into_memory(), position).await,
+            #[cfg(feature = "sim")]
+            Self::Sim(file) => file.write_synced(buffer.to_vec(), position).await,
+        }
+    }
+
     /// Writes a full chunk at `position`, a multiple of [`BLOCK`], while others may read it.
     pub async fn write_chunk(&self, chunk: &Chunk, position: u64) -> Result<()> {
         assert!(position.is_multiple_of(BLOCK as u64), "writes are aligned: {position}");
@@ -115,7 +126,7 @@ impl File {
         match self {
             Self::Ring(file) => file.sync(road).await,
             #[cfg(feature = "sim")]
-            Self::Sim(file) => file.sync(road).await,
+            Self::Sim(file) => file.sync().await,
         }
     }
 

@@ -5,8 +5,10 @@ use std::io;
 use std::time::Duration;
 
 use corelog_io::{Instant, Permit, Permits, now, timeout};
+use corelog_wire::ApiKey;
 use corelog_wire::frame::{FRAME_PREFIX_BYTES, FrameError, peek_frame_len};
 
+use crate::api::settings::CONTROL_REQUEST_BYTES_MAX;
 use crate::socket::Socket;
 
 const READ_BYTES: usize = 32 << 10;
@@ -34,6 +36,16 @@ pub(crate) enum ReadFrameError {
     /// The length is out of bounds.
     #[error(transparent)]
     Length(#[from] FrameError),
+    /// The length is out of bounds for an API that moves no records.
+    #[error(
+        "a request of {len} bytes to API {api}, which takes at most {CONTROL_REQUEST_BYTES_MAX}"
+    )]
+    Control {
+        /// Bytes announced.
+        len: usize,
+        /// The number of the API.
+        api: i16,
+    },
     /// The socket failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -133,8 +145,21 @@ impl FrameReader {
             self.fill().await?;
         };
         self.start += FRAME_PREFIX_BYTES;
+        if len > CONTROL_REQUEST_BYTES_MAX {
+            check_api(len, self.api().await?)?;
+        }
         let (memory, budget) = self.body(len).await?;
         Ok(Frame { memory, len, arrived: now(), _budget: budget })
+    }
+
+    /// The API that the frame is for, before the rest of it is read.
+    async fn api(&mut self) -> Result<i16, ReadFrameError> {
+        loop {
+            if let Some(api) = self.buffer[self.start..self.end].first_chunk() {
+                return Ok(i16::from_be_bytes(*api));
+            }
+            self.fill().await?;
+        }
     }
 
     /// The bytes of a frame, and the budget they hold. Only a frame that has begun in earnest is
@@ -178,5 +203,35 @@ impl FrameReader {
         }
         self.end += count;
         Ok(())
+    }
+}
+
+/// Only requests that move records may be longer than [`CONTROL_REQUEST_BYTES_MAX`].
+fn check_api(len: usize, api: i16) -> Result<(), ReadFrameError> {
+    let moves_records = matches!(ApiKey::from_code(api), Some(ApiKey::Produce | ApiKey::Fetch));
+    if moves_records || len <= CONTROL_REQUEST_BYTES_MAX {
+        return Ok(());
+    }
+    Err(ReadFrameError::Control { len, api })
+}
+
+#[cfg(test)]
+mod tests {
+    use corelog_wire::api::APIS;
+
+    use super::*;
+
+    #[test]
+    fn only_requests_that_move_records_may_be_long() {
+        let is_accepted = |api: i16, len| check_api(len, api).is_ok();
+        for api in APIS {
+            let is_long = matches!(api.key, ApiKey::Produce | ApiKey::Fetch);
+            let code = api.key.code();
+            assert_eq!(is_accepted(code, CONTROL_REQUEST_BYTES_MAX + 1), is_long, "{}", api.name);
+            assert!(is_accepted(code, CONTROL_REQUEST_BYTES_MAX), "{}", api.name);
+        }
+        for unknown in [-1, 4, i16::MAX] {
+            assert!(!is_accepted(unknown, CONTROL_REQUEST_BYTES_MAX + 1));
+        }
     }
 }

@@ -18,7 +18,8 @@ const O_DSYNC: i32 = rustix::fs::OFlags::DSYNC.bits() as i32;
 pub struct RingFile {
     file: DmaFile,
     path: PathBuf,
-    mode: OpenMode,
+    /// The same file, opened so that a write is durable when it resolves.
+    synced: Option<DmaFile>,
 }
 
 impl RingFile {
@@ -27,11 +28,8 @@ impl RingFile {
         options.read(true);
         match mode {
             OpenMode::Read => {}
-            OpenMode::ReadWrite => {
+            OpenMode::ReadWrite | OpenMode::WithSyncedWrites => {
                 options.write(true);
-            }
-            OpenMode::SyncedWrites => {
-                options.write(true).custom_flags(O_DSYNC);
             }
             OpenMode::CreateOrOpen => {
                 options.write(true).create(true);
@@ -40,11 +38,16 @@ impl RingFile {
                 options.write(true).create(true).truncate(true);
             }
         }
-        let file = options
-            .dma_open(path)
-            .await
-            .map_err(|error| IoError::new("open", path, io::Error::from(error)))?;
-        Ok(Self { file, path: path.to_path_buf(), mode })
+        let open = async |options: &OpenOptions| {
+            let opened = options.dma_open(path).await;
+            opened.map_err(|error| IoError::new("open", path, io::Error::from(error)))
+        };
+        let file = open(&options).await?;
+        let synced = match mode {
+            OpenMode::WithSyncedWrites => Some(open(options.custom_flags(O_DSYNC)).await?),
+            _ => None,
+        };
+        Ok(Self { file, synced, path: path.to_path_buf() })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -54,6 +57,13 @@ impl RingFile {
     pub(crate) async fn write(&self, buffer: DmaBuffer, position: u64) -> Result<()> {
         let len = buffer.len();
         let written = self.file.write_at(buffer, position).await;
+        self.whole(len, written.map_err(io::Error::from))
+    }
+
+    pub(crate) async fn write_synced(&self, buffer: DmaBuffer, position: u64) -> Result<()> {
+        let len = buffer.len();
+        let file = self.synced.as_ref().expect("a file is opened for synced writes");
+        let written = file.write_at(buffer, position).await;
         self.whole(len, written.map_err(io::Error::from))
     }
 
@@ -82,14 +92,7 @@ impl RingFile {
 
     pub(crate) async fn sync(&self, road: SyncPath) -> Result<()> {
         match road {
-            SyncPath::Write => {
-                assert!(
-                    self.mode == OpenMode::SyncedWrites,
-                    "a write is durable only if opened so"
-                );
-                Ok(())
-            }
-            SyncPath::Ring => {
+            SyncPath::Write | SyncPath::Ring => {
                 self.file.fdatasync().await.map_err(|error| self.failed("sync", error.into()))
             }
             SyncPath::Thread => {

@@ -281,7 +281,7 @@ impl Disk {
                 Ok(inode)
             }
             (Some(Node::File(inode)), _) => Ok(inode),
-            (None, OpenMode::Read | OpenMode::ReadWrite | OpenMode::SyncedWrites) => {
+            (None, OpenMode::Read | OpenMode::ReadWrite | OpenMode::WithSyncedWrites) => {
                 Err(missing("open", path))
             }
             (None, OpenMode::CreateOrOpen | OpenMode::CreateEmpty) => {

@@ -10,14 +10,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use corelog_io::{
-    BLOCK, Buffer, File, Instant, IoError, OpenMode, Signal, Task, now, sleep, spawn,
+    BLOCK, Buffer, File, Instant, IoError, Signal, SyncPath, Task, now, sleep, spawn,
 };
 use corelog_model::Offset;
 
 use super::JournalConfig;
 use super::durability::{Commit, FrameState, JournalFailed};
 use super::entry::{ENTRY_HEAD_LEN, EntryHead};
-use super::files::{self, FilePool, UsedFile};
+use super::files::{self, FilePool, JournalFill, UsedFile};
 use super::frame::{FRAME_HEADER_LEN, FileSequence, FrameIdentity, FrameSequence, seal};
 use super::line::{Line, Place};
 use super::open_frame::{Listener, OnDurable, OpenFrame};
@@ -37,16 +37,29 @@ pub struct JournalCounters {
     pub syncs: u64,
 }
 
+// Above this a flush of its own costs more than the trip it saves.
+const SYNCED_WRITE_BYTES_MAX: u64 = 64 << 10;
 const PREPARE_PAUSE: Duration = Duration::from_millis(500);
 
 struct InFlight {
     frame: FrameSequence,
     file: File,
     file_sequence: FileSequence,
-    began: Instant,
     written: bool,
+    /// When its synced write began, if it is one. Only a frame that is alone is written so.
+    synced_since: Option<Instant>,
     state: Rc<FrameState>,
     listeners: Vec<Listener>,
+}
+
+/// A frame on its way to the disk.
+struct SealedFrame {
+    sequence: FrameSequence,
+    file: File,
+    buffer: Buffer,
+    position: u64,
+    /// Durable when its write resolves.
+    synced: bool,
 }
 
 struct Core {
@@ -286,6 +299,14 @@ impl Journal {
         }
     }
 
+    /// How full it is.
+    pub fn fill(&self) -> JournalFill {
+        let JournalConfig { files_max, file_bytes, .. } = self.state.config;
+        let core = self.state.core.borrow();
+        let (used, spare) = (core.pool.used.len() as u32, core.pool.spares.len() as u32);
+        JournalFill { used, spare, files_max, file_bytes }
+    }
+
     /// Counters since the start.
     pub fn counters(&self) -> JournalCounters {
         self.state.core.borrow().counters.clone()
@@ -393,7 +414,7 @@ impl State {
         true
     }
 
-    fn seal_open_frame(&self) -> (File, Buffer, u64, FrameSequence) {
+    fn seal_open_frame(&self) -> SealedFrame {
         let mut core = self.core.borrow_mut();
         let frame = std::mem::replace(&mut core.open, OpenFrame::new());
         let (frame_len, payload_len) = (frame.frame_len(), frame.len() - FRAME_HEADER_LEN);
@@ -417,16 +438,20 @@ impl State {
         core.counters.frames += 1;
         core.counters.entries += u64::from(entries);
         core.counters.bytes += frame_len;
+        let synced = self.config.sync_path == SyncPath::Write
+            && self.config.safeguards.syncs
+            && core.in_flight.is_empty()
+            && frame_len <= SYNCED_WRITE_BYTES_MAX;
         core.in_flight.push_back(InFlight {
             frame: sequence,
             file: file.clone(),
             file_sequence,
-            began: now(),
             written: false,
+            synced_since: synced.then(now),
             state,
             listeners,
         });
-        (file, buffer, position, sequence)
+        SealedFrame { sequence, file, buffer, position, synced }
     }
 
     fn written(&self, frame: FrameSequence, outcome: Result<(), IoError>) {
@@ -435,20 +460,17 @@ impl State {
         }
         let mut core = self.core.borrow_mut();
         core.writing -= 1;
-        let Some(in_flight) = core.in_flight.iter_mut().find(|entry| entry.frame == frame) else {
-            return;
-        };
-        in_flight.written = true;
-        let began = in_flight.began;
-        drop(core);
-        if self.config.open_mode() != OpenMode::SyncedWrites {
-            self.work.notify();
-            self.sync_work.notify();
-        } else if let Some((end, _)) = self.sync_target() {
-            self.settle_before(end, began);
-        } else {
-            self.work.notify();
+        let mut synced = None;
+        if let Some(in_flight) = core.in_flight.iter_mut().find(|entry| entry.frame == frame) {
+            in_flight.written = true;
+            synced = in_flight.synced_since;
         }
+        drop(core);
+        if let Some(began) = synced {
+            self.settle_before(frame.next(), began);
+        }
+        self.work.notify();
+        self.sync_work.notify();
     }
 
     /// The end of the gapless prefix of written frames and the files they are in, if that is news.
@@ -541,7 +563,7 @@ async fn write_loop(state: Rc<State>) {
             waiting.await;
             continue;
         }
-        let (file, buffer, position, frame) = state.seal_open_frame();
+        let sealed = state.seal_open_frame();
         state.line.wake_first();
         if state.is_under_pressure() {
             state.pressure.notify();
@@ -549,8 +571,13 @@ async fn write_loop(state: Rc<State>) {
         state.prepare_if_low();
         let writer = Rc::clone(&state);
         spawn(async move {
-            let outcome = file.write(buffer, position).await;
-            writer.written(frame, outcome);
+            let SealedFrame { sequence, file, buffer, position, synced } = sealed;
+            let outcome = if synced {
+                file.write_synced(buffer, position).await
+            } else {
+                file.write(buffer, position).await
+            };
+            writer.written(sequence, outcome);
         })
         .detach();
     }

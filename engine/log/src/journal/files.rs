@@ -22,6 +22,19 @@ pub(super) struct UsedFile {
     pub(super) len: u64,
 }
 
+/// How full a journal is, in files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct JournalFill {
+    /// Files with frames that some segment does not have yet, and the one being written.
+    pub used: u32,
+    /// Files that are ready to be written.
+    pub spare: u32,
+    /// Files at most.
+    pub files_max: u32,
+    /// Bytes of each.
+    pub file_bytes: u64,
+}
+
 /// The files of one journal, used and free.
 #[derive(Debug, Default)]
 pub(super) struct FilePool {

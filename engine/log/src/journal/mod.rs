@@ -18,6 +18,7 @@ mod replay;
 pub use commit::{Journal, JournalCounters};
 pub use durability::{Commit, JournalFailed};
 pub use entry::{Entry, EntryHead, EntryKind, MalformedEntry};
+pub use files::JournalFill;
 pub use frame::{FRAME_HEADER_LEN, FileSequence, FrameError, FrameHeader, FrameSequence};
 pub use open_frame::OnDurable;
 pub use replay::{JournalDamage, Replay, ReplayError, Replayed, ReplayedFrame};
@@ -63,8 +64,8 @@ impl JournalConfig {
     /// How its files are opened.
     pub(crate) fn open_mode(&self) -> OpenMode {
         match self.sync_path {
-            SyncPath::Write if self.safeguards.syncs => OpenMode::SyncedWrites,
-            SyncPath::Write | SyncPath::Ring | SyncPath::Thread => OpenMode::ReadWrite,
+            SyncPath::Write => OpenMode::WithSyncedWrites,
+            SyncPath::Ring | SyncPath::Thread => OpenMode::ReadWrite,
         }
     }
 
