@@ -13,7 +13,7 @@ use crate::failure::{Exit, Failure};
 
 /// The road to durability that is fastest on this disk for the first core, while the others are as
 /// busy as they will be: a kernel thread that finishes a write may need one of them.
-pub fn fastest(data: &Path, cpus: &[usize]) -> Result<SyncPath, Failure> {
+pub(super) fn fastest(data: &Path, cpus: &[usize]) -> Result<SyncPath, Failure> {
     let directory = data.to_path_buf();
     let is_over = Arc::new(AtomicBool::new(false));
     let busy: Vec<_> = cpus[1..].iter().map(|cpu| keep_busy(*cpu, &is_over)).collect();

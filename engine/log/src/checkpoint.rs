@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use corelog_io::{IoError, read_file, write_file_atomically};
+use corelog_io::{BLOCK, IoError, read_file, write_file_atomically};
 use corelog_model::{
     LeaderEpoch, Offset, PartitionId, PartitionIndex, ProducerEpoch, ProducerId, Sequence,
     Timestamp, TopicId,
@@ -16,6 +16,8 @@ use crate::producers::{ProducedBatch, ProducerState, ProducerTable};
 
 const MAGIC: &[u8; 4] = b"CLCP";
 const VERSION: u16 = 1;
+/// Numbers and positions stay below, so that counting on never overflows.
+const NUMBER_END: u64 = 1 << 62;
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// Up to where the segments of a partition are durable.
@@ -34,6 +36,23 @@ pub struct RecoveryPoint {
 impl RecoveryPoint {
     /// That of a partition without data.
     pub const ZERO: Self = Self { segment: Offset::ZERO, durable: 0, size: 0, end: Offset::ZERO };
+
+    /// Whether a partition with a partial block of `block_len` bytes can stand here.
+    fn check(&self, block_len: usize) -> Result<(), &'static str> {
+        if BLOCK <= block_len || !self.durable.is_multiple_of(BLOCK as u64) {
+            return Err("a partial block is not one");
+        }
+        if self.durable.checked_add(block_len as u64) != Some(self.size) {
+            return Err("a partial block does not end where its segment does");
+        }
+        if NUMBER_END <= self.size {
+            return Err("a segment is too long");
+        }
+        if self.segment < Offset::ZERO || self.end < self.segment {
+            return Err("a segment does not begin at or below its end");
+        }
+        Ok(())
+    }
 }
 
 /// What the checkpoint says of one partition.
@@ -137,6 +156,9 @@ impl Checkpoint {
         }
         let journal_file = FileSequence(input.u64()?);
         let journal_frame = FrameSequence(input.u64()?);
+        if NUMBER_END <= journal_file.0.max(journal_frame.0) {
+            return Err("its place in the journal is impossible");
+        }
         let count = input.u32()?;
         let mut partitions = Vec::new();
         for _ in 0..count {
@@ -243,8 +265,9 @@ impl<'a> Input<'a> {
             end: Offset(self.i64()?),
         };
         let block_len = self.u32()? as usize;
-        if recovery.durable + block_len as u64 != recovery.size {
-            return Err("a partial block does not end where its segment does");
+        recovery.check(block_len)?;
+        if log_start < Offset::ZERO {
+            return Err("a log starts at a negative offset");
         }
         let block = self.take(block_len)?.to_vec();
         let index = IndexStamp { offsets: self.u32()?, times: self.u32()?, crc: self.u32()? };
@@ -334,6 +357,31 @@ mod tests {
     fn a_checkpoint_survives_the_round_trip() {
         assert_eq!(Checkpoint::decode(&checkpoint().encode()), Ok(checkpoint()));
         assert_eq!(Checkpoint::decode(&Checkpoint::default().encode()), Ok(Checkpoint::default()));
+    }
+
+    #[test]
+    fn a_place_where_no_partition_can_stand_is_refused() {
+        let check = |change: fn(&mut PartitionCheckpoint), expected: &'static str| {
+            let mut bad = checkpoint();
+            change(&mut bad.partitions[0]);
+            assert_eq!(Checkpoint::decode(&bad.encode()), Err(expected));
+        };
+        let ends = "a partial block does not end where its segment does";
+        check(|known| known.recovery.size += 1, ends);
+        check(|known| known.recovery.durable = u64::MAX - 4095, ends);
+        check(|known| known.recovery.durable += 1, "a partial block is not one");
+        check(|known| known.block = vec![0; 4096], "a partial block is not one");
+        let order = "a segment does not begin at or below its end";
+        check(|known| known.recovery.end = Offset(49), order);
+        check(|known| known.recovery.segment = Offset(-1), order);
+        check(|known| known.log_start = Offset(-1), "a log starts at a negative offset");
+        check(
+            |known| (known.recovery.durable, known.recovery.size) = (1 << 62, (1 << 62) + 5),
+            "a segment is too long",
+        );
+        let elsewhere = Checkpoint { journal_frame: FrameSequence(u64::MAX), ..checkpoint() };
+        let impossible = Err("its place in the journal is impossible");
+        assert_eq!(Checkpoint::decode(&elsewhere.encode()), impossible);
     }
 
     #[test]

@@ -192,3 +192,32 @@ fn a_journal_that_is_full_makes_room_again_however_fast_the_appends_come() {
         assert_eq!(end, End::Finished(Offset(400)), "seed {seed}");
     }
 }
+
+/// No checksum covers the base offset of a batch.
+#[test]
+fn a_damaged_offset_of_the_newest_segment_is_noticed_by_who_reads_it() {
+    let segment: PathBuf = format!("/data/partitions/{}/{:020}.log", partition(0), 0).into();
+    for byte in 0..8 {
+        let machine = Machine::new(1, DiskFaults::default());
+        let written = machine.run(async {
+            let (storage, _) = Storage::open(tiny("/data".into()), small_segments).await.unwrap();
+            let log = storage.create_partition(partition(0), LogConfig::default()).await.unwrap();
+            for number in 0..10 {
+                append(&log, &batch(number, 2_000)).await.commit.unwrap().durable().await.unwrap();
+            }
+            storage.close().await.unwrap();
+        });
+        assert_eq!(written, End::Finished(()));
+        machine.with_disk(|disk| disk.flip_bit(&segment, byte, 6));
+        let found = machine.run(async {
+            let (storage, _) = Storage::open(tiny("/data".into()), small_segments).await.unwrap();
+            let log = storage.partition(partition(0)).unwrap();
+            assert_eq!(log.durable_end(), Offset(20), "the damage does not shorten the log");
+            let (offset, limit) = (Offset(0), log.durable_end());
+            let request =
+                ReadRequest { offset, limit, bytes_max: 1_000, first_batch: FirstBatch::Always };
+            matches!(log.read(request).await, Err(ReadError::Damaged { .. }))
+        });
+        assert_eq!(found, End::Finished(true), "byte {byte}");
+    }
+}

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use corelog_io::SyncPath;
 use corelog_io::sim::Tearing;
 use corelog_log::journal::Safeguards;
 use corelog_log::{LogConfig, StorageConfig};
@@ -117,7 +118,8 @@ impl Scenario {
     /// The scenario of a seed with a given trouble.
     pub fn with_trouble(seed: u64, trouble: Trouble) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
-        let storage = storage(&mut random);
+        let sync_path = if seed.is_multiple_of(2) { SyncPath::Write } else { SyncPath::Ring };
+        let storage = StorageConfig { sync_path, ..storage(&mut random) };
         let log = LogConfig {
             segment_bytes: random.u64(20_000..100_000),
             segment_ms: [500, 3_600_000][random.usize(..2)],

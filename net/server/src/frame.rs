@@ -1,5 +1,5 @@
 //! Reading frames: the length is checked before memory is taken, the buffer grows as bytes arrive,
-//! and the core's byte budget is waited for before a body is read.
+//! and a large body waits for the core's byte budget.
 
 use std::io;
 use std::time::Duration;

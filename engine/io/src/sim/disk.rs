@@ -361,7 +361,8 @@ impl Disk {
     /// show it.
     fn lose_sync(&mut self, inode: u64, covered: &[u64]) {
         let fates: Vec<u8> = covered.iter().map(|_| self.random.u8(..3)).collect();
-        self.happened.forgotten_writes += fates.iter().filter(|fate| **fate == 1).count() as u64;
+        self.happened.forgotten_writes +=
+            fates.iter().map(|fate| u64::from(*fate == 1)).sum::<u64>();
         let inode = self.inode(inode);
         let durable = &mut inode.durable;
         inode.pending.retain(|pending| {

@@ -83,6 +83,9 @@ struct RawHead {
     position: U64,
 }
 
+/// Positions in a segment stay below, far above the largest segment.
+const POSITION_END: u64 = 1 << 62;
+
 /// Bytes of an entry's head.
 pub(crate) const ENTRY_HEAD_LEN: usize = size_of::<RawHead>();
 
@@ -120,6 +123,10 @@ impl<'a> Entry<'a> {
         let Some(kind) = EntryKind::from_code(raw.kind) else {
             return Err(MalformedEntry("its kind is unknown"));
         };
+        let (segment, position) = (Offset(raw.segment.get()), raw.position.get());
+        if segment < Offset::ZERO || POSITION_END <= position {
+            return Err(MalformedEntry("its place is impossible"));
+        }
         let Some((payload, rest)) = rest.split_at_checked(raw.payload_len.get() as usize) else {
             return Err(MalformedEntry("its payload is cut short"));
         };
@@ -130,8 +137,8 @@ impl<'a> Entry<'a> {
                 index: PartitionIndex(raw.index.get()),
             },
             leader_epoch: LeaderEpoch(raw.leader_epoch.get()),
-            segment: Offset(raw.segment.get()),
-            position: raw.position.get(),
+            segment,
+            position,
         };
         Ok((Self { head, payload }, rest))
     }
@@ -159,6 +166,12 @@ mod tests {
         assert_eq!((entry.head, entry.payload, rest), (head, &b"abc"[..], &b"rest"[..]));
         for len in 0..ENTRY_HEAD_LEN + 3 {
             assert!(Entry::parse(&bytes[..len]).is_err());
+        }
+        for (head, why) in [
+            (EntryHead { segment: Offset(-1), ..head }, "a negative segment"),
+            (EntryHead { position: u64::MAX, ..head }, "a position without end"),
+        ] {
+            assert!(Entry::parse(&head.encode(0)).is_err(), "{why}");
         }
         bytes[4] = 99;
         assert!(Entry::parse(&bytes).is_err());

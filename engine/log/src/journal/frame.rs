@@ -8,6 +8,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"CLJ1");
 const VERSION: u16 = 1;
+/// Numbers and positions of frames stay below, so that counting on never overflows.
+const NUMBER_END: u64 = 1 << 62;
 
 /// Bytes of the header at the front of each frame.
 pub const FRAME_HEADER_LEN: usize = size_of::<FrameHeader>();
@@ -97,6 +99,9 @@ pub enum FrameError {
         /// Declared length of its payload.
         payload_len: u32,
     },
+    /// A number or a position that no journal gets to.
+    #[error("a frame with the number or position {0} is impossible")]
+    Number(u64),
     /// The bytes are not those that were written.
     #[error("the frame's CRC-32C is {computed:#010x}, its header says {stored:#010x}")]
     Crc {
@@ -126,7 +131,11 @@ impl FrameHeader {
         if !whole_blocks || payload_len as usize + FRAME_HEADER_LEN > frame_len as usize {
             return Err(FrameError::Length { frame_len, payload_len });
         }
-        Ok(header)
+        let numbers = [header.file, header.frame, header.position, header.durable_end];
+        match numbers.map(U64::get).into_iter().find(|number| NUMBER_END <= *number) {
+            Some(number) => Err(FrameError::Number(number)),
+            None => Ok(header),
+        }
     }
 
     /// Checks the checksum of the frame at the front of `bytes` and returns its entries' bytes.
@@ -246,6 +255,22 @@ mod tests {
                 let noticed = FrameHeader::peek(&bad).and_then(|header| header.verify(&bad));
                 assert!(noticed.is_err(), "byte {position} bit {bit}");
             }
+        }
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_counted_on_are_refused() {
+        let end = NUMBER_END;
+        let good = identity();
+        for bad in [
+            FrameIdentity { file: FileSequence(end), ..good },
+            FrameIdentity { frame: FrameSequence(end), ..good },
+            FrameIdentity { position: end, ..good },
+            FrameIdentity { durable_end: FrameSequence(end), ..good },
+        ] {
+            let mut frame = frame();
+            seal(&mut frame, 5, 1, &bad);
+            assert_eq!(FrameHeader::peek(&frame).unwrap_err(), FrameError::Number(end));
         }
     }
 

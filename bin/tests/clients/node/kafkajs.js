@@ -1,0 +1,228 @@
+// An unmodified kafkajs: kafkajs.js write|read BOOTSTRAP NODES. Its consumer needs a group, so
+// records are read with the Fetch call of its own brokers, which decodes them as the consumer does.
+// The rule of the records is that of records.py.
+
+const assert = require('node:assert')
+const kafkajs = require('kafkajs')
+const lz4 = require('lz4-napi')
+const snappy = require('snappy')
+const { ZstdCodec } = require('zstd-codec')
+
+const { CompressionTypes, CompressionCodecs, Kafka, logLevel } = kafkajs
+const [command, bootstrap, nodes] = process.argv.slice(2)
+const name = `kafkajs ${require('kafkajs/package.json').version}`
+const partitions = 4
+const records = 1000
+const firstTimestamp = 1_700_000_000_000
+const noNullHeaders = ['kafka-python', 'kafkajs']
+
+const codecs = {
+  none: CompressionTypes.None,
+  gzip: CompressionTypes.GZIP,
+  snappy: CompressionTypes.Snappy,
+  lz4: CompressionTypes.LZ4,
+  zstd: CompressionTypes.ZSTD,
+}
+
+const kafka = new Kafka({
+  clientId: 'check',
+  brokers: [bootstrap],
+  logLevel: logLevel.NOTHING,
+  retry: { retries: 2 },
+})
+
+const passed = (what) => console.log('PASS', name, what)
+
+async function addCodecs() {
+  const codec = (compress, decompress) => () => ({
+    compress: async (encoder) => Buffer.from(await compress(encoder.buffer)),
+    decompress: async (buffer) => Buffer.from(await decompress(buffer)),
+  })
+  // The simple interface reads no frame that does not say its size.
+  const zstd = await new Promise((done) => ZstdCodec.run((it) => done(new it.Streaming())))
+  CompressionCodecs[CompressionTypes.Snappy] = codec(snappy.compress, unpackSnappy)
+  CompressionCodecs[CompressionTypes.LZ4] = codec(lz4.compressFrame, lz4.decompressFrame)
+  CompressionCodecs[CompressionTypes.ZSTD] = codec(
+    async (bytes) => zstd.compress(bytes),
+    async (bytes) => zstd.decompress(bytes),
+  )
+}
+
+// Java and Python put a header and lengths around the blocks of snappy.
+async function unpackSnappy(bytes) {
+  if (bytes.subarray(0, 8).toString('latin1') !== '\x82SNAPPY\0') return snappy.uncompress(bytes)
+  const blocks = []
+  for (let at = 16; at < bytes.length; ) {
+    const end = at + 4 + bytes.readInt32BE(at)
+    blocks.push(await snappy.uncompress(bytes.subarray(at + 4, end)))
+    at = end
+  }
+  return Buffer.concat(blocks)
+}
+
+function headers(number, writer) {
+  const text = (it) => Buffer.from(it)
+  if (number % 3 === 0) {
+    return { number: text(`${number}`), twice: [text('a'), text('b')], empty: text('') }
+  }
+  if (number % 3 === 1) return {}
+  return { null: noNullHeaders.includes(writer) ? text('') : null }
+}
+
+function record(number, writer) {
+  let value = Buffer.from(`${number}/`.repeat(1 + (number % 60)))
+  if (number % 10 === 4) value = null
+  if (number % 10 === 5) value = Buffer.alloc(0)
+  return {
+    key: number % 10 === 9 ? null : Buffer.from(`clé-${number}`),
+    value,
+    headers: headers(number, writer),
+    timestamp: `${firstTimestamp + 1000 * number}`,
+  }
+}
+
+// kafkajs names only the first offset of each send, so one send goes to one partition.
+async function produce(topic, codec, idempotent) {
+  const createPartitioner = kafkajs.Partitioners.DefaultPartitioner
+  const producer = kafka.producer({ idempotent, maxInFlightRequests: 1, createPartitioner })
+  await producer.connect()
+  const placed = new Map()
+  for (let first = 0; first < records; first += 50) {
+    const partition = (first / 50) % partitions
+    const messages = []
+    for (let number = first; number < first + 50; number++) {
+      messages.push({ ...record(number, 'kafkajs'), partition })
+    }
+    const compression = codecs[codec]
+    const [result] = await producer.send({ topic, acks: -1, compression, messages })
+    assert.strictEqual(result.errorCode, 0)
+    for (let index = 0; index < 50; index++) {
+      placed.set(`${partition}/${Number(result.baseOffset) + index}`, first + index)
+    }
+  }
+  await producer.disconnect()
+  assert.strictEqual(placed.size, records)
+  return placed
+}
+
+async function openCluster(topics) {
+  const symbols = Object.getOwnPropertySymbols(kafka)
+  const create = symbols.find((symbol) => symbol.description === 'private:Kafka:createCluster')
+  const cluster = kafka[create]({ metadataMaxAge: 300000, isolationLevel: 0 })
+  await cluster.connect()
+  await cluster.addMultipleTargetTopics(topics)
+  return cluster
+}
+
+// Reads a topic to the end and compares each record with the rule. Each partition is asked of the
+// node that leads it.
+async function consume(cluster, topic) {
+  const found = new Map()
+  const metadata = cluster.findTopicPartitionMetadata(topic)
+  assert.strictEqual(metadata.length, partitions)
+  for (const { partitionId: partition, leader } of metadata) {
+    const broker = await cluster.findBroker({ nodeId: String(leader) })
+    for (let fetchOffset = 0, end = 1; fetchOffset < end; ) {
+      const asked = [{ partition, fetchOffset: String(fetchOffset), maxBytes: 1 << 20 }]
+      const topics = [{ topic, partitions: asked }]
+      const fetched = await broker.fetch({ isolationLevel: 0, maxWaitTime: 500, topics })
+      const answer = fetched.responses[0].partitions[0]
+      assert.strictEqual(answer.errorCode, 0)
+      end = Number(answer.highWatermark)
+      for (const message of answer.messages.filter((one) => Number(one.offset) >= fetchOffset)) {
+        assert.strictEqual(Number(message.offset), fetchOffset, `${topic}: a gap`)
+        const number = (Number(message.timestamp) - firstTimestamp) / 1000
+        const { key, value, timestamp, headers } = message
+        const expected = record(number, topic.split('.')[1])
+        assert.deepStrictEqual({ key, value, headers, timestamp }, expected, topic)
+        found.set(`${partition}/${fetchOffset}`, number)
+        fetchOffset += 1
+      }
+    }
+  }
+  const numbers = [...found.values()].sort((one, other) => one - other)
+  assert.deepStrictEqual(numbers, [...Array(records).keys()], topic)
+  return found
+}
+
+async function checkOffsets(admin, topic, placed) {
+  const places = [...placed].map(([place, number]) => [...place.split('/').map(Number), number])
+  const of = (partition) => places.filter(([at]) => at === partition)
+  const ends = (await admin.fetchTopicOffsets(topic)).map((at) => [at.partition, at.low, at.high])
+  const expected = ends.map(([partition]) => [partition, '0', `${of(partition).length}`])
+  assert.deepStrictEqual(ends, expected)
+  const middle = firstTimestamp + 1000 * (records / 2)
+  for (const { partition, offset } of await admin.fetchTopicOffsetsByTimestamp(topic, middle)) {
+    const later = of(partition).filter(([, , number]) => number >= records / 2)
+    assert.strictEqual(offset, `${Math.min(...later.map(([, offset]) => offset))}`)
+  }
+}
+
+async function refused(type, call) {
+  const found = (error) => (error.errors?.[0] ?? error.cause ?? error).type
+  await assert.rejects(call, (error) => found(error) === type || assert.fail(error))
+}
+
+async function administer(admin) {
+  const topic = 'admin.kafkajs'
+  const settings = async () => {
+    const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }]
+    const { configEntries } = (await admin.describeConfigs({ resources })).resources[0]
+    return new Map(configEntries.map((entry) => [entry.configName, entry.configValue]))
+  }
+  const configEntries = [{ name: 'retention.ms', value: '-1' }]
+  const topics = [{ topic, numPartitions: 2, replicationFactor: 1, configEntries }]
+  assert(await admin.createTopics({ topics, waitForLeaders: true }))
+  assert(!(await admin.createTopics({ topics })), 'it is there already')
+  assert.strictEqual((await settings()).get('retention.ms'), '-1')
+  await admin.createPartitions({ topicPartitions: [{ topic, count: partitions }] })
+  const fewer = { topicPartitions: [{ topic, count: 1 }] }
+  await refused('INVALID_PARTITIONS', () => admin.createPartitions(fewer))
+  const described = await admin.fetchTopicMetadata({ topics: [topic] })
+  assert.strictEqual(described.topics[0].partitions.length, partitions)
+  await admin.deleteTopics({ topics: [topic] })
+  await refused('UNKNOWN_TOPIC_OR_PARTITION', () => admin.deleteTopics({ topics: [topic] }))
+  assert(!(await admin.listTopics()).includes(topic))
+  passed('admin')
+}
+
+async function write(admin) {
+  const { brokers } = await admin.describeCluster()
+  assert.strictEqual(brokers.length, Number(nodes), 'one node for each core')
+  const kinds = Object.keys(codecs).map((codec) => [codec, false])
+  for (const [codec, idempotent] of [...kinds, ['gzip', true]]) {
+    const kind = idempotent ? 'idempotent' : 'plain'
+    const topic = `clients.kafkajs.${kind}.${codec}`
+    const topics = [{ topic, numPartitions: partitions, replicationFactor: 1 }]
+    assert(await admin.createTopics({ topics, waitForLeaders: true }))
+    const placed = await produce(topic, codec, idempotent)
+    const cluster = await openCluster([topic])
+    const found = await consume(cluster, topic)
+    assert.deepStrictEqual(new Map([...found].sort()), new Map([...placed].sort()))
+    await cluster.disconnect()
+    await checkOffsets(admin, topic, placed)
+    passed(`writes ${kind} ${codec}`)
+  }
+  await administer(admin)
+}
+
+async function read(admin) {
+  const topics = (await admin.listTopics()).filter((topic) => topic.startsWith('clients.'))
+  const cluster = await openCluster(topics)
+  for (const topic of topics.sort()) await consume(cluster, topic)
+  await cluster.disconnect()
+  passed(`reads ${topics.length} topics of all clients`)
+}
+
+async function main() {
+  await addCodecs()
+  const admin = kafka.admin()
+  await admin.connect()
+  await { write, read }[command](admin)
+  await admin.disconnect()
+}
+
+main().catch((error) => {
+  console.error('FAIL', name, error)
+  process.exit(1)
+})

@@ -1,0 +1,169 @@
+"""An unmodified confluent-kafka (librdkafka): confluent.py write|read BOOTSTRAP NODES."""
+
+import sys
+import time
+
+import confluent_kafka
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic,
+    OffsetSpec,
+)
+
+import records
+from records import CODECS, PARTITIONS, RECORDS
+
+COMMAND, BOOTSTRAP, NODES = sys.argv[1], sys.argv[2], int(sys.argv[3])
+NAME = "confluent-kafka " + confluent_kafka.__version__
+ADMIN = AdminClient({"bootstrap.servers": BOOTSTRAP})
+
+
+def passed(what):
+    print("PASS", NAME, what, flush=True)
+
+
+def only(futures):
+    """The result of a call about one thing."""
+    (future,) = futures.values()
+    return future.result(timeout=20)
+
+
+def refused(code, futures):
+    try:
+        only(futures)
+    except KafkaException as error:
+        assert error.args[0].code() == code, error
+    else:
+        raise AssertionError(f"{code} was expected")
+
+
+def produce(topic, codec, idempotent):
+    placed, errors = {}, []
+
+    def delivered(number):
+        def keep(error, message):
+            if error is not None:
+                errors.append(error)
+            else:
+                placed[(message.partition(), message.offset())] = number
+        return keep
+
+    producer = Producer({
+        "bootstrap.servers": BOOTSTRAP,
+        "compression.codec": codec,
+        "enable.idempotence": idempotent,
+        "acks": "all",
+        "linger.ms": 20,
+    })
+    for number in range(RECORDS):
+        producer.produce(
+            topic,
+            records.value(number),
+            records.key(number),
+            headers=records.headers(number, "confluent"),
+            timestamp=records.timestamp(number),
+            on_delivery=delivered(number),
+        )
+        producer.poll(0)
+    assert producer.flush(30) == 0, "records are left over"
+    assert not errors, errors[0]
+    assert len(placed) == RECORDS, len(placed)
+    return placed
+
+
+def consume(topic):
+    consumer = Consumer({
+        "bootstrap.servers": BOOTSTRAP,
+        "group.id": "unused",
+        "enable.auto.commit": False,
+        "auto.offset.reset": "error",
+        "check.crcs": True,
+    })
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
+    found, deadline = {}, time.time() + 30
+    while len(found) < RECORDS:
+        assert time.time() < deadline, f"{len(found)} of {RECORDS} records came"
+        message = consumer.poll(1)
+        if message is None:
+            continue
+        if message.error():
+            raise KafkaException(message.error())
+        place = (message.partition(), message.offset())
+        assert place not in found, f"{place} came twice"
+        at = message.timestamp()[1]
+        found[place] = records.check(topic, at, message.key(), message.value(), message.headers())
+    consumer.close()
+    return found
+
+
+def check_offsets(topic, placed):
+    for partition in range(PARTITIONS):
+        at = TopicPartition(topic, partition)
+        count = sum(1 for p, _ in placed if p == partition)
+        middle = records.first_from(placed, partition, RECORDS // 2)
+        for spec, offset in [
+            (OffsetSpec.earliest(), 0),
+            (OffsetSpec.latest(), count),
+            (OffsetSpec.for_timestamp(records.timestamp(RECORDS // 2)), middle),
+            (OffsetSpec.for_timestamp(records.timestamp(RECORDS)), -1),
+        ]:
+            result = only(ADMIN.list_offsets({at: spec}))
+            assert result.offset == offset, (spec, result.offset, offset)
+
+
+def config(topic, name):
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    return only(ADMIN.describe_configs([resource]))[name].value
+
+
+def administer():
+    topic = "admin.confluent"
+    only(ADMIN.create_topics([NewTopic(topic, 2, 1, config={"retention.ms": "-1"})]))
+    refused(KafkaError.TOPIC_ALREADY_EXISTS, ADMIN.create_topics([NewTopic(topic, 2, 1)]))
+    refused(KafkaError.TOPIC_EXCEPTION, ADMIN.create_topics([NewTopic("no/topic", 2, 1)]))
+    assert config(topic, "retention.ms") == "-1"
+    change = ConfigEntry("max.message.bytes", "2000", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[change])
+    only(ADMIN.incremental_alter_configs([resource]))
+    assert (config(topic, "max.message.bytes"), config(topic, "retention.ms")) == ("2000", "-1")
+    only(ADMIN.create_partitions([NewPartitions(topic, PARTITIONS)]))
+    refused(KafkaError.INVALID_PARTITIONS, ADMIN.create_partitions([NewPartitions(topic, 1)]))
+    assert len(ADMIN.list_topics(timeout=10).topics[topic].partitions) == PARTITIONS
+    outcomes = []
+    keep = lambda error, message: outcomes.append(error)
+    producer = Producer({"bootstrap.servers": BOOTSTRAP})
+    for size in [1000, 3000]:
+        producer.produce(topic, b"x" * size, partition=3, on_delivery=keep)
+        producer.flush(20)
+    assert outcomes[0] is None and outcomes[1].code() == KafkaError.MSG_SIZE_TOO_LARGE, outcomes
+    low = only(ADMIN.delete_records([TopicPartition(topic, 3, 1)])).low_watermark
+    assert low == 1, low
+    assert only(ADMIN.list_offsets({TopicPartition(topic, 3): OffsetSpec.earliest()})).offset == 1
+    only(ADMIN.delete_topics([topic]))
+    refused(KafkaError.UNKNOWN_TOPIC_OR_PART, ADMIN.delete_topics([topic]))
+    assert topic not in ADMIN.list_topics(timeout=10).topics
+    passed("admin")
+
+
+def write():
+    nodes = ADMIN.list_topics(timeout=10).brokers
+    assert len(nodes) == NODES, f"{len(nodes)} nodes, {NODES} cores"
+    for codec, idempotent in [(codec, False) for codec in CODECS] + [("lz4", True)]:
+        kind = "idempotent" if idempotent else "plain"
+        topic = f"clients.confluent.{kind}.{codec}"
+        only(ADMIN.create_topics([NewTopic(topic, PARTITIONS, 1)]))
+        placed = produce(topic, codec, idempotent)
+        assert consume(topic) == placed, "what came back differs from what was acknowledged"
+        check_offsets(topic, placed)
+        passed(f"writes {kind} {codec}")
+    administer()
+
+
+def read():
+    topics = sorted(t for t in ADMIN.list_topics(timeout=10).topics if t.startswith("clients."))
+    for topic in topics:
+        records.check_whole(topic, consume(topic))
+    passed(f"reads {len(topics)} topics of all clients")
+
+
+{"write": write, "read": read}[COMMAND]()

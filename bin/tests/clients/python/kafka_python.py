@@ -1,0 +1,149 @@
+"""An unmodified kafka-python: kafka_python.py write|read BOOTSTRAP NODES."""
+
+import sys
+
+import kafka
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
+from kafka.errors import (
+    InvalidPartitionsError, MessageSizeTooLargeError, TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+)
+
+import records
+from records import CODECS, PARTITIONS, RECORDS
+
+COMMAND, BOOTSTRAP, NODES = sys.argv[1], sys.argv[2], int(sys.argv[3])
+NAME = "kafka-python " + kafka.__version__
+ADMIN = KafkaAdminClient(bootstrap_servers=BOOTSTRAP)
+
+
+def passed(what):
+    print("PASS", NAME, what, flush=True)
+
+
+def refused(kind, call):
+    try:
+        call()
+    except kind:
+        return
+    raise AssertionError(f"{kind.__name__} was expected")
+
+
+def produce(topic, codec, idempotent):
+    producer = KafkaProducer(
+        bootstrap_servers=BOOTSTRAP,
+        compression_type=None if codec == "none" else codec,
+        acks="all",
+        enable_idempotence=idempotent,
+        linger_ms=20,
+    )
+    sent = [
+        producer.send(
+            topic,
+            key=records.key(number),
+            value=records.value(number),
+            headers=records.headers(number, "kafka-python"),
+            timestamp_ms=records.timestamp(number),
+        )
+        for number in range(RECORDS)
+    ]
+    producer.flush(timeout=30)
+    results = [future.get(timeout=20) for future in sent]
+    producer.close()
+    placed = {(at.partition, at.offset): number for number, at in enumerate(results)}
+    assert len(placed) == RECORDS, len(placed)
+    return placed
+
+
+def consumer():
+    return KafkaConsumer(
+        bootstrap_servers=BOOTSTRAP,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        consumer_timeout_ms=10000,
+    )
+
+
+def consume(topic):
+    reader = consumer()
+    reader.assign([TopicPartition(topic, partition) for partition in range(PARTITIONS)])
+    reader.seek_to_beginning()
+    found = {}
+    for record in reader:
+        place = (record.partition, record.offset)
+        assert place not in found, f"{place} came twice"
+        found[place] = records.check(
+            topic, record.timestamp, record.key, record.value, record.headers
+        )
+        if len(found) == RECORDS:
+            break
+    reader.close()
+    return found
+
+
+def check_offsets(topic, placed):
+    reader = consumer()
+    partitions = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+    ends = {at: sum(1 for p, _ in placed if p == at.partition) for at in partitions}
+    assert reader.beginning_offsets(partitions) == dict.fromkeys(partitions, 0)
+    assert reader.end_offsets(partitions) == ends
+    middle = reader.offsets_for_times(dict.fromkeys(partitions, records.timestamp(RECORDS // 2)))
+    found = {at: place and place.offset for at, place in middle.items()}
+    assert found == {
+        at: records.first_from(placed, at.partition, RECORDS // 2) for at in partitions
+    }
+    past = reader.offsets_for_times(dict.fromkeys(partitions, records.timestamp(RECORDS)))
+    assert past == dict.fromkeys(partitions), past
+    reader.close()
+
+
+def administer():
+    topic = "admin.kafka-python"
+    new = NewTopic(topic, 2, 1, topic_configs={"retention.ms": "-1"})
+    create = lambda: ADMIN.create_topics([new])
+    create()
+    refused(TopicAlreadyExistsError, create)
+    size = {"max.message.bytes": "2000"}
+    ADMIN.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=size)])
+    set_here = ADMIN.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    values = {name: entry["value"] for name, entry in set_here["topic"][topic].items()}
+    assert values == {"retention.ms": "-1"} | size, values
+    producer = KafkaProducer(bootstrap_servers=BOOTSTRAP)
+    producer.send(topic, b"x" * 1000).get(timeout=20)
+    refused(MessageSizeTooLargeError, lambda: producer.send(topic, b"x" * 3000).get(timeout=20))
+    producer.close()
+    ADMIN.create_partitions({topic: NewPartitions(PARTITIONS)})
+    refused(InvalidPartitionsError, lambda: ADMIN.create_partitions({topic: NewPartitions(1)}))
+    (found,) = ADMIN.describe_topics([topic])
+    assert len(found["partitions"]) == PARTITIONS, found
+    ADMIN.delete_topics([topic])
+    refused(UnknownTopicOrPartitionError, lambda: ADMIN.delete_topics([topic]))
+    assert topic not in ADMIN.list_topics()
+    passed("admin")
+
+
+def write():
+    nodes = ADMIN.describe_cluster()["brokers"]
+    assert len(nodes) == NODES, f"{len(nodes)} nodes, {NODES} cores"
+    for codec, idempotent in [(codec, False) for codec in CODECS] + [("gzip", True)]:
+        kind = "idempotent" if idempotent else "plain"
+        topic = f"clients.kafka-python.{kind}.{codec}"
+        ADMIN.create_topics([NewTopic(topic, PARTITIONS, 1)])
+        placed = produce(topic, codec, idempotent)
+        assert consume(topic) == placed, "what came back differs from what was acknowledged"
+        check_offsets(topic, placed)
+        passed(f"writes {kind} {codec}")
+    administer()
+
+
+def read():
+    topics = sorted(topic for topic in ADMIN.list_topics() if topic.startswith("clients."))
+    for topic in topics:
+        records.check_whole(topic, consume(topic))
+    passed(f"reads {len(topics)} topics of all clients")
+
+
+{"write": write, "read": read}[COMMAND]()
+ADMIN.close()
