@@ -3,4 +3,5 @@
 
 mod moving;
 mod promises;
+mod scenarios;
 mod support;
