@@ -246,7 +246,9 @@ impl Disk {
                 Ok(inode)
             }
             (Some(Node::File(inode)), _) => Ok(inode),
-            (None, OpenMode::Read | OpenMode::ReadWrite) => Err(missing("open", path)),
+            (None, OpenMode::Read | OpenMode::ReadWrite | OpenMode::WithSyncedWrites) => {
+                Err(missing("open", path))
+            }
             (None, OpenMode::CreateOrOpen | OpenMode::CreateEmpty) => {
                 if let Some(parent) = path.parent()
                     && !parent.as_os_str().is_empty()
