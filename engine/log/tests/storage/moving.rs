@@ -1,47 +1,25 @@
 //! A partition that moves to another core is in one place, whole, at whatever step a crash comes.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 
 use corelog_io::sim::{DiskFaults, End, Machine};
 use corelog_io::{create_directory, list_directory, rename, sync_directory};
-use corelog_log::{
-    AppendStamp, FirstBatch, LogConfig, OpenError, ReadRequest, Storage, StorageConfig,
-};
-use corelog_model::builder::BatchBuilder;
-use corelog_model::{
-    BatchView, Codec, LeaderEpoch, Offset, PartitionId, PartitionIndex, Timestamp, TopicId,
-};
+use corelog_log::{LogConfig, OpenError, Storage};
+use corelog_model::PartitionId;
+
+use crate::support::{append_durably, partition, payloads, read_all, tiny};
 
 const SOURCE: &str = "/data/shard-001";
 const TARGET: &str = "/data/shard-000";
 const PARTITIONS: i32 = 3;
-const BATCHES: i64 = 20;
-
-fn partition(index: i32) -> PartitionId {
-    PartitionId { topic: TopicId::from_bytes([7; 16]), index: PartitionIndex(index) }
-}
+const BATCHES: usize = 20;
 
 async fn open(directory: &str) -> Storage {
-    let config = StorageConfig {
-        journal_file_bytes: 256 << 10,
-        journal_files_max: 4,
-        tail_bytes_max: 256 << 10,
-        ..StorageConfig::new(directory.into())
-    };
-    Storage::open(config, |_| LogConfig::default()).await.unwrap().0
+    Storage::open(tiny(directory.into()), |_| LogConfig::default()).await.unwrap().0
 }
 
 async fn append(storage: &Storage, id: PartitionId) {
-    let log = storage.partition(id).unwrap();
-    let mut builder = BatchBuilder::new(Codec::None, None);
-    builder.append(Timestamp(1), None, Some(&[7; 700]), &[]);
-    let bytes = builder.build(Offset::ZERO);
-    let (view, _) = BatchView::parse(&bytes).unwrap();
-    let stamp = AppendStamp { leader_epoch: LeaderEpoch(0), append_time: None, now: Timestamp(5) };
-    log.ready(bytes.len()).await.unwrap();
-    let appended = log.append(&view, stamp).unwrap();
-    appended.commit.unwrap().durable().await.unwrap();
+    append_durably(&storage.partition(id).unwrap(), 1, 700).await;
 }
 
 fn partitions_of(shard: &str) -> PathBuf {
@@ -69,17 +47,6 @@ async fn bring_home() -> Storage {
     target
 }
 
-async fn end_of(storage: &Storage, id: PartitionId) -> Offset {
-    let log = storage.partition(id).unwrap();
-    let (mut offset, limit) = (log.log_start(), log.durable_end());
-    while offset < limit {
-        let first_batch = FirstBatch::Always;
-        let request = ReadRequest { offset, limit, bytes_max: 10_000, first_batch };
-        offset = log.read(request).await.unwrap().next;
-    }
-    offset
-}
-
 fn fill(machine: &Machine) {
     let end = machine.run(async {
         let source = open(SOURCE).await;
@@ -103,18 +70,19 @@ fn a_move_that_a_crash_interrupts_at_any_step_loses_nothing() {
         interrupted += u32::from(machine.run(async { drop(bring_home().await) }) == End::Crashed);
         let end = machine.run(async {
             let target = bring_home().await;
-            let mut ends = Vec::new();
+            let mut counts = Vec::new();
             for index in 0..PARTITIONS {
-                ends.push(end_of(&target, partition(index)).await);
+                let log = target.partition(partition(index)).unwrap();
+                counts.push(payloads(&read_all(&log).await).len());
             }
             let left = list_directory(&partitions_of(SOURCE)).await.unwrap();
-            (ends, left.len())
+            (counts, left.len())
         });
-        let End::Finished((ends, left)) = end else { panic!("seed {seed}: it does not end") };
+        let End::Finished((counts, left)) = end else { panic!("seed {seed}: it does not end") };
         assert_eq!(left, 0, "seed {seed}");
         // The one behind may have been lost before it was acknowledged.
-        let is_whole = |end: &Offset| end.0 == BATCHES || end.0 == BATCHES + 1;
-        assert!(ends.iter().all(is_whole), "seed {seed}: {ends:?}");
+        let is_whole = |count: &usize| *count == BATCHES || *count == BATCHES + 1;
+        assert!(counts.iter().all(is_whole), "seed {seed}: {counts:?}");
     }
     assert!(interrupted > 100, "{interrupted}");
 }
