@@ -7,6 +7,9 @@ use clap::Parser;
 use corelog::cli::Cli;
 use corelog::failure::Failure;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // A command line that cannot be read ends here, with clap's message and exit code 2.
     let cli = Cli::parse();

@@ -16,14 +16,17 @@ use self::config::Config;
 use self::config::problem::refusal;
 use self::config::raw::RawConfig;
 use self::config::settings::Settings;
+use self::described::described;
 use self::machine::Machine;
 use self::print_config::PrintedConfig;
 
 pub mod broker;
 pub mod config;
+mod described;
 mod identity;
 pub mod machine;
 mod print_config;
+mod sync_road;
 
 const STOP_CHECK_PERIOD: Duration = Duration::from_millis(100);
 const INTERRUPTED: i32 = 130;
@@ -80,11 +83,11 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     if arguments.print_config {
         return output.show(&PrintedConfig::new(&loaded));
     }
-    run_until_stopped(&loaded.config, output)
+    run_until_stopped(&loaded, output)
 }
 
 /// Runs the broker until a signal asks it to stop or a core fails.
-fn run_until_stopped(config: &Config, output: &mut Output) -> Result<(), Failure> {
+fn run_until_stopped(loaded: &Loaded, output: &mut Output) -> Result<(), Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         // The second signal ends the process at once.
@@ -95,7 +98,7 @@ fn run_until_stopped(config: &Config, output: &mut Output) -> Result<(), Failure
             Failure::new(Exit::Unsuitable, "cannot handle signals", error, "report this")
         })?;
     }
-    let broker = Broker::start(config)?;
+    let broker = Broker::start(&loaded.config, described(&loaded.settings))?;
     output.line(&broker.ready_line())?;
     while !stop.load(Ordering::Relaxed) {
         if let Some(failure) = broker.failed_within(STOP_CHECK_PERIOD) {

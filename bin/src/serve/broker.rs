@@ -3,27 +3,31 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use corelog_cluster::ShardEndpoint;
 use corelog_cluster::decide::TopicPolicy;
-use corelog_io::DirectoryLock;
 use corelog_io::mesh::{Sender, channel};
 use corelog_io::ring::executor::{CoreThread, ExecutorConfig, run, start};
 use corelog_io::ring::preflight::{Severity, check};
+use corelog_io::{DirectoryLock, SyncPath};
 use corelog_model::{BrokerId, ShardId, TopicId};
-use corelog_server::api::ApiSettings;
 use corelog_server::api::settings::broker_keys;
-use corelog_server::{BoundAddress, ConnectionBounds, ConnectionLimits, Server, ServerConfig};
+use corelog_server::api::{ApiSettings, BrokerConfigEntry};
+use corelog_server::{
+    BoundAddress, ConnectionBounds, ConnectionLimits, HttpServer, Server, ServerConfig,
+};
 use corelog_shard::{
     BrokerConfig, Control, ControllerSeed, ShardCommand, ShardLimits, start_controller_shard,
     start_shard,
 };
 
 use super::config::Config;
+use super::config::endpoint::Endpoint;
+use super::sync_road;
 use crate::failure::{Exit, Failure, Reason};
 
 const COMMANDS_QUEUED_MAX: usize = 1024;
@@ -41,6 +45,7 @@ pub struct Broker {
     addresses: Vec<SocketAddr>,
     nodes: Vec<i32>,
     ended: mpsc::Receiver<CoreEvent>,
+    http: Option<HttpServer>,
     _lock: DirectoryLock,
 }
 
@@ -62,8 +67,9 @@ struct Core {
 }
 
 impl Broker {
-    /// Starts every core and returns when all of them answer.
-    pub fn start(config: &Config) -> Result<Self, Failure> {
+    /// Starts every core and returns when all of them answer. `described` is what clients are told
+    /// of the configuration.
+    pub fn start(config: &Config, described: Vec<BrokerConfigEntry>) -> Result<Self, Failure> {
         let data = &config.data_dir;
         std::fs::create_dir_all(data).map_err(|error| {
             let what = format!("cannot use the data directory {}", data.display());
@@ -71,16 +77,21 @@ impl Broker {
         })?;
         check_machine(data, config.cpus.len())?;
         let lock = take_lock(data)?;
+        let sync = config
+            .storage
+            .journal_sync
+            .map_or_else(|| sync_road::fastest(data, &config.cpus), Ok)?;
         super::identity::check(data, config.broker_id)?;
         let bound = bind_addresses(config)?;
+        let metrics = config.metrics_listen.as_ref().map(bind_metrics).transpose()?;
         let addresses: Vec<SocketAddr> = bound.iter().map(|(address, _)| *address).collect();
         let endpoints = endpoints(config, &addresses);
         let (control, requests) = Control::new(CHANGES_QUEUED_MAX);
         let (outboxes, inboxes): (Vec<_>, Vec<_>) =
             config.cpus.iter().map(|_| channel(COMMANDS_QUEUED_MAX)).unzip();
         let (events, ended) = mpsc::channel();
-        let broker = broker_config(config);
-        let api = api_settings(config, &broker);
+        let broker = broker_config(config, sync);
+        let api = api_settings(config, &broker, described);
         let connections = ConnectionLimits::new(
             config.clients.connections_max as usize,
             config.clients.connections_per_address_max as usize,
@@ -112,8 +123,25 @@ impl Broker {
             cores.push(core.spawn()?);
         }
         let nodes = config.cores().iter().map(|core| core.node as i32).collect();
-        let broker = Self { cores, outboxes, addresses, nodes, ended, _lock: lock };
+        let mut broker = Self { cores, outboxes, addresses, nodes, ended, http: None, _lock: lock };
+        // Before the cores are ready, so that whoever asks is told that they are not.
+        if let Some(listener) = metrics
+            && let Err(failure) = broker.serve_http(listener, &config.cpus)
+        {
+            broker.stop().ok();
+            return Err(failure);
+        }
         broker.wait_until_ready()
+    }
+
+    fn serve_http(&mut self, listener: TcpListener, cpus: &[usize]) -> Result<(), Failure> {
+        let server = HttpServer::start(listener, self.outboxes.clone(), cpus);
+        let server = server.map_err(|error| {
+            let hint = "check the limits of this process";
+            Failure::new(Exit::Unsuitable, "cannot serve metrics", error, hint)
+        })?;
+        self.http = Some(server);
+        Ok(())
     }
 
     fn wait_until_ready(self) -> Result<Self, Failure> {
@@ -139,7 +167,8 @@ impl Broker {
             .zip(&self.addresses)
             .map(|(node, address)| format!("{node}={address}"))
             .collect();
-        format!("corelog ready: {}", cores.join(" "))
+        let http = self.http.iter().map(|http| format!("metrics={}", http.address()));
+        format!("corelog ready: {}", cores.into_iter().chain(http).collect::<Vec<_>>().join(" "))
     }
 
     /// Where to ask each core for its numbers.
@@ -259,32 +288,40 @@ fn take_lock(data: &Path) -> Result<DirectoryLock, Failure> {
 
 /// Takes the address of each core, so that nobody else can until the core listens there.
 fn bind_addresses(config: &Config) -> Result<Vec<(SocketAddr, BoundAddress)>, Failure> {
-    let mut bound = Vec::new();
-    for core in config.cores() {
-        let what = format!("cannot listen on {}", core.listen);
-        let refused = |error: std::io::Error| {
+    let bind = |core: super::config::CoreAddress| {
+        let bound = bind_patiently(&core.listen, BoundAddress::bind)
+            .and_then(|bound| Ok((bound.local_addr()?, bound)));
+        bound.map_err(|error| {
             let hint = "stop what uses the port, or choose another with --listen";
-            Failure::new(Exit::Unsuitable, what.clone(), error, hint)
-        };
-        let any = core.listen.host.is_empty();
-        let host = if any { "0.0.0.0" } else { core.listen.host.as_str() };
-        let resolved = (host, core.listen.port).to_socket_addrs();
-        let address = resolved
-            .map_err(refused)?
-            .next()
-            .ok_or_else(|| refused(std::io::Error::other("the host has no address")))?;
-        let address = bind_patiently(address).map_err(refused)?;
-        bound.push((address.local_addr().map_err(refused)?, address));
-    }
-    Ok(bound)
+            Failure::new(Exit::Unsuitable, format!("cannot listen on {}", core.listen), error, hint)
+        })
+    };
+    config.cores().into_iter().map(bind).collect()
+}
+
+/// Takes the address for metrics and health. Whoever connects waits until they are served.
+fn bind_metrics(endpoint: &Endpoint) -> Result<TcpListener, Failure> {
+    bind_patiently(endpoint, TcpListener::bind::<SocketAddr>).map_err(|error| {
+        let what = format!("cannot listen on {endpoint} for metrics");
+        let hint = "stop what uses the port, or choose another with --set \
+                    corelog.metrics.listen=HOST:PORT; nothing behind the = is no metrics";
+        Failure::new(Exit::Unsuitable, what, error, hint)
+    })
 }
 
 /// The kernel closes the sockets of a killed process a moment after its end, because its ring must
 /// go first.
-fn bind_patiently(address: SocketAddr) -> std::io::Result<BoundAddress> {
+fn bind_patiently<T>(
+    endpoint: &Endpoint,
+    bind: impl Fn(SocketAddr) -> std::io::Result<T>,
+) -> std::io::Result<T> {
+    let host = if endpoint.host.is_empty() { "0.0.0.0" } else { endpoint.host.as_str() };
+    let mut resolved = (host, endpoint.port).to_socket_addrs()?;
+    let nowhere = || std::io::Error::other("the host has no address");
+    let address = resolved.next().ok_or_else(nowhere)?;
     let begun = Instant::now();
     loop {
-        match BoundAddress::bind(address) {
+        match bind(address) {
             Err(error)
                 if error.kind() == ErrorKind::AddrInUse && begun.elapsed() < PORT_PATIENCE =>
             {
@@ -304,7 +341,7 @@ fn endpoints(config: &Config, addresses: &[SocketAddr]) -> Vec<ShardEndpoint> {
     config.cores().into_iter().zip(addresses).map(endpoint).collect()
 }
 
-fn broker_config(config: &Config) -> BrokerConfig {
+fn broker_config(config: &Config, sync: SyncPath) -> BrokerConfig {
     let storage = &config.storage;
     let defaults: BTreeMap<String, String> = broker_keys(&config.topics.defaults);
     let topics = TopicPolicy {
@@ -326,18 +363,24 @@ fn broker_config(config: &Config) -> BrokerConfig {
             disk_reserve_bytes: storage.disk_reserve_bytes,
             retention_check_ms: storage.retention_check_ms,
             producer_expiration_ms: storage.producer_expiry_ms as i64,
+            sync_path: sync,
             ..ShardLimits::default()
         },
     }
 }
 
-fn api_settings(config: &Config, broker: &BrokerConfig) -> ApiSettings {
+fn api_settings(
+    config: &Config,
+    broker: &BrokerConfig,
+    broker_configs: Vec<BrokerConfigEntry>,
+) -> ApiSettings {
     ApiSettings {
         broker: broker.broker,
         auto_create_topics: config.topics.auto_create,
         delete_topics: config.topics.allow_delete,
         topics: broker.topics.clone(),
         topic_defaults: broker.topic_defaults.clone(),
+        broker_configs,
         ..ApiSettings::default()
     }
 }

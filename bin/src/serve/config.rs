@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use corelog_io::SyncPath;
 use serde::Serialize;
 
 use self::cores::CoreChoice;
@@ -109,6 +110,8 @@ pub struct StorageLimits {
     pub journal_file_bytes: u64,
     /// Journal files of one core.
     pub journal_files_max: u32,
+    /// The road of the journal to durability; `None`: the fastest, measured at start.
+    pub journal_sync: Option<SyncPath>,
     /// Memory of one core for the newest records of its partitions.
     pub tail_memory_bytes: u64,
     /// Free space below which writes are refused.
@@ -199,6 +202,11 @@ impl Config {
                 self.advertise
             ));
         }
+        if let Some(metrics) = self.metrics_listen.as_ref().filter(|it| !it.is_loopback()) {
+            warnings.push(format!(
+                "{metrics} shows metrics to other machines, without authentication or encryption"
+            ));
+        }
         warnings
     }
 }
@@ -236,6 +244,12 @@ fn storage_limits(settings: &Settings) -> StorageLimits {
     StorageLimits {
         journal_file_bytes: settings.unsigned("corelog.journal.file.bytes"),
         journal_files_max: settings.small("corelog.journal.files.max"),
+        journal_sync: match settings.text("corelog.journal.sync") {
+            "write" => Some(SyncPath::Write),
+            "ring" => Some(SyncPath::Ring),
+            "thread" => Some(SyncPath::Thread),
+            _ => None,
+        },
         tail_memory_bytes: settings.unsigned("corelog.tail.memory.bytes"),
         disk_reserve_bytes: settings.unsigned("corelog.disk.reserve.bytes"),
         retention_check_ms: settings.unsigned("log.retention.check.interval.ms"),

@@ -134,6 +134,33 @@ fn frames_that_are_cut_or_have_impossible_lengths_end_their_connection_only() {
 }
 
 #[test]
+fn a_long_request_that_moves_no_records_ends_its_connection_before_it_is_read() {
+    const CONTROL_BYTES_MAX: usize = 4 << 20;
+    let mut siege = Siege::begin();
+    // What ApiVersions 0 does not know of is not looked at, so that a long one has an answer.
+    let mut request = header(18, 0, false);
+    request.resize(CONTROL_BYTES_MAX, 0);
+    let mut stream = siege.connect();
+    stream.write_all(&frame(request.len() as i32, &request)).expect("the broker reads all of it");
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).expect("the longest request is answered");
+    for api in [18, 3, 19, 32, 1000] {
+        let mut stream = siege.connect();
+        let announced = frame(CONTROL_BYTES_MAX as i32 + 1, &header(api, 0, false)[..2]);
+        stream.write_all(&announced).expect("a few bytes fit");
+        let end = stream.read(&mut [0; 1]);
+        assert!(matches!(end, Ok(0)), "API {api}: the connection is closed at once: {end:?}");
+    }
+    let mut stream = siege.connect();
+    let produce = frame(CONTROL_BYTES_MAX as i32 + 1, &header(0, 9, true));
+    stream.write_all(&produce).expect("a few bytes fit");
+    stream.set_read_timeout(Some(Duration::from_millis(300))).expect("a socket option");
+    assert!(stream.read(&mut [0; 1]).is_err(), "a long produce is waited for");
+    siege.check("long requests");
+    siege.end();
+}
+
+#[test]
 fn random_bytes_are_survived() {
     let mut siege = Siege::begin();
     let seed = fastrand::u64(..);

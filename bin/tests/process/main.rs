@@ -5,5 +5,6 @@ mod cores;
 mod crash;
 mod disk_full;
 mod hostile;
+mod metrics;
 mod restart;
 mod support;

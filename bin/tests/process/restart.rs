@@ -3,10 +3,12 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use corelog_model::Codec;
+use corelog_client::Admin;
+use corelog_client::admin::{ConfigSource, Resource};
+use corelog_model::{Codec, NodeId};
 
 use crate::support::{
-    DataFolder, Launch, PartitionLogs, Writer, WriterKind, create_topic, free_ports,
+    DataFolder, Launch, PartitionLogs, Writer, WriterKind, connect, create_topic, free_ports,
 };
 
 const UNSUITABLE: i32 = 5;
@@ -92,4 +94,25 @@ fn a_port_in_use_is_refused_by_name() {
          the port, or choose another with --listen\n"
     );
     assert!(log.ends_with(&expected), "{log}");
+}
+
+#[test]
+fn clients_are_told_the_configuration_that_the_broker_was_started_with() {
+    let folder = DataFolder::new();
+    let mut launch = Launch::new(folder.path(), folder.data()).set("log.retention.hours", "2");
+    let broker = launch.start();
+    let mut admin = Admin::new(connect(&launch.endpoint()));
+    let configs = admin.describe_configs(&Resource::Broker(NodeId(1000))).expect("an answer");
+    let config = |name: &str| {
+        let found = configs.iter().find(|config| config.name == name);
+        let found = found.unwrap_or_else(|| panic!("{name} is described: {configs:?}"));
+        (found.value.as_deref(), found.source, found.is_read_only)
+    };
+    let data = folder.data().display().to_string();
+    assert_eq!(config("log.dirs"), (Some(&*data), ConfigSource::Static, true));
+    assert_eq!(config("log.retention.ms"), (Some("7200000"), ConfigSource::Static, false));
+    assert_eq!(config("num.partitions"), (Some("1"), ConfigSource::Default, true));
+    assert_eq!(config("broker.rack"), (None, ConfigSource::Default, true));
+    assert_eq!(config("corelog.journal.files.max"), (Some("4"), ConfigSource::Static, true));
+    assert_eq!(broker.terminate().code(), Some(0));
 }

@@ -2,38 +2,43 @@
 //! log drop its old records.
 
 use crate::apply::ApplyError;
-use crate::image::{ClusterImage, MetadataVersion};
+use crate::image::{ClusterImage, MetadataVersion, TopicImage};
 use crate::record::{ConfigResource, MetadataRecord};
 use corelog_model::{PartitionId, ProducerId};
 
 /// The shortest records that make `image` out of nothing, all but its version: that one counts
 /// records, and these are fewer than those that made the image.
 pub fn snapshot(image: &ClusterImage) -> Vec<MetadataRecord> {
-    let mut records = Vec::new();
-    if let Some(cluster_id) = image.cluster_id() {
-        records.push(MetadataRecord::ClusterCreated { cluster_id: cluster_id.to_owned() });
-    }
-    for broker in image.brokers() {
-        records.push(MetadataRecord::BrokerRegistered {
-            broker: broker.id,
-            rack: broker.rack.clone(),
-            shards: broker.shards.clone(),
-        });
-    }
-    for topic in image.topics() {
-        records.push(MetadataRecord::TopicCreated { id: topic.id(), name: topic.name().clone() });
-        for (index, state) in topic.partitions() {
-            let partition = PartitionId::new(topic.id(), index);
-            records.push(MetadataRecord::PartitionCreated { partition, state: state.clone() });
-        }
-    }
-    for (resource, configs) in image.configs() {
-        records.extend(configs.iter().map(|(key, value)| set(&resource, key, value)));
-    }
-    if image.next_producer_id() > ProducerId::default() {
-        records.push(MetadataRecord::ProducerIdsAllocated { next: image.next_producer_id() });
-    }
-    records
+    snapshot_records(image).collect()
+}
+
+/// The records of [`snapshot`] one by one, each made when it is asked for.
+pub fn snapshot_records(image: &ClusterImage) -> impl Iterator<Item = MetadataRecord> {
+    let cluster = image
+        .cluster_id()
+        .map(|cluster_id| MetadataRecord::ClusterCreated { cluster_id: cluster_id.to_owned() });
+    let brokers = image.brokers().map(|broker| MetadataRecord::BrokerRegistered {
+        broker: broker.id,
+        rack: broker.rack.clone(),
+        shards: broker.shards.clone(),
+    });
+    let topics = image.topics().flat_map(|topic| topic_records(topic));
+    let configs = image.configs().flat_map(|(resource, configs)| {
+        configs.iter().map(move |(key, value)| set(&resource, key, value))
+    });
+    let next = image.next_producer_id();
+    let producer_ids =
+        (next > ProducerId::default()).then_some(MetadataRecord::ProducerIdsAllocated { next });
+    cluster.into_iter().chain(brokers).chain(topics).chain(configs).chain(producer_ids)
+}
+
+fn topic_records(topic: &TopicImage) -> impl Iterator<Item = MetadataRecord> {
+    let created = MetadataRecord::TopicCreated { id: topic.id(), name: topic.name().clone() };
+    let partitions = topic.partitions().map(|(index, state)| {
+        let partition = PartitionId::new(topic.id(), index);
+        MetadataRecord::PartitionCreated { partition, state: state.clone() }
+    });
+    std::iter::once(created).chain(partitions)
 }
 
 /// The image that was at `version` when [`snapshot`] made these records of it.

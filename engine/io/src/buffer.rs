@@ -138,12 +138,15 @@ impl Chunk {
         Slice { owner: Owner::Chunk(self.clone()), range }
     }
 
-    /// Fills the rest with zeros, so that the whole chunk may be written.
-    pub fn pad(&self) {
+    /// What was appended as memory with one owner, the last block filled with zeros. `None` while a
+    /// slice or another clone shares it.
+    pub fn into_buffer(self) -> Option<Buffer> {
         static ZEROS: [u8; BLOCK] = [0; BLOCK];
-        while self.room() > 0 {
-            self.append(&ZEROS);
-        }
+        let len = align_up(self.len() as u64) as usize;
+        self.append(&ZEROS[..len - self.len()]);
+        let mut memory = Rc::try_unwrap(self.memory).ok()?;
+        memory.trim_to_size(len);
+        Some(Buffer { memory })
     }
 
     pub(crate) fn memory(&self) -> Rc<DmaBuffer> {
@@ -222,6 +225,19 @@ mod tests {
         drop(chunk);
         assert_eq!(&*first, b"first");
         assert_eq!(&*first.part(1..3), b"ir");
+    }
+
+    #[test]
+    fn a_chunk_of_one_owner_becomes_a_buffer_of_whole_blocks() {
+        let chunk = Chunk::with_capacity(4 * BLOCK);
+        chunk.append(&vec![7; BLOCK + 1]);
+        let slice = chunk.slice(0..1);
+        assert!(chunk.clone().into_buffer().is_none(), "a slice would see it change");
+        drop(slice);
+        let buffer = chunk.into_buffer().unwrap();
+        assert_eq!(buffer.len(), 2 * BLOCK);
+        assert_eq!(buffer[..=BLOCK], vec![7; BLOCK + 1]);
+        assert_eq!(buffer[BLOCK + 1..], vec![0; BLOCK - 1]);
     }
 
     #[test]

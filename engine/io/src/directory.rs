@@ -1,5 +1,6 @@
 //! Directories, whole small files, and the lock that keeps two processes from one data directory.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -64,7 +65,7 @@ pub async fn read_file(path: &Path, len_max: u64) -> Result<Vec<u8>> {
     let len = file.len().await?;
     if len > len_max {
         let why = format!("{len} bytes, more than the {len_max} expected");
-        return Err(IoError::new("read", path, std::io::Error::other(why)));
+        return Err(IoError::new("read", path, io::Error::new(io::ErrorKind::FileTooLarge, why)));
     }
     Ok(file.read(0, len as usize).await?.to_vec())
 }

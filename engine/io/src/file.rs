@@ -14,16 +14,21 @@ pub enum OpenMode {
     Read,
     /// Must exist; for reading and writing.
     ReadWrite,
+    /// Must exist; takes plain writes and [`File::write_synced`].
+    WithSyncedWrites,
     /// Created if it does not exist, otherwise opened as it is.
     CreateOrOpen,
     /// Created empty; an existing file is cut to nothing.
     CreateEmpty,
 }
 
-/// Which road a sync takes to the device. Which one is fastest depends on the kernel and on how
-/// busy the core is.
+/// Which road writes take to durability. Which one is fastest depends on the kernel, the device and
+/// how busy the core is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SyncPath {
+    /// With each small write ([`File::write_synced`]), which saves a trip to the device; otherwise
+    /// as `Ring`.
+    Write,
     /// `fdatasync` through the core's own ring.
     #[default]
     Ring,
@@ -68,6 +73,17 @@ impl File {
             Self::Ring(file) => file.write(buffer.into_memory(), position).await,
             #[cfg(feature = "sim")]
             Self::Sim(file) => file.write(buffer.to_vec(), position).await,
+        }
+    }
+
+    /// Writes like [`File::write`], and is durable when it resolves (O_DSYNC). The file was opened
+    /// for it.
+    pub async fn write_synced(&self, buffer: Buffer, position: u64) -> Result<()> {
+        assert!(position.is_multiple_of(BLOCK as u64), "writes are aligned: {position}");
+        match self {
+            Self::Ring(file) => file.write_synced(buffer.into_memory(), position).await,
+            #[cfg(feature = "sim")]
+            Self::Sim(file) => file.write_synced(buffer.to_vec(), position).await,
         }
     }
 

@@ -14,6 +14,7 @@ pub mod ring;
 mod signal;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod sync_probe;
 mod task;
 mod time;
 
@@ -25,6 +26,8 @@ pub use directory::{
 pub use error::{IoError, Result};
 pub use file::{File, OpenMode, SyncPath};
 pub use random::random_u64;
+pub use ring::load::CoreLoad;
 pub use signal::{Permit, Permits, Signal, Waiting};
+pub use sync_probe::{SyncMeasurement, measure_sync_paths};
 pub use task::{Task, spawn, yield_now};
-pub use time::{Elapsed, Instant, now, sleep, timeout, wall_clock_ms};
+pub use time::{Elapsed, Instant, core_load, now, sleep, timeout, wall_clock_ms};

@@ -56,6 +56,15 @@ pub fn wall_clock_ms() -> i64 {
     crate::ring::clock::wall_clock_ms()
 }
 
+/// How busy the core of the caller was since its executor started; nothing in the simulator.
+pub fn core_load() -> crate::CoreLoad {
+    #[cfg(feature = "sim")]
+    if crate::sim::current().is_some() {
+        return crate::CoreLoad::default();
+    }
+    crate::ring::load::core_load()
+}
+
 /// Resolves after `duration`.
 pub async fn sleep(duration: Duration) {
     #[cfg(feature = "sim")]

@@ -130,7 +130,7 @@ async fn promises_of_files(root: PathBuf) {
     let file = File::open(&path, OpenMode::CreateEmpty).await.unwrap();
     let chunk = Chunk::with_capacity(2 * BLOCK);
     chunk.append(b"head");
-    chunk.pad();
+    chunk.append(&vec![0; chunk.room()]);
     file.write_chunk(&chunk, 0).await.unwrap();
     file.write(block(9), 2 * BLOCK as u64).await.unwrap();
     file.sync(SyncPath::Ring).await.unwrap();

@@ -10,6 +10,7 @@ use corelog_model::{
     Timestamp, TopicId,
 };
 
+use crate::index::IndexStamp;
 use crate::journal::{FileSequence, FrameSequence};
 use crate::producers::{ProducedBatch, ProducerState, ProducerTable};
 
@@ -68,6 +69,8 @@ pub struct PartitionCheckpoint {
     pub recovery: RecoveryPoint,
     /// Leader epochs and where they began.
     pub epochs: Vec<(LeaderEpoch, Offset)>,
+    /// What the index files of the newest segment begin with.
+    pub index: IndexStamp,
     /// Its idempotent producers as of `recovery.end`.
     pub producers: ProducerTable,
     /// The bytes from `recovery.durable` to `recovery.size`, fewer than a block. They are here so
@@ -195,6 +198,9 @@ fn encode_partition(out: &mut Vec<u8>, partition: &PartitionCheckpoint) {
     put_i64(out, partition.recovery.end.0);
     put_u32(out, partition.block.len() as u32);
     out.extend_from_slice(&partition.block);
+    put_u32(out, partition.index.offsets);
+    put_u32(out, partition.index.times);
+    put_u32(out, partition.index.crc);
     put_u32(out, partition.epochs.len() as u32);
     for (epoch, start) in &partition.epochs {
         put_i32(out, epoch.0);
@@ -264,6 +270,7 @@ impl<'a> Input<'a> {
             return Err("a log starts at a negative offset");
         }
         let block = self.take(block_len)?.to_vec();
+        let index = IndexStamp { offsets: self.u32()?, times: self.u32()?, crc: self.u32()? };
         let mut epochs = Vec::new();
         for _ in 0..self.u32()? {
             epochs.push((LeaderEpoch(self.i32()?), Offset(self.i64()?)));
@@ -273,7 +280,16 @@ impl<'a> Input<'a> {
             let producer = ProducerId(self.i64()?);
             producers.restore(producer, self.producer()?);
         }
-        Ok(PartitionCheckpoint { partition, born, log_start, recovery, epochs, producers, block })
+        Ok(PartitionCheckpoint {
+            partition,
+            born,
+            log_start,
+            recovery,
+            epochs,
+            index,
+            producers,
+            block,
+        })
     }
 
     fn producer(&mut self) -> Result<ProducerState, &'static str> {
@@ -317,6 +333,7 @@ mod tests {
                 topic: TopicId::from_bytes([9; 16]),
                 index: PartitionIndex(3),
             },
+            index: IndexStamp { offsets: 5, times: 2, crc: 77 },
             born: FrameSequence(1_000),
             log_start: Offset(10),
             recovery: RecoveryPoint {

@@ -10,6 +10,7 @@ use corelog_model::Offset;
 
 use crate::checkpoint::RecoveryPoint;
 use crate::epochs::EpochCache;
+use crate::index::{IndexStamp, SegmentIndex};
 use crate::journal::JournalFailed;
 use crate::partition::{Inner, PartitionLog, Place};
 use crate::producers::ProducerTable;
@@ -35,6 +36,7 @@ pub(crate) struct Flushed {
     pub(crate) producers: ProducerTable,
     pub(crate) epochs: EpochCache,
     pub(crate) block: Vec<u8>,
+    pub(crate) index: IndexStamp,
 }
 
 /// What is done with the partial block at the end.
@@ -177,6 +179,7 @@ impl PartitionLog {
                 producers: inner.producers.clone(),
                 epochs: inner.epochs.clone(),
                 block: inner.tail.pieces(segment, durable..size).to_vec(),
+                index: inner.active().index.as_ref().map(SegmentIndex::stamp).unwrap_or_default(),
             };
             (end, flushed)
         };
@@ -324,20 +327,21 @@ impl PartitionLog {
         inner.saved_producers = flushed.producers;
         inner.saved_epochs = flushed.epochs;
         inner.saved_block = flushed.block;
+        inner.saved_index = flushed.index;
     }
 
     /// Reads the index of a sealed segment again if it was dropped.
-    pub(crate) async fn load_segment_index(&self, base: Offset) {
+    pub(crate) async fn load_segment_index(&self, base: Offset) -> Result<(), IoError> {
         let (size, next) = {
             let inner = self.inner.borrow();
-            let Some(segment) = inner.segments.get(&base) else { return };
+            let Some(segment) = inner.segments.get(&base) else { return Ok(()) };
             if segment.index.is_some() {
-                return;
+                return Ok(());
             }
             let after = inner.segments.range(base.next()..).next();
             (segment.size, after.map_or(inner.end, |entry| *entry.0))
         };
-        let index = load_index(&self.directory, base, size, next).await;
+        let index = load_index(&self.directory, base, size, next).await?;
         let is_news = match self.inner.borrow_mut().segments.get_mut(&base) {
             Some(segment) if segment.index.is_none() => {
                 segment.index = Some(index);
@@ -348,5 +352,6 @@ impl PartitionLog {
         if is_news {
             self.shared.opened(self.me.clone(), base);
         }
+        Ok(())
     }
 }

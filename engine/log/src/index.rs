@@ -154,6 +154,13 @@ impl SegmentIndex {
         bytes
     }
 
+    /// What tells these entries from all others, with or without more behind them.
+    pub fn stamp(&self) -> IndexStamp {
+        let crc = crc32c::crc32c(&self.encode_offsets());
+        let crc = crc32c::crc32c_append(crc, &self.encode_times());
+        IndexStamp { offsets: self.offsets.len() as u32, times: self.times.len() as u32, crc }
+    }
+
     /// Reads both files as far as they make sense: entries rise, and none lies at or above
     /// `position_end` or `offset_end`. Zero padding behind the last entry is dropped. Never fails:
     /// an index is only a hint.
@@ -185,7 +192,7 @@ impl SegmentIndex {
             let rises = index.times.last().is_none_or(|last| {
                 last.timestamp < entry.timestamp && last.relative <= entry.relative
             });
-            if !rises || entry.relative >= relative_end || timestamp <= 0 {
+            if !rises || entry.relative >= relative_end || timestamp < 0 {
                 break;
             }
             index.times.push(entry);
@@ -195,6 +202,28 @@ impl SegmentIndex {
             index.max_timestamp_offset = base + i64::from(last.relative);
         }
         index
+    }
+}
+
+/// How many entries an index had at some time, and their checksum. Index files are written without
+/// a sync as long as their segment grows: one that does not hold what its stamp says is of no use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IndexStamp {
+    /// Entries of the offset index.
+    pub offsets: u32,
+    /// Entries of the time index.
+    pub times: u32,
+    /// CRC-32C of the entries, those of the offset index first, as the files have them.
+    pub crc: u32,
+}
+
+impl IndexStamp {
+    /// The bytes of both files that it is about; `None` if they are not what it says.
+    pub fn cut<'a>(&self, offsets: &'a [u8], times: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let offsets = offsets.get(..self.offsets as usize * OFFSET_ENTRY_LEN)?;
+        let times = times.get(..self.times as usize * TIME_ENTRY_LEN)?;
+        let crc = crc32c::crc32c_append(crc32c::crc32c(offsets), times);
+        (crc == self.crc).then_some((offsets, times))
     }
 }
 

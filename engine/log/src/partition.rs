@@ -15,7 +15,7 @@ use corelog_model::{
 use crate::checkpoint::{PartitionCheckpoint, RecoveryPoint};
 use crate::config::LogConfig;
 use crate::epochs::EpochCache;
-use crate::index::{IndexedBatch, SegmentIndex};
+use crate::index::{IndexStamp, IndexedBatch, SegmentIndex};
 use crate::journal::{
     Commit, EntryHead, EntryKind, FileSequence, FrameSequence, JournalFailed, OnDurable,
 };
@@ -95,6 +95,8 @@ pub(crate) struct Inner {
     pub(crate) saved_epochs: EpochCache,
     /// The partial block at the recovery point, which no segment has durably.
     pub(crate) saved_block: Vec<u8>,
+    /// What the index files of the recovery point's segment begin with.
+    pub(crate) saved_index: IndexStamp,
     /// Where sequential readers stopped: offset and place.
     pub(crate) cursors: Vec<(Offset, Place)>,
 }
@@ -277,6 +279,7 @@ impl PartitionLog {
             saved_producers: ProducerTable::default(),
             saved_epochs: EpochCache::default(),
             saved_block: Vec::new(),
+            saved_index: IndexStamp::default(),
             cursors: Vec::new(),
         };
         Rc::new_cyclic(|me| Self {
@@ -528,6 +531,7 @@ impl PartitionLog {
             log_start: inner.log_start,
             recovery: inner.recovery,
             epochs: inner.saved_epochs.entries().to_vec(),
+            index: inner.saved_index,
             producers: inner.saved_producers.clone(),
             block: inner.saved_block.clone(),
         }

@@ -157,7 +157,10 @@ impl PartitionLog {
             let below = inner.segments.range(..=offset).next_back();
             below.map_or_else(|| inner.active().base, |entry| *entry.0)
         };
-        self.load_segment_index(segment).await;
+        if let Err(error) = self.load_segment_index(segment).await {
+            // It would only be a hint where to begin.
+            tracing::warn!(%error, "an index cannot be read; the segment is read from its front");
+        }
         let inner = self.inner.borrow();
         let index = inner.segments.get(&segment).and_then(|found| found.index.as_ref());
         let front = (0, Anchor::Base(segment));

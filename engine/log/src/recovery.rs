@@ -13,14 +13,14 @@ use corelog_model::{BatchHeader, HEADER_LEN, Offset, PartitionId, Timestamp};
 use crate::checkpoint::{Checkpoint, PartitionCheckpoint, RecoveryPoint};
 use crate::config::LogConfig;
 use crate::epochs::EpochCache;
-use crate::index::IndexedBatch;
+use crate::index::{IndexStamp, IndexedBatch};
 use crate::journal::{
     Entry, EntryKind, FileSequence, FrameSequence, Journal, Replay, ReplayError, ReplayedFrame,
 };
 use crate::moving::{read_moving_note, remove_moving_note};
 use crate::partition::{Inner, PartitionLog, Place, Standing};
 use crate::pieces::Pieces;
-use crate::segment::{Segment, base_of, load_index, path_of};
+use crate::segment::{Segment, base_of, load_stamped_index, path_of};
 use crate::shared::Shared;
 use crate::storage::{OpenError, REMOVED, remove_partition_directory};
 
@@ -276,35 +276,40 @@ pub(crate) async fn open_partition(
         inner.producers = known.producers.clone();
         inner.saved_producers = known.producers;
         inner.saved_block.clone_from(&known.block);
+        inner.saved_index = known.index;
     }
     if recovery.size > 0 {
-        log.open_active(recovery, &known.block).await?;
+        log.open_active(recovery, &known.block, known.index).await?;
     }
-    log.load_times().await;
+    log.load_times().await?;
     Ok(log)
 }
 
 impl PartitionLog {
     /// Restores index and partial block of the active segment from its file.
-    async fn open_active(&self, recovery: RecoveryPoint, block: &[u8]) -> Result<(), OpenError> {
+    async fn open_active(
+        &self,
+        recovery: RecoveryPoint,
+        block: &[u8],
+        stamp: IndexStamp,
+    ) -> Result<(), OpenError> {
         let RecoveryPoint { segment: base, durable, size, end } = recovery;
         let file =
             File::open(&path_of(&self.directory, base, "log"), OpenMode::CreateOrOpen).await?;
-        let mut index = load_index(&self.directory, base, durable, end).await;
+        let mut index = load_stamped_index(&self.directory, base, stamp, recovery).await?;
+        let mut scan = Scan { file: &file, durable, block, window: (0, Pieces::new()) };
         let (mut position, mut next) = (0, base);
         if let Some((last_offset, at)) = index.last_entry() {
-            let header = file.read(at, HEADER_LEN).await?;
-            match BatchHeader::peek(&header) {
-                Ok(header) if header.last_offset() == last_offset => {
+            match scan.header(at).await? {
+                Some(header) if header.last_offset() == last_offset => {
                     position = at + header.total_len() as u64;
                     next = header.next_offset();
                 }
-                _ => index.clear(),
+                Some(_) | None => index.clear(),
             }
         }
         let interval = self.inner.borrow().config.index_interval_bytes;
         let mut max_timestamp = index.max_timestamp().0;
-        let mut scan = Scan { file: &file, durable, block, window: (0, Pieces::new()) };
         while let Some(header) = scan.header(position).await? {
             // No checksum covers a batch's offset. Who reads as far as here is told of the damage.
             if header.base_offset() < next || end < header.next_offset() {
@@ -339,7 +344,7 @@ impl PartitionLog {
     }
 
     /// Reads the largest timestamp of each sealed segment, which retention and time lookups need.
-    async fn load_times(&self) {
+    async fn load_times(&self) -> Result<(), IoError> {
         let sealed: Vec<Offset> = {
             let inner = self.inner.borrow();
             inner
@@ -350,12 +355,13 @@ impl PartitionLog {
                 .collect()
         };
         for base in sealed {
-            self.load_segment_index(base).await;
+            self.load_segment_index(base).await?;
             if let Some(segment) = self.inner.borrow_mut().segments.get_mut(&base) {
                 segment.max_timestamp =
                     segment.index.take().map_or(Timestamp::NONE, |index| index.max_timestamp().0);
             }
         }
+        Ok(())
     }
 
     /// Puts one journal entry back. True if it was a batch that the segments did not have.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use corelog_io::{Buffer, File, IoError, OpenMode, SyncPath, align_up, read_file};
 use corelog_model::{Offset, Timestamp};
 
-use crate::index::SegmentIndex;
+use crate::checkpoint::RecoveryPoint;
+use crate::index::{IndexStamp, SegmentIndex};
 
 const INDEX_BYTES_MAX: u64 = 64 << 20;
 
@@ -65,17 +66,42 @@ pub(crate) fn path_of(directory: &Path, base: Offset, extension: &str) -> PathBu
     directory.join(file_name(base, extension))
 }
 
-/// Reads both index files; a missing or senseless one is an empty one.
+/// Reads both index files of a complete segment; a missing, huge or senseless one is an empty one.
 pub(crate) async fn load_index(
     directory: &Path,
     base: Offset,
     position_end: u64,
     offset_end: Offset,
-) -> SegmentIndex {
+) -> Result<SegmentIndex, IoError> {
+    let (offsets, times) = read_index(directory, base).await?;
+    Ok(SegmentIndex::decode(base, &offsets, &times, position_end, offset_end))
+}
+
+/// Reads the index of a segment that still grew when it was stamped; an empty one if it is not what
+/// the stamp says.
+pub(crate) async fn load_stamped_index(
+    directory: &Path,
+    base: Offset,
+    stamp: IndexStamp,
+    recovery: RecoveryPoint,
+) -> Result<SegmentIndex, IoError> {
+    let (offsets, times) = read_index(directory, base).await?;
+    Ok(match stamp.cut(&offsets, &times) {
+        Some((offsets, times)) => {
+            SegmentIndex::decode(base, offsets, times, recovery.size, recovery.end)
+        }
+        None => SegmentIndex::new(base),
+    })
+}
+
+async fn read_index(directory: &Path, base: Offset) -> Result<(Vec<u8>, Vec<u8>), IoError> {
+    let or_empty = |outcome: Result<Vec<u8>, IoError>| match outcome {
+        Err(error) if error.is_not_found() || error.is_too_large() => Ok(Vec::new()),
+        outcome => outcome,
+    };
     let offsets = read_file(&path_of(directory, base, "index"), INDEX_BYTES_MAX).await;
     let times = read_file(&path_of(directory, base, "timeindex"), INDEX_BYTES_MAX).await;
-    let (offsets, times) = (offsets.unwrap_or_default(), times.unwrap_or_default());
-    SegmentIndex::decode(base, &offsets, &times, position_end, offset_end)
+    Ok((or_empty(offsets)?, or_empty(times)?))
 }
 
 /// Whether index files are cut to their true size and synced, or only a hint for the next start.

@@ -207,6 +207,14 @@ impl Shared {
         self.failed_early.notify();
     }
 
+    /// A write or a sync that failed is never tried again, by nobody: the second sync may succeed
+    /// without its data.
+    pub(crate) fn judge(&self, error: &IoError) {
+        if !error.is_full() {
+            self.journal().fail(error);
+        }
+    }
+
     /// Why segments could not be written before the journal ran, if so.
     pub(crate) fn take_early_failure(&self) -> Option<IoError> {
         self.early_failure.take()

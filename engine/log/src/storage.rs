@@ -212,7 +212,7 @@ impl Storage {
         let mut deleted = 0;
         for log in logs {
             let outcome = log.apply_retention(now).await;
-            deleted += outcome.inspect_err(|error| self.state.judge(error))?;
+            deleted += outcome.inspect_err(|error| self.state.shared.judge(error))?;
             yield_now().await;
         }
         Ok(deleted)
@@ -272,7 +272,7 @@ impl State {
     fn io_error(&self, operation: &'static str, error: FlushError) -> IoError {
         match error {
             FlushError::Io(error) => {
-                self.judge(&error);
+                self.shared.judge(&error);
                 error
             }
             FlushError::Journal(failed) => {
@@ -384,7 +384,12 @@ impl State {
         logs: Vec<Rc<PartitionLog>>,
         last_block: LastBlock,
     ) -> Result<(), FlushError> {
-        for (log, flushed) in flush_all(&logs, last_block).await? {
+        let flushed = flush_all(&logs, last_block).await?;
+        // A sync may have failed before this one covered the same bytes, and did not cover them.
+        if let Some(failed) = self.shared.failed() {
+            return Err(failed.into());
+        }
+        for (log, flushed) in flushed {
             log.settle(flushed);
         }
         Ok(())
@@ -432,17 +437,9 @@ impl State {
         let _checkpointing = self.begin_checkpoint().await;
         let outcome = self.checkpoint_now().await;
         if let Err(FlushError::Io(error)) = &outcome {
-            self.judge(error);
+            self.shared.judge(error);
         }
         outcome
-    }
-
-    /// A write or a sync that failed is never tried again, by nobody: the second sync may succeed
-    /// without its data.
-    fn judge(&self, error: &IoError) {
-        if !error.is_full() {
-            self.shared.journal().fail(error);
-        }
     }
 
     async fn checkpoint_now(&self) -> Result<(), FlushError> {
@@ -451,9 +448,6 @@ impl State {
         let mut logs = self.logs();
         logs.retain(|log| log.oldest_hold().is_some_and(|hold| hold <= mark));
         self.flush(logs, LastBlock::Kept).await?;
-        if let Some(failed) = self.shared.failed() {
-            return Err(failed.into());
-        }
         let keep = self.oldest_hold().unwrap_or_else(|| journal.current_file());
         let start = journal.replay_start(keep);
         self.store_checkpoint(start).await?;
@@ -476,6 +470,9 @@ async fn flush_all(
                 let log = Rc::clone(log);
                 spawn(async move {
                     let flushed = log.flush(last_block).await;
+                    if let Err(FlushError::Io(error)) = &flushed {
+                        log.shared.judge(error);
+                    }
                     (log, flushed)
                 })
             })

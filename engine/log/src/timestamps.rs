@@ -29,11 +29,14 @@ impl PartitionLog {
     ) -> Result<Option<TimedOffset>, ReadError> {
         let candidates: Vec<Offset> = {
             let inner = self.inner.borrow();
-            let has_it = |segment: &&crate::segment::Segment| segment.max_timestamp >= target;
+            // One whose time index is lost may have it too.
+            let has_it = |segment: &&crate::segment::Segment| {
+                segment.max_timestamp >= target || segment.max_timestamp.is_none()
+            };
             inner.segments.values().filter(has_it).map(|segment| segment.base).collect()
         };
         for base in candidates {
-            self.load_segment_index(base).await;
+            self.load_segment_index(base).await?;
             let (from, until) = {
                 let inner = self.inner.borrow();
                 let Some(segment) = inner.segments.get(&base) else { continue };

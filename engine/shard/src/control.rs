@@ -67,6 +67,8 @@ impl Driver {
                 // Whoever asked may have gone away with its connection.
                 drop(request.answer.try_send(outcome));
             }
+            // Nobody waits for it but the next change.
+            self.log.snapshot_if_due(self.controller.image()).await;
         }
     }
 

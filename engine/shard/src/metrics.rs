@@ -4,7 +4,9 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use corelog_io::CoreLoad;
 use corelog_log::LatencyHistogram;
+use corelog_log::journal::JournalFill;
 
 /// Counters and latencies of one core.
 #[derive(Debug, Default)]
@@ -127,16 +129,26 @@ pub struct MetricsSnapshot {
     pub journal_bytes: u64,
     /// Journal syncs.
     pub journal_syncs: u64,
+    /// How full the journal is.
+    pub journal_fill: JournalFill,
     /// Whether the journal stopped after a disk failure.
     pub journal_failed: bool,
     /// Partitions this core leads.
     pub partitions: u64,
-    /// Bytes of their segments.
+    /// Bytes of the segments of all logs, that of the metadata included.
     pub log_bytes: u64,
     /// Bytes of tails in memory.
     pub tail_bytes: u64,
+    /// Their bound.
+    pub tail_bytes_max: u64,
     /// Bytes of request frames in memory.
     pub inflight_bytes: u64,
-    /// Bytes left on the disk.
+    /// Their bound.
+    pub inflight_bytes_max: u64,
+    /// Bytes left on the disk; `u64::MAX` before they were measured.
     pub available_bytes: u64,
+    /// Bytes that must be left on the disk, or writes are refused.
+    pub disk_reserve_bytes: u64,
+    /// How busy the core was.
+    pub load: CoreLoad,
 }

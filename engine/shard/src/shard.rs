@@ -7,21 +7,22 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use corelog_cluster::controller::{Change, Outcome};
 use corelog_cluster::{ClusterImage, TopicChange, TopicImage};
 use corelog_io::mesh::{Receiver, Sender};
-use corelog_io::{IoError, Permits, Task, available_bytes, sleep, spawn};
+use corelog_io::{IoError, Permits, Task, available_bytes, core_load, sleep, spawn, yield_now};
 use corelog_log::{FlushError, RecoveryReport, Storage};
 use corelog_model::topic_config::TopicConfig;
-use corelog_model::{NodeId, PartitionId, PartitionIndex, ProducerId, ShardId, Timestamp, TopicId};
+use corelog_model::{NodeId, PartitionId, PartitionIndex, ShardId, Timestamp, TopicId};
 
 use crate::config::BrokerConfig;
-use crate::control::{Control, ControlUnavailable};
+use crate::control::Control;
 use crate::metadata_log::METADATA_PARTITION;
 use crate::metrics::{MetricsSnapshot, ShardMetrics};
 use crate::partition::{Partition, PartitionRefusal, log_config};
+use crate::producer_ids::ProducerIds;
 
 const DISK_CHECK_PERIOD: Duration = Duration::from_secs(1);
+const YIELD_EVERY: usize = 64;
 
 /// Where commands for a core are sent.
 pub type Outbox = Sender<ShardCommand>;
@@ -44,11 +45,6 @@ pub enum ShardCommand {
     Stop,
 }
 
-struct ProducerIds {
-    next: ProducerId,
-    end: ProducerId,
-}
-
 struct State {
     config: BrokerConfig,
     id: ShardId,
@@ -60,7 +56,7 @@ struct State {
     metrics: ShardMetrics,
     inflight: Permits,
     available_bytes: Cell<u64>,
-    producer_ids: RefCell<Option<ProducerIds>>,
+    producer_ids: ProducerIds,
     background: RefCell<Vec<Task<()>>>,
     report: RecoveryReport,
 }
@@ -90,7 +86,7 @@ impl Shard {
             metrics: ShardMetrics::default(),
             inflight,
             available_bytes: Cell::new(u64::MAX),
-            producer_ids: RefCell::new(None),
+            producer_ids: ProducerIds::none(),
             background: RefCell::default(),
             report,
             config,
@@ -178,25 +174,8 @@ impl Shard {
         Err(PartitionRefusal::NotLeader { leader: found.leader, epoch: found.leader_epoch })
     }
 
-    /// A producer id that nobody ever had.
-    pub async fn new_producer_id(&self) -> Result<Result<ProducerId, Outcome>, ControlUnavailable> {
-        loop {
-            if let Some(ids) = &mut *self.state.producer_ids.borrow_mut()
-                && ids.next < ids.end
-            {
-                let id = ids.next;
-                ids.next = ProducerId(id.0 + 1);
-                return Ok(Ok(id));
-            }
-            match self.state.control.change(Change::AllocateProducerIds).await? {
-                Outcome::AllocateProducerIds(Ok(block)) => {
-                    let end = ProducerId(block.first.0 + block.len);
-                    let ids = ProducerIds { next: block.first, end };
-                    self.state.producer_ids.replace(Some(ids));
-                }
-                refused => return Ok(Err(refused)),
-            }
-        }
+    pub(crate) fn producer_ids(&self) -> &ProducerIds {
+        &self.state.producer_ids
     }
 
     /// Takes over a newer image: creates, changes and removes the logs it is about.
@@ -300,7 +279,10 @@ impl Shard {
                     // Nobody may be waiting for it.
                     let _ = done.try_send(());
                 }
-                ShardCommand::Metrics(answer) => drop(answer.try_send(self.snapshot())),
+                ShardCommand::Metrics(answer) => {
+                    // Who asked may have given up.
+                    drop(answer.try_send(self.metrics_snapshot().await));
+                }
                 ShardCommand::Stop => break,
             }
         }
@@ -313,23 +295,34 @@ impl Shard {
         self.state.storage.close().await
     }
 
-    fn snapshot(&self) -> MetricsSnapshot {
+    async fn metrics_snapshot(&self) -> MetricsSnapshot {
         let state = &self.state;
+        let mut log_bytes = 0;
+        for (number, log) in state.storage.partitions().into_iter().enumerate() {
+            log_bytes += log.bytes();
+            if number % YIELD_EVERY == YIELD_EVERY - 1 {
+                yield_now().await;
+            }
+        }
         let journal = state.storage.journal();
         let counters = journal.counters();
-        let partitions = state.partitions.borrow();
         MetricsSnapshot {
             shard: state.id.0,
             sync_latency: journal.sync_latency(),
             journal_frames: counters.frames,
             journal_bytes: counters.bytes,
             journal_syncs: counters.syncs,
+            journal_fill: journal.fill(),
             journal_failed: journal.failed().is_some(),
-            partitions: partitions.len() as u64,
-            log_bytes: partitions.values().map(|partition| partition.log.bytes()).sum(),
+            partitions: state.partitions.borrow().len() as u64,
+            log_bytes,
             tail_bytes: state.storage.tail_bytes() as u64,
             inflight_bytes: (state.inflight.total() - state.inflight.free()) as u64,
             available_bytes: state.available_bytes.get(),
+            tail_bytes_max: state.config.limits.tail_bytes_max as u64,
+            inflight_bytes_max: state.inflight.total() as u64,
+            disk_reserve_bytes: state.config.limits.disk_reserve_bytes,
+            load: core_load(),
             ..state.metrics.snapshot()
         }
     }

@@ -71,7 +71,7 @@ pub async fn start_controller_shard(
     let ControllerSeed { endpoints, cluster_id, shards, requests } = seed;
     let first = ShardId(0);
     let (storage, report) = Storage::open(config.storage(first), |_| LogConfig::default()).await?;
-    let log = MetadataLog::open(&storage).await?;
+    let log = MetadataLog::open(&storage, config.limits.metadata_snapshot_bytes).await?;
     let image = log.load().await?;
     let controller_config =
         ControllerConfig { topics: config.topics.clone(), ..ControllerConfig::default() };

@@ -3,7 +3,7 @@
 //! served.
 
 use corelog_log::{FirstBatch, PartitionLog, ReadError, ReadRequest, Storage};
-use corelog_model::{Offset, PartitionId};
+use corelog_model::{BatchView, Offset, PartitionId, Timestamp};
 use std::rc::Rc;
 
 use crate::model::{Partition, Standing};
@@ -166,6 +166,60 @@ fn compare(model: &Partition, request: &ReadRequest, bytes: &[u8], next: Offset)
     let first = model.batch_at(request.offset).map_or(0, |(_, batch)| batch.bytes.len());
     if count_limit && bytes.len() > first {
         return Some(format!("{} bytes", bytes.len()));
+    }
+    None
+}
+
+/// Looks for the first record at or after a time and compares.
+pub async fn check_time(world: &World, log: &Rc<PartitionLog>) {
+    let (id, start, limit) = (log.id(), log.log_start(), log.durable_end());
+    let drawn = world.below(1 << 20);
+    let target = world.with(id, |model| {
+        let count = model.batches.range(start..limit).count().max(1);
+        let batch = model.batches.range(start..limit).nth(drawn as usize % count);
+        batch.map(|(_, batch)| Timestamp(batch.timestamp_ms + (drawn % 7) as i64 - 3))
+    });
+    let Some(target) = target else { return };
+    let incarnation = world.with(id, |model| model.incarnation);
+    let found = log.offset_for_time(target, limit).await;
+    // What is deleted meanwhile may be found or not. An index has no checksum, so a changed bit of
+    // it may mislead.
+    let is_same = world.with(id, |model| model.incarnation == incarnation && model.is_readable());
+    if !is_same || log.log_start() != start || world.is_rotten.get() {
+        return;
+    }
+    world.count(|counts| counts.lookups += 1);
+    match found {
+        Ok(found) => {
+            let expected = world.with(id, |model| first_at(model, start, limit, target));
+            let found = found.map(|found| (found.offset, found.timestamp));
+            if found != expected {
+                world.find(format!("{id}: time {target:?} is at {found:?}, not {expected:?}"));
+            }
+        }
+        Err(ReadError::Io(_)) if world.reads_may_fail() => {}
+        Err(error) => world.find(format!("{id}: looking for {target:?} failed: {error}")),
+    }
+}
+
+fn first_at(
+    model: &Partition,
+    start: Offset,
+    limit: Offset,
+    target: Timestamp,
+) -> Option<(Offset, Timestamp)> {
+    let first = model.batch_at(start).map_or(start, |(base, _)| base);
+    for (_, batch) in model.batches.range(first..limit) {
+        let (view, _) = BatchView::parse(&batch.bytes).expect("the model holds whole batches");
+        let mut scratch = Vec::new();
+        let records =
+            view.records(&mut scratch, batch.bytes.len()).expect("they are not compressed");
+        for record in records {
+            let record = record.expect("the model holds whole records");
+            if start <= record.offset && target <= record.timestamp {
+                return Some((record.offset, record.timestamp));
+            }
+        }
     }
     None
 }

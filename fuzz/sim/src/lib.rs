@@ -4,10 +4,11 @@
 //!
 //! `scenario` draws what a seed does, `model` is what was attempted and acknowledged, `workload`
 //! are the tasks of one life, `checker` compares the storage with the model, `rot` damages the
-//! disk, `run` goes from life to life, `sweep` from seed to seed. Everything comes from the seed: a
-//! seed that fails once fails always, step for step.
+//! disk, `run` goes from life to life, `sweep` from seed to seed, `counts` tells what happened.
+//! Everything comes from the seed: a seed that fails once fails always, step for step.
 
 pub mod checker;
+pub mod counts;
 pub mod model;
 pub mod rot;
 pub mod run;
@@ -16,6 +17,7 @@ pub mod sweep;
 pub mod workload;
 pub mod world;
 
+pub use counts::Counts;
 pub use run::{Outcome, run};
 pub use scenario::{Ending, Scenario, Trouble};
 pub use sweep::{Sweep, sweep};

@@ -2,11 +2,17 @@
 //! what happened in one.
 #![allow(clippy::print_stdout, reason = "printing is what this program does")]
 
+use std::num::NonZero;
 use std::ops::Range;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::available_parallelism;
+use std::time::Instant;
 
 use clap::Parser;
 use corelog_sim::{Outcome, Scenario, sweep};
+
+const SEEDS_A_LINE: u64 = 250;
 
 /// Runs the storage engine on a simulated machine.
 #[derive(Debug, Parser)]
@@ -16,11 +22,14 @@ struct Arguments {
     #[arg(long, default_value = "0..2000", value_parser = parse_range)]
     seeds: Range<u64>,
     /// A single seed.
-    #[arg(long, conflicts_with = "seeds")]
+    #[arg(long, conflicts_with_all = ["seeds", "coverage"])]
     seed: Option<u64>,
-    /// Threads that run seeds.
-    #[arg(long, default_value_t = 2)]
-    threads: usize,
+    /// Threads that run seeds; one for each core unless told otherwise.
+    #[arg(long)]
+    threads: Option<NonZero<usize>>,
+    /// Fail too when a fault or a rare path did not happen as often as it must.
+    #[arg(long)]
+    coverage: bool,
     /// Tell what happened in each run.
     #[arg(short, long)]
     verbose: bool,
@@ -29,21 +38,37 @@ struct Arguments {
 fn parse_range(text: &str) -> Result<Range<u64>, String> {
     let (start, end) = text.split_once("..").ok_or("a range is written A..B")?;
     let number = |text: &str| text.parse::<u64>().map_err(|error| format!("{text}: {error}"));
-    Ok(number(start)?..number(end)?)
+    let (start, end) = (number(start)?, number(end)?);
+    if end <= start {
+        return Err(format!("{text} has no seeds"));
+    }
+    Ok(start..end)
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let seeds = arguments.seed.map_or(arguments.seeds, |seed| seed..seed + 1);
-    let count = seeds.end.saturating_sub(seeds.start);
-    let sweep = sweep(seeds, arguments.threads, Scenario::of_seed, |scenario, outcome| {
+    let count = seeds.end - seeds.start;
+    let threads = arguments.threads.or(available_parallelism().ok()).map_or(1, NonZero::get);
+    let (began, done) = (Instant::now(), AtomicU64::new(0));
+    let seeds_a_second = |done: u64| done as f64 / began.elapsed().as_secs_f64();
+    let sweep = sweep(seeds, threads, Scenario::of_seed, |scenario, outcome| {
         if arguments.verbose || !outcome.findings.is_empty() {
             print(scenario, outcome, arguments.verbose);
         }
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        if done.is_multiple_of(SEEDS_A_LINE) {
+            println!("{done} of {count} seeds, {:.0} a second", seeds_a_second(done));
+        }
     });
-    println!("{:#?}", sweep.counts);
-    println!("{count} seeds, {} failed", sweep.failed.len());
-    if sweep.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!("{}", sweep.counts);
+    let missing = if arguments.coverage { sweep.counts.missing(count) } else { Vec::new() };
+    for line in &missing {
+        println!("FAILED: too rare: {line}");
+    }
+    let failed = sweep.failed.len();
+    println!("{count} seeds, {:.0} a second, {failed} failed", seeds_a_second(count));
+    if failed == 0 && missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn print(scenario: &Scenario, outcome: &Outcome, verbose: bool) {

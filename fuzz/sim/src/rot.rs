@@ -40,7 +40,6 @@ pub fn flip(world: &World, machine: &Machine) -> Option<Flip> {
     }
     let flip = Flip { path, position, bit: world.below(8) as u8 };
     undo(machine, &flip);
-    world.count(|counts| counts.flips += 1);
     world.is_rotten.set(true);
     world.tell(format!("{flip:?}"));
     Some(flip)

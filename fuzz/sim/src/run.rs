@@ -12,11 +12,12 @@ use corelog_model::builder::BatchBuilder;
 use corelog_model::{BatchView, Codec, HeaderStamp, Offset, Timestamp};
 
 use crate::checker::{check_all, check_recovery};
+use crate::counts::Counts;
 use crate::model::{Batch, Standing};
 use crate::rot;
 use crate::scenario::{Ending, Life, Scenario, Trouble};
 use crate::workload::{Appender, create, keep, read};
-use crate::world::{Counts, World, partition};
+use crate::world::{World, partition};
 
 /// Longer than any recovery or stop takes.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -50,6 +51,8 @@ pub fn run(scenario: &Scenario) -> Outcome {
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         run.world.find(format!("a panic: {}", text.unwrap_or_default()));
     }
+    let faults = run.machine.with_disk(|disk| disk.happened());
+    run.world.count(|counts| counts.add_faults(faults));
     Outcome {
         seed: scenario.seed,
         findings: run.world.findings.take(),
@@ -217,7 +220,8 @@ impl Session {
         if !self.life.troubled {
             return;
         }
-        let rate_ppm = 300 + self.world.below(4_000) as u32;
+        // Drawn evenly over magnitudes: some lives fail at once, others late.
+        let rate_ppm = 300 << self.world.below(8);
         let used: u64 =
             self.machine.with_disk(|disk| disk.files().iter().map(|file| file.len).sum());
         let room = self.world.below(200_000);
@@ -231,8 +235,14 @@ impl Session {
             Trouble::Syncs => faults.sync_failures_ppm = rate_ppm,
             Trouble::Reads => faults.read_failures_ppm = rate_ppm,
             Trouble::Full => faults.capacity_bytes = Some(used + room),
+            Trouble::Mixed => {
+                faults.write_failures_ppm = rate_ppm / 4;
+                faults.sync_failures_ppm = rate_ppm / 4;
+                faults.read_failures_ppm = rate_ppm;
+                faults.capacity_bytes = Some(used + room);
+            }
         });
-        if trouble == Trouble::Full {
+        if matches!(trouble, Trouble::Full | Trouble::Mixed) {
             let (machine, world) = (self.machine.clone(), Rc::clone(&self.world));
             let pause = Duration::from_millis(self.world.below(10_000));
             spawn(async move {
@@ -259,8 +269,11 @@ impl Session {
                         counts.recoveries += 1;
                         counts.replayed += report.batches;
                     });
-                    if self.world.was_closed.take() && report.frames > 0 {
-                        self.world.find(format!("after a clean stop: {report:?}"));
+                    if self.world.was_closed.take() {
+                        self.world.count(|counts| counts.clean_starts += 1);
+                        if report.frames > 0 {
+                            self.world.find(format!("after a clean stop: {report:?}"));
+                        }
                     }
                     check_recovery(&self.world, &storage).await;
                     self.world.is_open.set(true);
@@ -325,8 +338,8 @@ impl Session {
         for id in self.world.ids() {
             if let Some(log) = storage.partition(id) {
                 check_all(&self.world, &log).await;
-                let segments = log.segment_count() as u64;
-                self.world.count(|counts| counts.segments_max = counts.segments_max.max(segments));
+                let has_many = log.segment_count() >= 10;
+                self.world.count(|counts| counts.many_segments += u64::from(has_many));
             }
         }
         let frames = storage.journal().counters().frames;

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use corelog_io::SyncPath;
 use corelog_io::sim::Tearing;
 use corelog_log::journal::Safeguards;
 use corelog_log::{LogConfig, StorageConfig};
@@ -20,6 +21,8 @@ pub enum Trouble {
     Reads,
     /// It is full for a while.
     Full,
+    /// All of these at once.
+    Mixed,
     /// One bit of one file changes between two lives.
     RotAtRest,
     /// One bit of one file changes while the storage is open.
@@ -100,12 +103,13 @@ impl Scenario {
     pub fn of_seed(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed ^ 0x5eed);
         let trouble = match random.u32(..20) {
-            0..8 => Trouble::None,
-            8..10 => Trouble::Writes,
-            10..12 => Trouble::Syncs,
-            12 => Trouble::Reads,
-            13..15 => Trouble::Full,
-            15..18 => Trouble::RotAtRest,
+            0..6 => Trouble::None,
+            6..8 => Trouble::Writes,
+            8..10 => Trouble::Syncs,
+            10..12 => Trouble::Reads,
+            12..14 => Trouble::Full,
+            14..16 => Trouble::Mixed,
+            16..18 => Trouble::RotAtRest,
             _ => Trouble::RotInUse,
         };
         Self::with_trouble(seed, trouble)
@@ -114,7 +118,8 @@ impl Scenario {
     /// The scenario of a seed with a given trouble.
     pub fn with_trouble(seed: u64, trouble: Trouble) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
-        let storage = storage(&mut random);
+        let sync_path = if seed.is_multiple_of(2) { SyncPath::Write } else { SyncPath::Ring };
+        let storage = StorageConfig { sync_path, ..storage(&mut random) };
         let log = LogConfig {
             segment_bytes: random.u64(20_000..100_000),
             segment_ms: [500, 3_600_000][random.usize(..2)],

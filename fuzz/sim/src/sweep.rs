@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::counts::Counts;
 use crate::run::{Outcome, run};
 use crate::scenario::Scenario;
-use crate::world::Counts;
 
 /// What many runs found.
 #[derive(Debug, Clone, Default)]

@@ -15,7 +15,7 @@ use corelog_model::{
     BatchView, Codec, HeaderStamp, Offset, PartitionId, ProducerId, Sequence, Timestamp,
 };
 
-use crate::checker::{check_read, check_visible};
+use crate::checker::{check_read, check_time, check_visible};
 use crate::model::{BATCHES_KEPT, Batch, Partition, Producer, Sent, Standing};
 use crate::world::World;
 
@@ -116,6 +116,11 @@ impl Appender {
         waiting: &mut VecDeque<Waiting>,
     ) -> bool {
         let draft = self.draft(log);
+        if self.world.once_in(8) {
+            // A client that goes away while it waits must not hold up the others.
+            let pause = Duration::from_micros(self.world.below(500));
+            drop(timeout(pause, log.ready(draft.bytes.len())).await);
+        }
         match timeout(PATIENCE, log.ready(draft.bytes.len())).await {
             Ok(Ok(())) => {}
             Ok(Err(failed)) => {
@@ -293,11 +298,19 @@ pub async fn read(world: Rc<World>, storage: Rc<Storage>) {
             let (start, limit) = (log.log_start(), log.durable_end());
             check_visible(&world, id, &log);
             let mut offset = start + world.below((limit - start).max(0) as u64 + 1) as i64;
+            if world.once_in(4) {
+                check_time(&world, &log).await;
+            }
             // Readers move forward for a while, as consumers do.
             for _ in 0..world.below(5) {
                 let bytes_max = 1 << world.below(18);
                 let first_batch = FirstBatch::Always;
                 let request = ReadRequest { offset, limit, bytes_max, first_batch };
+                if world.once_in(8) {
+                    // A client that goes away while it is served.
+                    let pause = Duration::from_micros(world.below(500));
+                    drop(timeout(pause, log.read(request)).await);
+                }
                 match check_read(&world, &log, request).await {
                     Some(next) => offset = next,
                     None => break,

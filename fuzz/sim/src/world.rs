@@ -7,73 +7,9 @@ use std::rc::Rc;
 
 use corelog_model::{PartitionId, PartitionIndex, TopicId};
 
+use crate::counts::Counts;
 use crate::model::Partition;
 use crate::scenario::{Scenario, Trouble};
-
-/// How often things happened, to show that rare paths are taken.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Recoveries that ended with an open storage.
-    pub recoveries: u64,
-    /// Recoveries that were themselves interrupted by a crash.
-    pub interrupted_recoveries: u64,
-    /// Batches that came back from the journal.
-    pub replayed: u64,
-    /// Batches appended.
-    pub appended: u64,
-    /// Batches acknowledged.
-    pub acknowledged: u64,
-    /// Batches that were lost in a crash before they were acknowledged.
-    pub lost: u64,
-    /// Retried batches that were recognised.
-    pub duplicates: u64,
-    /// Batches refused for their sequence.
-    pub refused: u64,
-    /// Reads that were compared.
-    pub reads: u64,
-    /// Journals that failed.
-    pub failures: u64,
-    /// Checkpoints that were asked for and stored.
-    pub checkpoints: u64,
-    /// Segments that retention deleted.
-    pub expired: u64,
-    /// Partitions that were deleted.
-    pub deleted: u64,
-    /// Reads and starts that reported damage.
-    pub damage: u64,
-    /// Bits that were flipped.
-    pub flips: u64,
-    /// Operations that met a full disk.
-    pub full: u64,
-    /// Journal frames written.
-    pub frames: u64,
-    /// Largest number of segments of a partition.
-    pub segments_max: u64,
-}
-
-impl Counts {
-    /// Adds the counts of another run.
-    pub fn add(&mut self, other: &Self) {
-        self.recoveries += other.recoveries;
-        self.interrupted_recoveries += other.interrupted_recoveries;
-        self.replayed += other.replayed;
-        self.appended += other.appended;
-        self.acknowledged += other.acknowledged;
-        self.lost += other.lost;
-        self.duplicates += other.duplicates;
-        self.refused += other.refused;
-        self.reads += other.reads;
-        self.failures += other.failures;
-        self.checkpoints += other.checkpoints;
-        self.expired += other.expired;
-        self.deleted += other.deleted;
-        self.damage += other.damage;
-        self.flips += other.flips;
-        self.full += other.full;
-        self.frames += other.frames;
-        self.segments_max = self.segments_max.max(other.segments_max);
-    }
-}
 
 /// One run's shared state. It outlives the lives.
 #[derive(Debug)]
@@ -160,7 +96,8 @@ impl World {
 
     /// Whether an I/O error of a read is the disk's fault.
     pub fn reads_may_fail(&self) -> bool {
-        self.scenario.trouble == Trouble::Reads && self.is_troubled.get()
+        let trouble = self.scenario.trouble;
+        matches!(trouble, Trouble::Reads | Trouble::Mixed) && self.is_troubled.get()
     }
 }
 

@@ -1,47 +1,22 @@
-//! The claims hold for thousands of seeds: an acknowledged batch survives at its offset, byte for
-//! byte; nothing unacknowledged is invented; damage is reported and never served.
+//! The claims hold for every seed: an acknowledged batch survives at its offset, byte for byte;
+//! nothing unacknowledged is invented; damage is reported and never served. The gate runs thousands
+//! of seeds more, see docs/testing.md.
 #![allow(missing_docs, reason = "tests")]
 
-use corelog_sim::world::Counts;
 use corelog_sim::{Scenario, run, sweep};
 
-const SEEDS: u64 = 2_400;
+// Not those that the gate runs.
+const FIRST_SEED: u64 = 1_000_000;
+const SEEDS: u64 = 600;
 const THREADS: usize = 2;
 
 #[test]
-fn the_claims_hold_for_every_seed() {
-    let sweep = sweep(0..SEEDS, THREADS, Scenario::of_seed, |_, _| {});
+fn the_claims_hold_for_every_seed_and_every_fault_happens() {
+    let seeds = FIRST_SEED..FIRST_SEED + SEEDS;
+    let sweep = sweep(seeds, THREADS, Scenario::of_seed, |_, _| {});
     let failed: Vec<_> = sweep.failed.iter().map(|run| (run.seed, &run.findings)).collect();
     assert!(failed.is_empty(), "{failed:#?}");
-    check_that_rare_paths_were_taken(&sweep.counts);
-}
-
-fn check_that_rare_paths_were_taken(counts: &Counts) {
-    let Counts {
-        recoveries,
-        interrupted_recoveries,
-        replayed,
-        appended,
-        acknowledged,
-        lost,
-        duplicates,
-        refused,
-        reads,
-        failures,
-        checkpoints,
-        expired,
-        deleted,
-        damage,
-        flips,
-        full,
-        frames,
-        segments_max,
-    } = *counts;
-    let often = [recoveries, replayed, appended, acknowledged, duplicates, refused, reads, frames];
-    assert!(often.iter().all(|count| *count > SEEDS), "{counts:?}");
-    let rare = [interrupted_recoveries, lost, failures, checkpoints, expired, deleted];
-    assert!(rare.iter().all(|count| *count > SEEDS / 20), "{counts:?}");
-    assert!([damage, flips, full, segments_max].iter().all(|count| *count > 30), "{counts:?}");
+    assert_eq!(sweep.counts.missing(SEEDS), [""; 0]);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Requests about metadata: described from the image, or translated into a change that the
 //! controller decides.
 
+use std::time::Duration;
+
+use corelog_io::timeout;
 use corelog_wire::frame::EncodedFrame;
 use corelog_wire::{
     ApiKey, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
@@ -11,10 +14,13 @@ use corelog_wire::{
 
 use crate::api::init_producer_id::Asked;
 use crate::api::{
-    Ending, Translation, alter_configs, create_partitions, create_topics, delete_topics,
-    describe_cluster, describe_configs, find_coordinator, init_producer_id,
+    Translation, alter_configs, create_partitions, create_topics, delete_topics, describe_cluster,
+    describe_configs, find_coordinator, init_producer_id,
 };
 use crate::dispatch::{Context, Dispatcher, RequestError, new_topic_id};
+
+/// A producer waits this long for its id, then it is told to ask again.
+const PRODUCER_ID_TIME_MAX: Duration = Duration::from_secs(10);
 
 impl Dispatcher {
     /// Serves the APIs that describe the cluster.
@@ -100,7 +106,7 @@ impl Dispatcher {
             }
             ApiKey::InitProducerId => {
                 let request = InitProducerIdRequest::decode(reader, version)?;
-                let response = self.init_producer_id(&request).await?;
+                let response = self.init_producer_id(&request).await;
                 encode_response(correlation_id, version, &response)?
             }
             _ => return Ok(None),
@@ -111,17 +117,14 @@ impl Dispatcher {
     async fn init_producer_id(
         &self,
         request: &InitProducerIdRequest<'_>,
-    ) -> Result<InitProducerIdResponse, RequestError> {
+    ) -> InitProducerIdResponse {
         if let Asked::Refused(response) = init_producer_id::translate(request) {
-            return Ok(response);
+            return response;
         }
-        let granted = self.shard().new_producer_id().await.map_err(|_| RequestError::Stopping)?;
-        Ok(match granted {
-            Ok(id) => init_producer_id::granted(id),
-            Err(outcome) => match init_producer_id::block(Ending::Decided(outcome)) {
-                Ok(block) => init_producer_id::granted(block.first),
-                Err(response) => response,
-            },
-        })
+        match timeout(PRODUCER_ID_TIME_MAX, self.shard().new_producer_id()).await {
+            Ok(Ok(id)) => init_producer_id::granted(id),
+            Ok(Err(error)) => init_producer_id::refused(&error),
+            Err(_) => init_producer_id::late(),
+        }
     }
 }

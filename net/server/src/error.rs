@@ -9,12 +9,15 @@ use corelog_cluster::decide::create_partitions::CreatePartitionsError;
 use corelog_cluster::decide::create_topics::CreateTopicError;
 use corelog_cluster::decide::delete_topics::DeleteTopicError;
 use corelog_cluster::decide::producer_ids::ProducerIdsError;
+use corelog_log::producers::SequenceRefusal;
+use corelog_log::{AppendError, ReadError};
 use corelog_model::record::RecordsError;
 use corelog_model::topic_config::ConfigError;
 use corelog_model::validate::{RecordFault, RecordsRefusal};
 use corelog_model::{
     BatchError, CodecError, ErrorCode, ProduceRefusal, RecordError, TopicNameError,
 };
+use corelog_shard::{FetchError, PartitionRefusal, ProduceError, ProducerIdError};
 use corelog_wire::Text;
 
 /// The longest text that fits a string of the protocol, in bytes.
@@ -213,7 +216,87 @@ impl KafkaError for RecordError {
     }
 }
 
-// Errors of the log and of the shard follow here, each an exhaustive match as above.
+/// How a request names topics, which decides what an unknown one is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NamedBy {
+    Name,
+    Id,
+}
+
+/// A partition this core does not answer for.
+pub(crate) fn partition_code(refusal: PartitionRefusal, named_by: NamedBy) -> ErrorCode {
+    match (refusal, named_by) {
+        (PartitionRefusal::Unknown, NamedBy::Id) => ErrorCode::UnknownTopicId,
+        (PartitionRefusal::Unknown, NamedBy::Name) => ErrorCode::UnknownTopicOrPartition,
+        (PartitionRefusal::NotLeader { .. }, _) => ErrorCode::NotLeaderOrFollower,
+        (PartitionRefusal::Fenced { .. }, _) => ErrorCode::FencedLeaderEpoch,
+        (PartitionRefusal::UnknownEpoch { .. }, _) => ErrorCode::UnknownLeaderEpoch,
+    }
+}
+
+/// A fetch of one partition that cannot be served.
+pub(crate) fn fetch_code(error: &FetchError, named_by: NamedBy) -> ErrorCode {
+    match error {
+        FetchError::Partition(refusal) => partition_code(*refusal, named_by),
+        FetchError::Read(error) => error.error_code(),
+    }
+}
+
+impl KafkaError for ProduceError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            ProduceError::Refused(refusal) => refusal.error_code(),
+            ProduceError::Records(refusal) => refusal.error_code(),
+            ProduceError::Append(error) => error.error_code(),
+            ProduceError::DiskFull { .. } => ErrorCode::KafkaStorageError,
+        }
+    }
+}
+
+impl KafkaError for AppendError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            AppendError::Sequence(refusal) => refusal.error_code(),
+            AppendError::TooLarge { .. } => ErrorCode::RecordListTooLarge,
+            AppendError::Journal(_) => ErrorCode::KafkaStorageError,
+            AppendError::Gone => ErrorCode::UnknownTopicOrPartition,
+        }
+    }
+}
+
+impl KafkaError for SequenceRefusal {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            SequenceRefusal::Fenced { .. } => ErrorCode::InvalidProducerEpoch,
+            SequenceRefusal::OutOfOrder { .. } => ErrorCode::OutOfOrderSequenceNumber,
+            SequenceRefusal::TooMany(_) => ErrorCode::PolicyViolation,
+        }
+    }
+}
+
+impl KafkaError for ProducerIdError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            // What Kafka says while it waits for a block: all clients try again.
+            ProducerIdError::Stopping(_)
+            | ProducerIdError::Controller(ControllerError::Busy { .. }) => {
+                ErrorCode::CoordinatorLoadInProgress
+            }
+            ProducerIdError::Controller(error @ ControllerError::LogFailed) => error.error_code(),
+            ProducerIdError::Ids(error) => error.error_code(),
+        }
+    }
+}
+
+impl KafkaError for ReadError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            ReadError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+            ReadError::Damaged { .. } => ErrorCode::CorruptMessage,
+            ReadError::Io(_) => ErrorCode::KafkaStorageError,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -258,6 +341,27 @@ mod tests {
         };
         assert_eq!(faults(RecordFault::NoKey, timestamp), ErrorCode::InvalidRecord);
         assert_eq!(faults(timestamp, RecordFault::NoKey), ErrorCode::InvalidTimestamp);
+    }
+
+    #[test]
+    fn an_unknown_topic_is_called_as_the_request_names_it() {
+        let unknown = PartitionRefusal::Unknown;
+        let error = FetchError::Partition(unknown);
+        for (named_by, code) in [
+            (NamedBy::Name, ErrorCode::UnknownTopicOrPartition),
+            (NamedBy::Id, ErrorCode::UnknownTopicId),
+        ] {
+            assert_eq!(partition_code(unknown, named_by), code);
+            assert_eq!(fetch_code(&error, named_by), code);
+        }
+    }
+
+    #[test]
+    fn a_full_disk_and_a_failed_one_are_storage_errors_that_clients_retry() {
+        let full = ProduceError::DiskFull { available: 1, reserve: 2 };
+        assert_eq!(full.error_code(), ErrorCode::KafkaStorageError);
+        let too_large = AppendError::TooLarge { len: 2, bytes_max: 1 };
+        assert_eq!(ProduceError::Append(too_large).error_code(), ErrorCode::RecordListTooLarge);
     }
 
     #[test]

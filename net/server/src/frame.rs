@@ -5,11 +5,14 @@ use std::io;
 use std::time::Duration;
 
 use corelog_io::{Instant, Permit, Permits, now, timeout};
+use corelog_wire::ApiKey;
 use corelog_wire::frame::{FRAME_PREFIX_BYTES, FrameError, peek_frame_len};
 
+use crate::api::settings::CONTROL_REQUEST_BYTES_MAX;
 use crate::socket::Socket;
 
 const READ_BYTES: usize = 32 << 10;
+const BUFFER_KEPT: Duration = Duration::from_secs(1);
 const FIRST_GROWTH_BYTES: usize = 64 << 10;
 /// So much of a frame needs no budget: it is bounded by the number of connections.
 const UNBUDGETED_BYTES_MAX: usize = 64 << 10;
@@ -33,6 +36,16 @@ pub(crate) enum ReadFrameError {
     /// The length is out of bounds.
     #[error(transparent)]
     Length(#[from] FrameError),
+    /// The length is out of bounds for an API that moves no records.
+    #[error(
+        "a request of {len} bytes to API {api}, which takes at most {CONTROL_REQUEST_BYTES_MAX}"
+    )]
+    Control {
+        /// Bytes announced.
+        len: usize,
+        /// The number of the API.
+        api: i16,
+    },
     /// The socket failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -91,12 +104,8 @@ impl FrameReader {
 
     /// The next frame.
     pub(crate) async fn next(&mut self) -> Result<Frame, ReadFrameError> {
-        let idle = self.limits.idle;
         if self.start == self.end {
-            // An idle connection keeps no buffer.
-            self.buffer = Vec::new();
-            let filled = timeout(idle, self.wait_for_bytes()).await;
-            filled.map_err(|_| ReadFrameError::Idle(idle))??;
+            self.wait_for_bytes().await?;
         }
         let slow = self.limits.frame_time;
         let frame = timeout(slow, self.rest_of_frame()).await;
@@ -104,16 +113,27 @@ impl FrameReader {
     }
 
     async fn wait_for_bytes(&mut self) -> Result<(), ReadFrameError> {
-        // The first bytes go to the stack, so that a connection that says nothing costs no memory.
-        let mut first = [0; 512];
-        let count = self.socket.read(&mut first).await?;
-        if count == 0 {
-            return Err(ReadFrameError::Closed);
+        let idle = self.limits.idle;
+        let mut waited = Duration::ZERO;
+        if !self.buffer.is_empty() {
+            waited = idle.min(BUFFER_KEPT);
+            if let Ok(count) = timeout(waited, self.socket.read(&mut self.buffer)).await {
+                return self.begin_with(count?);
+            }
         }
+        // A connection that says nothing costs no memory: its first bytes go to the stack.
+        self.buffer = Vec::new();
+        let mut first = [0; 512];
+        let read = timeout(idle.saturating_sub(waited), self.socket.read(&mut first)).await;
+        let count = read.map_err(|_| ReadFrameError::Idle(idle))??;
         self.buffer.resize(READ_BYTES, 0);
         self.buffer[..count].copy_from_slice(&first[..count]);
+        self.begin_with(count)
+    }
+
+    fn begin_with(&mut self, count: usize) -> Result<(), ReadFrameError> {
         (self.start, self.end) = (0, count);
-        Ok(())
+        if count == 0 { Err(ReadFrameError::Closed) } else { Ok(()) }
     }
 
     async fn rest_of_frame(&mut self) -> Result<Frame, ReadFrameError> {
@@ -125,8 +145,21 @@ impl FrameReader {
             self.fill().await?;
         };
         self.start += FRAME_PREFIX_BYTES;
+        if len > CONTROL_REQUEST_BYTES_MAX {
+            check_api(len, self.api().await?)?;
+        }
         let (memory, budget) = self.body(len).await?;
         Ok(Frame { memory, len, arrived: now(), _budget: budget })
+    }
+
+    /// The API that the frame is for, before the rest of it is read.
+    async fn api(&mut self) -> Result<i16, ReadFrameError> {
+        loop {
+            if let Some(api) = self.buffer[self.start..self.end].first_chunk() {
+                return Ok(i16::from_be_bytes(*api));
+            }
+            self.fill().await?;
+        }
     }
 
     /// The bytes of a frame, and the budget they hold. Only a frame that has begun in earnest is
@@ -164,12 +197,41 @@ impl FrameReader {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        self.buffer.resize(READ_BYTES, 0);
         let count = self.socket.read(&mut self.buffer[self.end..]).await?;
         if count == 0 {
             return Err(ReadFrameError::Truncated);
         }
         self.end += count;
         Ok(())
+    }
+}
+
+/// Only requests that move records may be longer than [`CONTROL_REQUEST_BYTES_MAX`].
+fn check_api(len: usize, api: i16) -> Result<(), ReadFrameError> {
+    let moves_records = matches!(ApiKey::from_code(api), Some(ApiKey::Produce | ApiKey::Fetch));
+    if moves_records || len <= CONTROL_REQUEST_BYTES_MAX {
+        return Ok(());
+    }
+    Err(ReadFrameError::Control { len, api })
+}
+
+#[cfg(test)]
+mod tests {
+    use corelog_wire::api::APIS;
+
+    use super::*;
+
+    #[test]
+    fn only_requests_that_move_records_may_be_long() {
+        let is_accepted = |api: i16, len| check_api(len, api).is_ok();
+        for api in APIS {
+            let is_long = matches!(api.key, ApiKey::Produce | ApiKey::Fetch);
+            let code = api.key.code();
+            assert_eq!(is_accepted(code, CONTROL_REQUEST_BYTES_MAX + 1), is_long, "{}", api.name);
+            assert!(is_accepted(code, CONTROL_REQUEST_BYTES_MAX), "{}", api.name);
+        }
+        for unknown in [-1, 4, i16::MAX] {
+            assert!(!is_accepted(unknown, CONTROL_REQUEST_BYTES_MAX + 1));
+        }
     }
 }

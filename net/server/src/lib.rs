@@ -12,14 +12,16 @@ mod dispatch;
 mod error;
 mod fetch_session;
 mod frame;
+mod http;
 mod limits;
 mod listener;
-mod log_error;
+mod metrics_page;
 pub mod metrics_text;
 mod reply;
 mod socket;
 
 pub use connection::ConnectionBounds;
+pub use http::HttpServer;
 pub use limits::ConnectionLimits;
 pub use listener::{Server, ServerConfig};
 pub use socket::BoundAddress;

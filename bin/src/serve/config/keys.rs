@@ -96,6 +96,17 @@ impl Key {
         self.name.starts_with(OWN_PREFIX)
     }
 
+    /// Suffixes such as `MiB` are for our own keys only.
+    pub fn suffixes(&self) -> Suffixes {
+        if self.is_own() { Suffixes::Allowed } else { Suffixes::Refused }
+    }
+
+    /// The value when nobody sets one; not for a synonym.
+    pub fn default_value(&self) -> Value {
+        let value = self.kind.parse(self.default, self.suffixes());
+        value.expect("a test parses the default of every key")
+    }
+
     /// Name of the setting: the key's own name unless it is a synonym.
     pub fn setting(&self) -> &'static str {
         self.synonym.map_or(self.name, |synonym| synonym.setting)

@@ -2,8 +2,9 @@
 //! Synonyms and Kafka's precedence among them end here.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use super::keys::{Key, Rivalry, Scope, Suffixes, Synonym, Value, all};
+use super::keys::{Key, Rivalry, Scope, Synonym, Value, all};
 use super::problem::Problem;
 use super::raw::{RawConfig, Typed};
 use super::source::Source;
@@ -23,8 +24,23 @@ pub struct Setting {
     pub value: Value,
     /// Where the value comes from.
     pub source: Source,
-    /// The synonym under which it was typed, with its text.
-    pub typed_as: Option<String>,
+    /// How it was typed, if under another name.
+    pub typed_as: Option<TypedAs>,
+}
+
+/// A setting under a synonym of its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypedAs {
+    /// The synonym.
+    pub name: &'static str,
+    /// The value, in the unit of the synonym.
+    pub text: String,
+}
+
+impl fmt::Display for TypedAs {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}={}", self.name, self.text)
+    }
 }
 
 impl Settings {
@@ -134,21 +150,14 @@ fn setting_of(key: &'static Key) -> &'static Key {
     known.expect("a test finds the setting of every synonym")
 }
 
-/// Suffixes such as `MiB` are for our own keys only.
-fn suffixes_of(key: &Key) -> Suffixes {
-    if key.is_own() { Suffixes::Allowed } else { Suffixes::Refused }
-}
-
 fn default_of(key: &'static Key) -> Setting {
-    let value = key.kind.parse(key.default, suffixes_of(key));
-    let value = value.expect("a test parses the default of every key");
-    Setting { key, value, source: Source::Default, typed_as: None }
+    Setting { key, value: key.default_value(), source: Source::Default, typed_as: None }
 }
 
 /// Checks a text and translates a synonym into its setting.
 fn check(typed: &Typed) -> Result<Setting, Box<Problem>> {
     let key = typed.key;
-    let value = key.kind.parse(&typed.text, suffixes_of(key)).map_err(|invalid| {
+    let value = key.kind.parse(&typed.text, key.suffixes()).map_err(|invalid| {
         Box::new(Problem::BadValue {
             name: key.name.to_owned(),
             value: typed.text.clone(),
@@ -159,7 +168,8 @@ fn check(typed: &Typed) -> Result<Setting, Box<Problem>> {
     })?;
     let (value, typed_as) = match key.synonym {
         Some(synonym) => {
-            (in_unit_of(synonym, value), Some(format!("{}={}", key.name, typed.text.trim())))
+            let text = typed.text.trim().to_owned();
+            (in_unit_of(synonym, value), Some(TypedAs { name: key.name, text }))
         }
         None => (value, None),
     };

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use corelog_client::Endpoint;
 
 const READY: &str = "corelog ready: ";
+const METRICS: &str = "metrics=";
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Below the range from which the system takes ports for outgoing connections.
 const FIRST_PORT: u16 = 20_000;
@@ -175,8 +176,13 @@ impl Spawned {
             let node = node.parse().expect("a node id is a number");
             (node, address.parse().expect("an address is HOST:PORT"))
         };
-        let nodes = line[READY.len()..].split(' ').map(node).collect();
-        Broker { child: self.child, log: self.log, nodes }
+        let (metrics, nodes): (Vec<&str>, Vec<&str>) =
+            line[READY.len()..].split(' ').partition(|text| text.starts_with(METRICS));
+        let metrics = metrics
+            .first()
+            .map(|text| text[METRICS.len()..].parse().expect("the metrics are at HOST:PORT"));
+        let nodes = nodes.into_iter().map(node).collect();
+        Broker { child: self.child, log: self.log, nodes, metrics }
     }
 }
 
@@ -186,6 +192,8 @@ pub(crate) struct Broker {
     log: PathBuf,
     /// Node ids and addresses, as the process said.
     pub(crate) nodes: Vec<(i32, SocketAddr)>,
+    /// Where it shows its metrics, if it does.
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 impl Broker {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use glommio::{LocalExecutorBuilder, Placement, PoolPlacement};
 
+use super::load::heartbeat_was_late;
+
 // The default of 100 ms collects completions only that often while any task is runnable; below 300
 // us the executor was seen to wedge. One millisecond is the safe start between the two.
 const PREEMPT_TIMER: Duration = Duration::from_millis(1);
@@ -57,7 +59,9 @@ where
         .spawn(|| async {
             let heartbeat = glommio::spawn_local(async {
                 loop {
+                    let armed = crate::now();
                     glommio::timer::sleep(HEARTBEAT).await;
+                    heartbeat_was_late(armed.elapsed().saturating_sub(HEARTBEAT));
                 }
             });
             let value = main().await;

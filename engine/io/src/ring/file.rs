@@ -11,11 +11,15 @@ use crate::buffer::Slice;
 use crate::error::{IoError, Result};
 use crate::file::{OpenMode, SyncPath};
 
+const O_DSYNC: i32 = rustix::fs::OFlags::DSYNC.bits() as i32;
+
 /// A file opened for direct I/O on the current executor.
 #[derive(Debug)]
 pub struct RingFile {
     file: DmaFile,
     path: PathBuf,
+    /// The same file, opened so that a write is durable when it resolves.
+    synced: Option<DmaFile>,
 }
 
 impl RingFile {
@@ -24,7 +28,7 @@ impl RingFile {
         options.read(true);
         match mode {
             OpenMode::Read => {}
-            OpenMode::ReadWrite => {
+            OpenMode::ReadWrite | OpenMode::WithSyncedWrites => {
                 options.write(true);
             }
             OpenMode::CreateOrOpen => {
@@ -34,11 +38,16 @@ impl RingFile {
                 options.write(true).create(true).truncate(true);
             }
         }
-        let file = options
-            .dma_open(path)
-            .await
-            .map_err(|error| IoError::new("open", path, io::Error::from(error)))?;
-        Ok(Self { file, path: path.to_path_buf() })
+        let open = async |options: &OpenOptions| {
+            let opened = options.dma_open(path).await;
+            opened.map_err(|error| IoError::new("open", path, io::Error::from(error)))
+        };
+        let file = open(&options).await?;
+        let synced = match mode {
+            OpenMode::WithSyncedWrites => Some(open(options.custom_flags(O_DSYNC)).await?),
+            _ => None,
+        };
+        Ok(Self { file, synced, path: path.to_path_buf() })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -48,6 +57,13 @@ impl RingFile {
     pub(crate) async fn write(&self, buffer: DmaBuffer, position: u64) -> Result<()> {
         let len = buffer.len();
         let written = self.file.write_at(buffer, position).await;
+        self.whole(len, written.map_err(io::Error::from))
+    }
+
+    pub(crate) async fn write_synced(&self, buffer: DmaBuffer, position: u64) -> Result<()> {
+        let len = buffer.len();
+        let file = self.synced.as_ref().expect("a file is opened for synced writes");
+        let written = file.write_at(buffer, position).await;
         self.whole(len, written.map_err(io::Error::from))
     }
 
@@ -76,7 +92,7 @@ impl RingFile {
 
     pub(crate) async fn sync(&self, road: SyncPath) -> Result<()> {
         match road {
-            SyncPath::Ring => {
+            SyncPath::Write | SyncPath::Ring => {
                 self.file.fdatasync().await.map_err(|error| self.failed("sync", error.into()))
             }
             SyncPath::Thread => {

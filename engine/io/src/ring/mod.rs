@@ -4,4 +4,5 @@ pub mod clock;
 pub mod directory;
 pub mod executor;
 pub mod file;
+pub(crate) mod load;
 pub mod preflight;

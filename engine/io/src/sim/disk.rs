@@ -6,58 +6,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::faults::{DiskFaults, FaultCounts};
 use crate::directory::Entry;
 use crate::error::{IoError, Result};
 use crate::file::OpenMode;
-
-/// Where an unsynced write may be cut by a power loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tearing {
-    /// At 512-byte sectors.
-    Sector,
-    /// At 4096-byte blocks.
-    Block,
-}
-
-impl Tearing {
-    fn bytes(self) -> usize {
-        match self {
-            Self::Sector => 512,
-            Self::Block => 4096,
-        }
-    }
-}
-
-/// What can go wrong with the disk. Rates are chances in a million operations.
-#[derive(Debug, Clone)]
-pub struct DiskFaults {
-    /// Granularity at which unsynced writes survive a power cut.
-    pub tearing: Tearing,
-    /// Writes that fail with EIO.
-    pub write_failures_ppm: u32,
-    /// Syncs that fail with EIO. What they covered is durable, or still to be synced, or lost while
-    /// reads still show it.
-    pub sync_failures_ppm: u32,
-    /// Reads that fail with EIO.
-    pub read_failures_ppm: u32,
-    /// A disk that claims to sync and does not: the negative control.
-    pub lies_about_sync: bool,
-    /// Bytes that fit on it; `None` is without bound.
-    pub capacity_bytes: Option<u64>,
-}
-
-impl Default for DiskFaults {
-    fn default() -> Self {
-        Self {
-            tearing: Tearing::Sector,
-            write_failures_ppm: 0,
-            sync_failures_ppm: 0,
-            read_failures_ppm: 0,
-            lies_about_sync: false,
-            capacity_bytes: None,
-        }
-    }
-}
 
 /// One file as the disk holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,6 +146,7 @@ fn overwrite(content: &mut Vec<u8>, position: usize, bytes: &[u8]) {
 pub struct Disk {
     random: fastrand::Rng,
     faults: DiskFaults,
+    happened: FaultCounts,
     inodes: BTreeMap<u64, Inode>,
     next_id: u64,
     names: Names,
@@ -206,6 +159,7 @@ impl Disk {
         Self {
             random,
             faults,
+            happened: FaultCounts::default(),
             inodes: BTreeMap::new(),
             next_id: 0,
             names: Names::new(),
@@ -222,6 +176,11 @@ impl Disk {
     /// What can go wrong now.
     pub fn faults(&self) -> &DiskFaults {
         &self.faults
+    }
+
+    /// How often each fault has happened.
+    pub fn happened(&self) -> FaultCounts {
+        self.happened
     }
 
     /// Every file, in path order.
@@ -247,6 +206,7 @@ impl Disk {
             panic!("no file {}", path.display());
         };
         let inode = self.inodes.get_mut(inode).expect("a named inode exists");
+        self.happened.flipped_bits += 1;
         for content in [&mut inode.current, &mut inode.durable] {
             if let Some(byte) = content.get_mut(position as usize) {
                 *byte ^= 1 << bit;
@@ -262,6 +222,11 @@ impl Disk {
 
     fn fails(&mut self, rate_ppm: u32) -> bool {
         rate_ppm > 0 && self.random.u32(..1_000_000) < rate_ppm
+    }
+
+    fn full(&mut self, operation: &'static str, path: &Path) -> IoError {
+        self.happened.refused_writes += 1;
+        IoError::new(operation, path, io::Error::from(io::ErrorKind::StorageFull))
     }
 
     fn take_id(&mut self) -> u64 {
@@ -281,7 +246,9 @@ impl Disk {
                 Ok(inode)
             }
             (Some(Node::File(inode)), _) => Ok(inode),
-            (None, OpenMode::Read | OpenMode::ReadWrite) => Err(missing("open", path)),
+            (None, OpenMode::Read | OpenMode::ReadWrite | OpenMode::WithSyncedWrites) => {
+                Err(missing("open", path))
+            }
             (None, OpenMode::CreateOrOpen | OpenMode::CreateEmpty) => {
                 if let Some(parent) = path.parent()
                     && !parent.as_os_str().is_empty()
@@ -310,7 +277,7 @@ impl Disk {
     ) -> Result<u64> {
         let growth = (position + bytes.len() as u64).saturating_sub(self.len(inode));
         if growth > self.available_bytes() {
-            return Err(IoError::new("write", path, io::Error::from(io::ErrorKind::StorageFull)));
+            return Err(self.full("write", path));
         }
         let id = self.take_id();
         let change = Change::Write { position, bytes };
@@ -332,13 +299,18 @@ impl Disk {
             return Ok(());
         }
         // Any part of it reached the disk.
-        for piece in inode.pending.remove(index).change.pieces(unit) {
+        let pieces = inode.pending.remove(index).change.pieces(unit);
+        let (count, mut kept) = (pieces.len(), 0);
+        for change in pieces {
             if self.random.bool() {
+                kept += 1;
                 self.next_id += 1;
-                apply(&mut inode.current, &piece);
-                inode.pending.push(Pending { id: self.next_id, change: piece, completed: true });
+                apply(&mut inode.current, &change);
+                inode.pending.push(Pending { id: self.next_id, change, completed: true });
             }
         }
+        self.happened.failed_writes += 1;
+        self.happened.survived(self.faults.tearing, kept, count);
         Err(broken("write", path))
     }
 
@@ -350,6 +322,7 @@ impl Disk {
         len: usize,
     ) -> Result<Vec<u8>> {
         if self.fails(self.faults.read_failures_ppm) {
+            self.happened.failed_reads += 1;
             return Err(broken("read", path));
         }
         let content = &self.inode(inode).current;
@@ -368,6 +341,7 @@ impl Disk {
             return Ok(());
         }
         if self.fails(self.faults.sync_failures_ppm) {
+            self.happened.failed_syncs += 1;
             self.lose_sync(inode, covered);
             return Err(broken("sync", path));
         }
@@ -387,6 +361,8 @@ impl Disk {
     /// show it.
     fn lose_sync(&mut self, inode: u64, covered: &[u64]) {
         let fates: Vec<u8> = covered.iter().map(|_| self.random.u8(..3)).collect();
+        self.happened.forgotten_writes +=
+            fates.iter().map(|fate| u64::from(*fate == 1)).sum::<u64>();
         let inode = self.inode(inode);
         let durable = &mut inode.durable;
         inode.pending.retain(|pending| {
@@ -400,11 +376,7 @@ impl Disk {
 
     pub(super) fn truncate(&mut self, inode: u64, path: &Path, len: u64) -> Result<()> {
         if len.saturating_sub(self.len(inode)) > self.available_bytes() {
-            return Err(IoError::new(
-                "truncate",
-                path,
-                io::Error::from(io::ErrorKind::StorageFull),
-            ));
+            return Err(self.full("truncate", path));
         }
         let id = self.take_id();
         let inode = self.inode(inode);
@@ -456,6 +428,7 @@ impl Disk {
             return Ok(());
         }
         if self.fails(self.faults.sync_failures_ppm) {
+            self.happened.failed_syncs += 1;
             return Err(broken("sync directory", path));
         }
         let durable = &mut self.durable_names;
@@ -504,14 +477,18 @@ impl Disk {
             inode.pending = done;
             for Pending { change, .. } in open {
                 let chance = [0.0, 0.5, 1.0][self.random.usize(..3)];
-                for piece in change.pieces(unit) {
+                let pieces = change.pieces(unit);
+                let (count, mut kept) = (pieces.len(), 0);
+                for change in pieces {
                     if self.random.f64() < chance {
+                        kept += 1;
                         self.next_id += 1;
-                        apply(&mut inode.current, &piece);
+                        apply(&mut inode.current, &change);
                         let id = self.next_id;
-                        inode.pending.push(Pending { id, change: piece, completed: true });
+                        inode.pending.push(Pending { id, change, completed: true });
                     }
                 }
+                self.happened.survived(self.faults.tearing, kept, count);
             }
         }
     }
@@ -520,6 +497,7 @@ impl Disk {
     /// itself, in any order; of the unsynced names a prefix survives.
     pub(super) fn lose_power(&mut self) {
         let survivors = self.random.usize(..=self.pending_names.len());
+        self.happened.lost_names += (self.pending_names.len() - survivors) as u64;
         for change in self.pending_names.drain(..).take(survivors) {
             apply_name_change(&mut self.durable_names, &change);
         }
@@ -529,13 +507,23 @@ impl Disk {
             let mut pending = std::mem::take(&mut inode.pending);
             self.random.shuffle(&mut pending);
             let chance = [0.0, 0.5, 0.9, 1.0][self.random.usize(..4)];
-            for Pending { change, .. } in pending {
-                for piece in change.pieces(unit) {
+            let mut fates = Vec::with_capacity(pending.len());
+            for Pending { id, change, .. } in pending {
+                let pieces = change.pieces(unit);
+                let (count, mut kept) = (pieces.len(), 0);
+                for piece in pieces {
                     if self.random.f64() < chance {
+                        kept += 1;
                         apply(&mut inode.durable, &piece);
                     }
                 }
+                fates.push((id, self.happened.survived(self.faults.tearing, kept, count)));
             }
+            let lost = fates.iter().filter(|fate| !fate.1);
+            let oldest_lost = lost.clone().map(|fate| fate.0).min().unwrap_or(u64::MAX);
+            self.happened.lost_writes += lost.count() as u64;
+            let overtook = fates.iter().filter(|fate| fate.1 && oldest_lost < fate.0).count();
+            self.happened.reordered_writes += overtook as u64;
             inode.current.clone_from(&inode.durable);
         }
         let live: Vec<u64> = self

@@ -32,12 +32,25 @@ impl SimFile {
     }
 
     pub(crate) async fn write(&self, bytes: Vec<u8>, position: u64) -> Result<()> {
+        self.write_unsynced(bytes, position).await.map(drop)
+    }
+
+    pub(crate) async fn write_synced(&self, bytes: Vec<u8>, position: u64) -> Result<()> {
+        assert!(self.mode == OpenMode::WithSyncedWrites, "a file is opened for synced writes");
+        let written = self.write_unsynced(bytes, position).await?;
+        self.machine.device_delay().await;
+        self.machine.with_disk(|disk| disk.end_sync(self.inode, &self.path, &[written]))
+    }
+
+    /// Returns the number of the change, which no sync covers yet.
+    async fn write_unsynced(&self, bytes: Vec<u8>, position: u64) -> Result<u64> {
         assert!(self.mode != OpenMode::Read, "a file opened for reading is not written");
         let begun = self
             .machine
             .with_disk(|disk| disk.begin_write(self.inode, &self.path, position, bytes))?;
         self.machine.device_delay().await;
-        self.machine.with_disk(|disk| disk.end_write(self.inode, &self.path, begun))
+        self.machine.with_disk(|disk| disk.end_write(self.inode, &self.path, begun))?;
+        Ok(begun)
     }
 
     pub(crate) async fn read(&self, position: u64, len: usize) -> Result<Vec<u8>> {

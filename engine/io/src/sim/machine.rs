@@ -7,8 +7,9 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::disk::{Disk, DiskFaults};
+use super::disk::Disk;
 use super::executor::{Executor, SimTask};
+use super::faults::DiskFaults;
 use super::file::SimFile;
 use crate::directory::Entry;
 use crate::error::Result;

@@ -3,10 +3,12 @@
 
 mod disk;
 mod executor;
+mod faults;
 mod file;
 mod machine;
 
-pub use disk::{DiskFaults, DiskReport, Tearing};
+pub use disk::{Disk, DiskReport};
 pub use executor::SimTask;
+pub use faults::{DiskFaults, FaultCounts, Tearing};
 pub use file::SimFile;
 pub use machine::{End, Machine, current};

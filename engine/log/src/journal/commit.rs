@@ -9,13 +9,15 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use corelog_io::{BLOCK, Buffer, File, Instant, IoError, Signal, Task, now, sleep, spawn};
+use corelog_io::{
+    BLOCK, Buffer, File, Instant, IoError, Signal, SyncPath, Task, now, sleep, spawn,
+};
 use corelog_model::Offset;
 
 use super::JournalConfig;
 use super::durability::{Commit, FrameState, JournalFailed};
 use super::entry::{ENTRY_HEAD_LEN, EntryHead};
-use super::files::{self, FilePool, UsedFile};
+use super::files::{self, FilePool, JournalFill, UsedFile};
 use super::frame::{FRAME_HEADER_LEN, FileSequence, FrameIdentity, FrameSequence, seal};
 use super::line::{Line, Place};
 use super::open_frame::{Listener, OnDurable, OpenFrame};
@@ -35,6 +37,8 @@ pub struct JournalCounters {
     pub syncs: u64,
 }
 
+// Above this a flush of its own costs more than the trip it saves.
+const SYNCED_WRITE_BYTES_MAX: u64 = 64 << 10;
 const PREPARE_PAUSE: Duration = Duration::from_millis(500);
 
 struct InFlight {
@@ -42,8 +46,20 @@ struct InFlight {
     file: File,
     file_sequence: FileSequence,
     written: bool,
+    /// When its synced write began, if it is one. Only a frame that is alone is written so.
+    synced_since: Option<Instant>,
     state: Rc<FrameState>,
     listeners: Vec<Listener>,
+}
+
+/// A frame on its way to the disk.
+struct SealedFrame {
+    sequence: FrameSequence,
+    file: File,
+    buffer: Buffer,
+    position: u64,
+    /// Durable when its write resolves.
+    synced: bool,
 }
 
 struct Core {
@@ -150,7 +166,7 @@ impl Journal {
             if let Some(failed) = &core.failed {
                 return Poll::Ready(Err(failed.clone()));
             }
-            let len = core.open.len + ENTRY_HEAD_LEN + payload_len;
+            let len = core.open.len() + ENTRY_HEAD_LEN + payload_len;
             let fits = core.open.entries == 0 || len <= self.state.config.frame_bytes_max;
             if fits && place.is_first() {
                 return Poll::Ready(Ok(()));
@@ -283,6 +299,14 @@ impl Journal {
         }
     }
 
+    /// How full it is.
+    pub fn fill(&self) -> JournalFill {
+        let JournalConfig { files_max, file_bytes, .. } = self.state.config;
+        let core = self.state.core.borrow();
+        let (used, spare) = (core.pool.used.len() as u32, core.pool.spares.len() as u32);
+        JournalFill { used, spare, files_max, file_bytes }
+    }
+
     /// Counters since the start.
     pub fn counters(&self) -> JournalCounters {
         self.state.core.borrow().counters.clone()
@@ -363,7 +387,7 @@ impl State {
 
     fn has_frame_to_seal(&self) -> bool {
         let core = self.core.borrow();
-        let full = core.open.len >= self.config.frame_bytes_max;
+        let full = core.open.len() >= self.config.frame_bytes_max;
         core.failed.is_none()
             && core.open.entries > 0
             && core.writing < self.config.frames_in_flight_max
@@ -390,10 +414,11 @@ impl State {
         true
     }
 
-    fn seal_open_frame(&self) -> (File, Buffer, u64, FrameSequence) {
+    fn seal_open_frame(&self) -> SealedFrame {
         let mut core = self.core.borrow_mut();
-        let mut frame = std::mem::replace(&mut core.open, OpenFrame::new());
-        let frame_len = frame.frame_len();
+        let frame = std::mem::replace(&mut core.open, OpenFrame::new());
+        let (frame_len, payload_len) = (frame.frame_len(), frame.len() - FRAME_HEADER_LEN);
+        let (mut buffer, entries, state, listeners) = frame.into_parts();
         let used = core.pool.used.back().expect("a current file was just made sure of");
         let (file, file_sequence) = (used.file.clone(), used.sequence);
         let sequence = core.next_frame;
@@ -405,24 +430,28 @@ impl State {
             position: core.position,
             durable_end: core.durable_end,
         };
-        frame.buffer.truncate(frame_len as usize);
-        seal(&mut frame.buffer, frame.len - FRAME_HEADER_LEN, frame.entries, &identity);
+        seal(&mut buffer, payload_len, entries, &identity);
         let position = core.position;
         core.position += frame_len;
         core.next_frame = sequence.next();
         core.writing += 1;
         core.counters.frames += 1;
-        core.counters.entries += u64::from(frame.entries);
+        core.counters.entries += u64::from(entries);
         core.counters.bytes += frame_len;
+        let synced = self.config.sync_path == SyncPath::Write
+            && self.config.safeguards.syncs
+            && core.in_flight.is_empty()
+            && frame_len <= SYNCED_WRITE_BYTES_MAX;
         core.in_flight.push_back(InFlight {
             frame: sequence,
             file: file.clone(),
             file_sequence,
             written: false,
-            state: frame.state,
-            listeners: frame.listeners,
+            synced_since: synced.then(now),
+            state,
+            listeners,
         });
-        (file, frame.buffer, position, sequence)
+        SealedFrame { sequence, file, buffer, position, synced }
     }
 
     fn written(&self, frame: FrameSequence, outcome: Result<(), IoError>) {
@@ -431,10 +460,15 @@ impl State {
         }
         let mut core = self.core.borrow_mut();
         core.writing -= 1;
+        let mut synced = None;
         if let Some(in_flight) = core.in_flight.iter_mut().find(|entry| entry.frame == frame) {
             in_flight.written = true;
+            synced = in_flight.synced_since;
         }
         drop(core);
+        if let Some(began) = synced {
+            self.settle_before(frame.next(), began);
+        }
         self.work.notify();
         self.sync_work.notify();
     }
@@ -499,7 +533,9 @@ impl State {
     }
 
     async fn prepare(&self, number: u32) {
-        match files::prepare(&self.config.directory, number, self.config.file_bytes).await {
+        let config = &self.config;
+        let (bytes, mode) = (config.file_bytes, config.open_mode());
+        match files::prepare(&config.directory, number, bytes, mode).await {
             Ok(file) => self.core.borrow_mut().pool.spares.push_back(file),
             // Nothing was promised on it. Recycling goes on, and after a pause the next one is
             // tried.
@@ -527,7 +563,7 @@ async fn write_loop(state: Rc<State>) {
             waiting.await;
             continue;
         }
-        let (file, buffer, position, frame) = state.seal_open_frame();
+        let sealed = state.seal_open_frame();
         state.line.wake_first();
         if state.is_under_pressure() {
             state.pressure.notify();
@@ -535,8 +571,13 @@ async fn write_loop(state: Rc<State>) {
         state.prepare_if_low();
         let writer = Rc::clone(&state);
         spawn(async move {
-            let outcome = file.write(buffer, position).await;
-            writer.written(frame, outcome);
+            let SealedFrame { sequence, file, buffer, position, synced } = sealed;
+            let outcome = if synced {
+                file.write_synced(buffer, position).await
+            } else {
+                file.write(buffer, position).await
+            };
+            writer.written(sequence, outcome);
         })
         .detach();
     }

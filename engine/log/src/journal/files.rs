@@ -22,6 +22,19 @@ pub(super) struct UsedFile {
     pub(super) len: u64,
 }
 
+/// How full a journal is, in files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct JournalFill {
+    /// Files with frames that some segment does not have yet, and the one being written.
+    pub used: u32,
+    /// Files that are ready to be written.
+    pub spare: u32,
+    /// Files at most.
+    pub files_max: u32,
+    /// Bytes of each.
+    pub file_bytes: u64,
+}
+
 /// The files of one journal, used and free.
 #[derive(Debug, Default)]
 pub(super) struct FilePool {
@@ -69,6 +82,7 @@ pub(super) async fn prepare(
     directory: &Path,
     number: u32,
     file_bytes: u64,
+    mode: OpenMode,
 ) -> Result<File, IoError> {
     let path = directory.join(file_name(number));
     let temporary = directory.join(format!("{}.new", file_name(number)));
@@ -80,7 +94,7 @@ pub(super) async fn prepare(
     }
     rename(&temporary, &path).await?;
     sync_directory(directory).await?;
-    File::open(&path, OpenMode::ReadWrite).await
+    File::open(&path, mode).await
 }
 
 async fn write_zeros(path: &Path, file_bytes: u64) -> Result<(), IoError> {

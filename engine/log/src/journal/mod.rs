@@ -18,13 +18,14 @@ mod replay;
 pub use commit::{Journal, JournalCounters};
 pub use durability::{Commit, JournalFailed};
 pub use entry::{Entry, EntryHead, EntryKind, MalformedEntry};
+pub use files::JournalFill;
 pub use frame::{FRAME_HEADER_LEN, FileSequence, FrameError, FrameHeader, FrameSequence};
 pub use open_frame::OnDurable;
 pub use replay::{JournalDamage, Replay, ReplayError, Replayed, ReplayedFrame};
 
 use std::path::PathBuf;
 
-use corelog_io::{BLOCK, SyncPath};
+use corelog_io::{BLOCK, OpenMode, SyncPath};
 
 /// Settings of one core's journal.
 #[derive(Debug, Clone)]
@@ -40,7 +41,7 @@ pub struct JournalConfig {
     pub frame_bytes_max: usize,
     /// Frames whose write is under way at the same time, at most.
     pub frames_in_flight_max: usize,
-    /// The road a sync takes.
+    /// The road a frame takes to durability.
     pub sync_path: SyncPath,
     /// Rules of durability; all kept outside the simulator's negative controls.
     pub safeguards: Safeguards,
@@ -57,6 +58,14 @@ impl JournalConfig {
             frames_in_flight_max: 4,
             sync_path: SyncPath::Ring,
             safeguards: Safeguards::default(),
+        }
+    }
+
+    /// How its files are opened.
+    pub(crate) fn open_mode(&self) -> OpenMode {
+        match self.sync_path {
+            SyncPath::Write => OpenMode::WithSyncedWrites,
+            SyncPath::Ring | SyncPath::Thread => OpenMode::ReadWrite,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use corelog_io::{Buffer, align_up};
+use corelog_io::{Buffer, Chunk, align_up};
 use corelog_model::Offset;
 
 use super::durability::FrameState;
@@ -18,8 +18,7 @@ pub(super) type Listener = (Rc<dyn OnDurable>, Offset);
 
 /// Entries that wait to be written as one frame.
 pub(super) struct OpenFrame {
-    pub(super) buffer: Buffer,
-    pub(super) len: usize,
+    chunk: Chunk,
     pub(super) entries: u32,
     pub(super) state: Rc<FrameState>,
     pub(super) listeners: Vec<Listener>,
@@ -29,34 +28,42 @@ const FIRST_BUFFER_BYTES: usize = 16 << 10;
 
 impl OpenFrame {
     pub(super) fn new() -> Self {
-        Self {
-            buffer: Buffer::zeroed(FIRST_BUFFER_BYTES),
-            len: FRAME_HEADER_LEN,
-            entries: 0,
-            state: Rc::default(),
-            listeners: Vec::new(),
-        }
+        let chunk = Chunk::with_capacity(FIRST_BUFFER_BYTES);
+        chunk.append(&[0; FRAME_HEADER_LEN]);
+        Self { chunk, entries: 0, state: Rc::default(), listeners: Vec::new() }
+    }
+
+    /// Bytes it has, its header included.
+    pub(super) fn len(&self) -> usize {
+        self.chunk.len()
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.buffer[self.len..self.len + bytes.len()].copy_from_slice(bytes);
-        self.len += bytes.len();
+        let pushed = self.chunk.append(bytes);
+        assert!(pushed == bytes.len(), "room was made before");
     }
 
     // Grows by doubling and more, so that each byte is copied about once on average.
     pub(super) fn make_room(&mut self, needed: usize) {
-        if self.len + needed <= self.buffer.len() {
+        if needed <= self.chunk.room() {
             return;
         }
-        let wanted = (self.len + needed).max(self.buffer.len() * 4);
-        let mut buffer = Buffer::zeroed(align_up(wanted as u64) as usize);
-        buffer[..self.len].copy_from_slice(&self.buffer[..self.len]);
-        self.buffer = buffer;
+        let wanted = (self.len() + needed).max(self.chunk.capacity() * 4);
+        let chunk = Chunk::with_capacity(align_up(wanted as u64) as usize);
+        chunk.append(self.chunk.bytes(0..self.len()));
+        self.chunk = chunk;
+    }
+
+    /// Its bytes in whole blocks, the place of the header zeroed.
+    /// With the number of entries, and who waits for them.
+    pub(super) fn into_parts(self) -> (Buffer, u32, Rc<FrameState>, Vec<Listener>) {
+        let buffer = self.chunk.into_buffer().expect("nobody else sees an open frame");
+        (buffer, self.entries, self.state, self.listeners)
     }
 
     /// Bytes it takes in a file.
     pub(super) fn frame_len(&self) -> u64 {
-        align_up(self.len as u64)
+        align_up(self.len() as u64)
     }
 
     pub(super) fn listen(&mut self, listener: Listener) {

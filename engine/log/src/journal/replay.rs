@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use corelog_io::{
-    BLOCK, File, IoError, OpenMode, Slice, SyncPath, create_directory, list_directory, random_u64,
-    read_file, remove_file, sync_directory, write_file_atomically, yield_now,
+    BLOCK, File, IoError, Slice, SyncPath, create_directory, list_directory, random_u64, read_file,
+    remove_file, sync_directory, write_file_atomically, yield_now,
 };
 
 use super::JournalConfig;
@@ -149,7 +149,7 @@ impl Replay {
                 continue;
             };
             self.next_number = self.next_number.max(number + 1);
-            let file = File::open(&path, OpenMode::ReadWrite).await?;
+            let file = File::open(&path, self.config.open_mode()).await?;
             // A killed process may have written what no sync covered: whatever is read from here on
             // must stay.
             file.sync(SyncPath::Thread).await?;

@@ -202,7 +202,11 @@ impl<'a> Described<'a> {
             doc: entry.doc,
             mutability: if is_dynamic { Mutability::Dynamic } else { Mutability::ReadOnly },
             is_sensitive: entry.is_sensitive,
-            synonyms: vec![(entry.name, entry.value.clone(), entry.source)],
+            synonyms: entry
+                .synonyms
+                .iter()
+                .map(|synonym| (synonym.name, Some(synonym.value.clone()), synonym.source))
+                .collect(),
         }
     }
 

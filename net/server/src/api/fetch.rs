@@ -13,8 +13,8 @@ use corelog_wire::api::fetch::{FetchableTopicResponse, PartitionData};
 use corelog_wire::{EncodeError, FetchRequest, FetchResponse, Records, Text};
 
 use crate::api::produce::{leader_of, node_endpoints};
+use crate::error::{NamedBy, fetch_code};
 use crate::fetch_session::{SessionCache, SessionRequest, TopicKey, Wanted};
-use crate::log_error as error;
 use crate::reply::Reply;
 
 const FIRST_VERSION_WITH_IDS: i16 = 13;
@@ -85,7 +85,7 @@ impl Fetch {
         let wanted: Vec<FetchPartition> =
             fetch.partitions.iter().map(|(key, wanted)| resolve(shard, key, wanted)).collect();
         let fetched = shard.fetch(&wanted, self.bounds).await;
-        let by_id = version >= FIRST_VERSION_WITH_IDS;
+        let named_by = if version >= FIRST_VERSION_WITH_IDS { NamedBy::Id } else { NamedBy::Name };
         let mut answer = Answer::default();
         for ((key, _), one) in fetch.partitions.iter().zip(fetched) {
             let has_data_or_error = one.batches.as_ref().map_or(true, |found| !found.is_empty());
@@ -93,7 +93,7 @@ impl Fetch {
             let has_news = fetch.id == 0
                 || sessions.borrow_mut().has_news(fetch.id, key, told, has_data_or_error);
             if has_news || !fetch.is_incremental {
-                answer.add(key, one, by_id);
+                answer.add(key, one, named_by);
             }
         }
         let names_leaders = answer.names_leaders && version >= FIRST_VERSION_WITH_LEADERS;
@@ -131,7 +131,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn add(&mut self, (topic, index): &Key, one: FetchedPartition, by_id: bool) {
+    fn add(&mut self, (topic, index): &Key, one: FetchedPartition, named_by: NamedBy) {
         if self.last_topic.as_ref() != Some(topic) {
             let (name, topic_id) = match topic {
                 TopicKey::Name(name) => (name.clone(), [0; 16]),
@@ -157,7 +157,7 @@ impl Answer {
             Ok(pieces) => data.records = self.take(pieces),
             Err(failure) => {
                 data.records = Records::Bytes(&[]);
-                data.error_code = error::of_fetch(&failure, by_id).code();
+                data.error_code = fetch_code(&failure, named_by).code();
                 self.explain(&failure, &mut data);
             }
         }

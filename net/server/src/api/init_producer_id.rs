@@ -5,19 +5,16 @@
 //! `TRANSACTIONAL_ID_AUTHORIZATION_FAILED`, because that is the one code which both the Java client
 //! and librdkafka take as fatal at once; others they retry until their own timeout.
 
-use corelog_cluster::decide::producer_ids::ProducerIdBlock;
-use corelog_cluster::{Change, Outcome};
 use corelog_model::{ErrorCode, ProducerEpoch, ProducerId};
+use corelog_shard::ProducerIdError;
 use corelog_wire::{InitProducerIdRequest, InitProducerIdResponse};
 
-use super::change::Ending;
 use crate::error::KafkaError;
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// An id that no producer ever had: [`granted`] is the answer. If none is left in the block at
-    /// hand, [`next_block`] gets another.
+    /// An id that no producer ever had: [`granted`] is the answer, or [`refused`] or [`late`].
     NewProducer,
     /// Something that is refused with this answer.
     Refused(InitProducerIdResponse),
@@ -49,21 +46,14 @@ pub fn granted(producer_id: ProducerId) -> InitProducerIdResponse {
     }
 }
 
-/// The change that takes another block of ids.
-pub fn next_block() -> Change {
-    Change::AllocateProducerIds
+/// The answer when there is no id.
+pub fn refused(error: &ProducerIdError) -> InitProducerIdResponse {
+    refusal(error.error_code())
 }
 
-/// The block, or the answer to everybody who waits for it.
-pub fn block(ending: Ending) -> Result<ProducerIdBlock, InitProducerIdResponse> {
-    let code = match ending {
-        Ending::Decided(Outcome::AllocateProducerIds(Ok(block))) => return Ok(block),
-        Ending::Decided(Outcome::AllocateProducerIds(Err(error))) => error.error_code(),
-        // What Kafka says while it waits for a block: all clients try again.
-        undecided if undecided.is_undecided() => ErrorCode::CoordinatorLoadInProgress,
-        refused => refused.into_failure().code,
-    };
-    Err(refusal(code))
+/// The answer when there is no id yet: all clients try again.
+pub fn late() -> InitProducerIdResponse {
+    refusal(ErrorCode::CoordinatorLoadInProgress)
 }
 
 fn refusal(code: ErrorCode) -> InitProducerIdResponse {
@@ -80,8 +70,10 @@ mod tests {
     use corelog_cluster::controller::ControllerError;
     use corelog_cluster::decide::producer_ids::ProducerIdsError;
 
+    use corelog_shard::ControlUnavailable;
+
     use super::*;
-    use crate::api::scene::{cluster, decided, received, served};
+    use crate::api::scene::{received, served};
 
     fn request(
         transactional_id: Option<&'static str>,
@@ -147,23 +139,15 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_is_not_there_in_time_is_asked_for_again() {
-        let busy = Ending::Decided(Outcome::Refused(ControllerError::Busy { max: 1 }));
-        for ending in [Ending::TimedOut, busy] {
-            assert_eq!(block(ending), Err(refusal(ErrorCode::CoordinatorLoadInProgress)));
+    fn an_id_that_is_not_there_in_time_is_asked_for_again() {
+        let busy = ProducerIdError::Controller(ControllerError::Busy { max: 1 });
+        let stopping = ProducerIdError::Stopping(ControlUnavailable);
+        for answer in [late(), refused(&busy), refused(&stopping)] {
+            assert_eq!(answer, refusal(ErrorCode::CoordinatorLoadInProgress));
         }
-        let failed = Ending::Decided(Outcome::Refused(ControllerError::LogFailed));
-        assert_eq!(block(failed), Err(refusal(ErrorCode::KafkaStorageError)));
-        let exhausted = Outcome::AllocateProducerIds(Err(ProducerIdsError::Exhausted));
-        let answer = block(Ending::Decided(exhausted));
-        assert_eq!(answer, Err(refusal(ErrorCode::UnknownServerError)));
-    }
-
-    #[test]
-    fn blocks_follow_each_other() {
-        let (ending, image) = decided(&cluster(&[1]), next_block());
-        let first = block(ending).unwrap();
-        let second = block(decided(&image, next_block()).0).unwrap();
-        assert_eq!(first.first.get() + first.len, second.first.get());
+        let failed = ProducerIdError::Controller(ControllerError::LogFailed);
+        assert_eq!(refused(&failed), refusal(ErrorCode::KafkaStorageError));
+        let exhausted = ProducerIdError::Ids(ProducerIdsError::Exhausted);
+        assert_eq!(refused(&exhausted), refusal(ErrorCode::UnknownServerError));
     }
 }

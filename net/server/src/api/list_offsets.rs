@@ -11,7 +11,7 @@ use corelog_wire::{
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, Text,
 };
 
-use crate::log_error as error;
+use crate::error::{KafkaError, NamedBy, partition_code};
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -43,7 +43,7 @@ pub(crate) async fn list_offsets(
             let found = find(shard, &topic.name, index, one.current_leader_epoch);
             partitions.push(match found {
                 Ok(partition) => list_one(&partition, index, one.timestamp).await,
-                Err(refusal) => refused(index, error::of_partition(refusal, false)),
+                Err(refusal) => refused(index, partition_code(refusal, NamedBy::Name)),
             });
         }
         let name = Text::Owned(topic.name.clone().into_owned());
@@ -82,7 +82,7 @@ async fn list_one(
         },
         Err(failure) => {
             tracing::error!(error = %failure, "an offset cannot be looked up");
-            refused(partition_index, error::of_read(&failure.0))
+            refused(partition_index, failure.0.error_code())
         }
     }
 }
@@ -100,7 +100,7 @@ pub(crate) fn offset_for_leader_epoch(
             let base = EpochEndOffset { partition: one.partition, ..Default::default() };
             partitions.push(match found {
                 Err(refusal) => {
-                    let error_code = error::of_partition(refusal, false).code();
+                    let error_code = partition_code(refusal, NamedBy::Name).code();
                     EpochEndOffset { error_code, ..base }
                 }
                 Ok(partition) => {
@@ -134,7 +134,7 @@ pub(crate) async fn delete_records(
             let index = one.partition_index;
             let outcome = match find(shard, &topic.name, index, -1) {
                 Ok(partition) => delete_before(&partition, one.offset).await,
-                Err(refusal) => Err(error::of_partition(refusal, false)),
+                Err(refusal) => Err(partition_code(refusal, NamedBy::Name)),
             };
             partitions.push(DeleteRecordsPartitionResult {
                 partition_index: index,
@@ -155,5 +155,5 @@ async fn delete_before(partition: &Partition, offset: i64) -> Result<Offset, Err
     if offset < Offset::ZERO || end < offset {
         return Err(ErrorCode::OffsetOutOfRange);
     }
-    partition.log.delete_before(offset).await.map_err(|error| error::of_append(&error))
+    partition.log.delete_before(offset).await.map_err(|error| error.error_code())
 }

@@ -24,4 +24,4 @@ mod scene;
 pub mod settings;
 
 pub use change::{Ending, Translation};
-pub use settings::{ApiSettings, BrokerConfigEntry};
+pub use settings::{ApiSettings, BrokerConfigEntry, BrokerConfigSynonym};

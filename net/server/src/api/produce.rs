@@ -8,7 +8,7 @@ use corelog_wire::api::produce::{
 };
 use corelog_wire::{ProduceRequest, ProduceResponse, Records, Text, Uuid};
 
-use crate::log_error as error;
+use crate::error::{KafkaError, NamedBy, partition_code};
 
 const FIRST_VERSION_WITH_IDS: i16 = 13;
 const FIRST_VERSION_WITH_ZSTD: i16 = 7;
@@ -117,7 +117,7 @@ async fn answer(index: i32, attempt: Attempt) -> PartitionProduceResponse<'stati
                 ..base
             },
             Err(error) => PartitionProduceResponse {
-                error_code: error::of_produce(&error).code(),
+                error_code: error.error_code().code(),
                 error_message: Some(Text::Owned(error.to_string())),
                 ..base
             },
@@ -156,13 +156,13 @@ fn refused(code: ErrorCode, message: String) -> Attempt {
 }
 
 fn refused_by_log(error: &ProduceError) -> Attempt {
-    refused(error::of_produce(error), error.to_string())
+    refused(error.error_code(), error.to_string())
 }
 
 fn not_here(refusal: PartitionRefusal, version: i16) -> Attempt {
-    let by_id = version >= FIRST_VERSION_WITH_IDS;
+    let named_by = if version >= FIRST_VERSION_WITH_IDS { NamedBy::Id } else { NamedBy::Name };
     let leader = leader_of(refusal);
-    let code = error::of_partition(refusal, by_id);
+    let code = partition_code(refusal, named_by);
     Attempt::Refused { code, message: refusal.to_string(), leader }
 }
 

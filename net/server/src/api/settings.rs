@@ -46,12 +46,25 @@ pub struct BrokerConfigEntry {
     /// Whether the operator wrote it ([`ConfigSource::StaticBroker`]) or nobody did
     /// ([`ConfigSource::Default`]).
     pub source: ConfigSource,
+    /// All values there are, the one that holds first.
+    pub synonyms: Vec<BrokerConfigSynonym>,
     /// Whether the value is a secret, which no answer contains.
     pub is_sensitive: bool,
     /// The type of its values.
     pub config_type: ConfigType,
     /// What it does.
     pub doc: &'static str,
+}
+
+/// One of the values of a config of the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerConfigSynonym {
+    /// The config, or another name of it.
+    pub name: &'static str,
+    /// The value, in the units of that name.
+    pub value: String,
+    /// Where it comes from.
+    pub source: ConfigSource,
 }
 
 impl Default for ApiSettings {

@@ -20,6 +20,13 @@ pub(super) static KEYS: &[Key] = &[
         "How long an idle core looks for work before it sleeps. 0: idle costs no CPU.",
     ),
     Key::broker(
+        "corelog.journal.sync",
+        Kind::Choice(&["auto", "write", "ring", "thread"]),
+        "auto",
+        "How the journal becomes durable: with each write (O_DSYNC), by fdatasync through the core's ring, or by \
+         fdatasync on a helper thread. auto: the fastest, measured at start.",
+    ),
+    Key::broker(
         "corelog.journal.file.bytes",
         Kind::Integer { min: MIB, max: 16 * GIB, unit: Bytes },
         "64MiB",

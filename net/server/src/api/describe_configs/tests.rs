@@ -7,6 +7,7 @@ use corelog_cluster::decide::configs::{
 use corelog_model::topic_config::{ConfigMap, Visibility};
 
 use super::*;
+use crate::api::BrokerConfigSynonym;
 use crate::api::scene::{cluster, received, served, with_topic};
 
 const TOPIC: i8 = 2;
@@ -54,23 +55,33 @@ fn entry(name: &'static str, value: &str, source: ConfigSource) -> BrokerConfigE
         name,
         value: Some(value.to_owned()),
         source,
+        synonyms: vec![BrokerConfigSynonym { name, value: value.to_owned(), source }],
         is_sensitive: false,
         config_type: ConfigType::Long,
         doc: "What it does.",
     }
 }
 
-/// Broker 1, whose operator set the retention of topics and a secret.
+/// Broker 1, whose operator set the retention of topics, in hours, and a secret.
 fn settings() -> ApiSettings {
     let secret = BrokerConfigEntry {
         is_sensitive: true,
         config_type: ConfigType::String,
         ..entry("secret", "hush", ConfigSource::StaticBroker)
     };
+    let static_synonym =
+        |name, value: &str, source| BrokerConfigSynonym { name, value: value.to_owned(), source };
+    let retention = BrokerConfigEntry {
+        synonyms: vec![
+            static_synonym("log.retention.hours", "1", ConfigSource::StaticBroker),
+            static_synonym("log.retention.ms", "604800000", ConfigSource::Default),
+        ],
+        ..entry("log.retention.ms", "3600000", ConfigSource::StaticBroker)
+    };
     ApiSettings {
-        topic_defaults: ConfigMap::from([("log.retention.ms".to_owned(), "4000".to_owned())]),
+        topic_defaults: ConfigMap::from([("log.retention.ms".to_owned(), "3600000".to_owned())]),
         broker_configs: vec![
-            entry("log.retention.ms", "4000", ConfigSource::StaticBroker),
+            retention,
             entry("fetch.max.bytes", "57671680", ConfigSource::Default),
             secret,
         ],
@@ -132,7 +143,7 @@ fn a_topics_config_is_described_as_far_as_the_version_goes() {
             synonym("retention.ms", "1000", ConfigSource::DynamicTopic),
             synonym("log.retention.ms", "2000", ConfigSource::DynamicBroker),
             synonym("log.retention.ms", "3000", ConfigSource::DynamicDefaultBroker),
-            synonym("log.retention.ms", "4000", ConfigSource::StaticBroker),
+            synonym("log.retention.ms", "3600000", ConfigSource::StaticBroker),
             synonym("log.retention.ms", "604800000", ConfigSource::Default),
         ];
         assert_eq!(synonyms(&config), if version >= 1 { &all[..] } else { &[] });
@@ -204,7 +215,8 @@ fn a_broker_has_what_its_operator_wrote_and_what_was_set_since() {
         let all = [
             synonym("log.retention.ms", "2000", ConfigSource::DynamicBroker),
             synonym("log.retention.ms", "3000", ConfigSource::DynamicDefaultBroker),
-            synonym("log.retention.ms", "4000", ConfigSource::StaticBroker),
+            synonym("log.retention.hours", "1", ConfigSource::StaticBroker),
+            synonym("log.retention.ms", "604800000", ConfigSource::Default),
         ];
         assert_eq!(synonyms(&config), if version >= 1 { &all[..] } else { &[] });
     }

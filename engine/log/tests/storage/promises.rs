@@ -1,79 +1,12 @@
 //! What a storage promises, on the real disk and on the simulated one.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use std::path::PathBuf;
 
 use corelog_io::sim::{DiskFaults, End, Machine};
-use corelog_log::{
-    AppendStamp, Appended, FirstBatch, LogConfig, PartitionLog, ReadError, ReadRequest, Storage,
-    StorageConfig,
-};
-use corelog_model::builder::BatchBuilder;
-use corelog_model::{
-    BatchView, Codec, LeaderEpoch, Offset, PartitionId, PartitionIndex, Timestamp, TopicId,
-};
+use corelog_log::{FirstBatch, LogConfig, ReadError, ReadRequest, Storage};
+use corelog_model::Offset;
 
-fn partition(index: i32) -> PartitionId {
-    PartitionId { topic: TopicId::from_bytes([7; 16]), index: PartitionIndex(index) }
-}
-
-fn tiny(directory: PathBuf) -> StorageConfig {
-    StorageConfig {
-        journal_file_bytes: 256 << 10,
-        journal_files_max: 4,
-        tail_bytes_max: 256 << 10,
-        read_cache_bytes_max: 1 << 20,
-        ..StorageConfig::new(directory)
-    }
-}
-
-fn small_segments(_: PartitionId) -> LogConfig {
-    LogConfig { segment_bytes: 100_000, ..LogConfig::default() }
-}
-
-fn batch(seed: u64, len: usize) -> Vec<u8> {
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut builder = BatchBuilder::new(Codec::None, None);
-    let value: Vec<u8> = (0..len).map(|_| random.u8(..)).collect();
-    builder.append(Timestamp(1_000 + seed as i64), Some(b"key"), Some(&value), &[]);
-    builder.append(Timestamp(1_000 + seed as i64), None, Some(b"second"), &[]);
-    builder.build(Offset::ZERO)
-}
-
-async fn append(log: &PartitionLog, bytes: &[u8]) -> Appended {
-    let (view, _) = BatchView::parse(bytes).unwrap();
-    let stamp =
-        AppendStamp { leader_epoch: LeaderEpoch(0), append_time: None, now: Timestamp(5_000) };
-    log.ready(bytes.len()).await.unwrap();
-    log.append(&view, stamp).unwrap()
-}
-
-async fn read_all(log: &PartitionLog) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut offset = log.log_start();
-    let limit = log.durable_end();
-    while offset < limit {
-        let request =
-            ReadRequest { offset, limit, bytes_max: 30_000, first_batch: FirstBatch::Always };
-        let read = log.read(request).await.unwrap();
-        assert!(read.next > offset, "a read moves on");
-        bytes.extend(read.pieces.to_vec());
-        offset = read.next;
-    }
-    bytes
-}
-
-fn payloads(mut bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut found = Vec::new();
-    while !bytes.is_empty() {
-        let (view, rest) = BatchView::parse(bytes).unwrap();
-        assert_eq!(view.base_offset(), Offset(found.len() as i64 * 2));
-        view.verify_crc().unwrap();
-        found.push(view.payload().to_vec());
-        bytes = rest;
-    }
-    found
-}
+use crate::support::{append, batch, partition, payloads, read_all, small_segments, tiny};
 
 async fn keeps_everything_over_restarts(directory: PathBuf) {
     let mut expected: Vec<Vec<Vec<u8>>> = vec![Vec::new(); 3];

@@ -1,0 +1,225 @@
+//! The page that a scraper reads: what every core counted, family by family, with the core as the
+//! label. docs/operations.md says what each means for an operator.
+
+use corelog_log::LatencyHistogram;
+use corelog_shard::MetricsSnapshot;
+
+use crate::metrics_text::{Format, MetricsText, Number};
+
+/// Upper bounds of the buckets of every latency, in microseconds.
+const LATENCY_BOUNDS_US: [u64; 16] = [
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 2_500_000, 5_000_000, 10_000_000,
+];
+
+type ReadNumber = fn(&MetricsSnapshot) -> Number;
+type ReadLatency = fn(&MetricsSnapshot) -> &LatencyHistogram;
+
+/// One family and how to read it.
+struct Metric<Read> {
+    name: &'static str,
+    help: &'static str,
+    value: Read,
+}
+
+const fn metric<Read: Copy>(name: &'static str, help: &'static str, value: Read) -> Metric<Read> {
+    Metric { name, help, value }
+}
+
+static COUNTERS: &[Metric<ReadNumber>] = &[
+    metric("corelog_requests", "Requests of any kind.", |core| core.requests.into()),
+    metric("corelog_produced_batches", "Record batches appended.", |core| {
+        core.produced_batches.into()
+    }),
+    metric("corelog_produced_records", "Records appended.", |core| core.produced_records.into()),
+    metric("corelog_produced_bytes", "Bytes of record batches appended.", |core| {
+        core.produced_bytes.into()
+    }),
+    metric("corelog_fetches", "Fetches answered.", |core| core.fetches.into()),
+    metric("corelog_fetched_bytes", "Bytes of record batches returned to consumers.", |core| {
+        core.fetched_bytes.into()
+    }),
+    metric("corelog_wrong_core", "Partitions asked of a core that does not lead them.", |core| {
+        core.wrong_core.into()
+    }),
+    metric("corelog_connections_accepted", "Connections accepted.", |core| {
+        core.connections_total.into()
+    }),
+    metric("corelog_journal_frames", "Group commits written to the journal.", |core| {
+        core.journal_frames.into()
+    }),
+    metric("corelog_journal_bytes", "Bytes written to the journal, padding included.", |core| {
+        core.journal_bytes.into()
+    }),
+    metric("corelog_journal_syncs", "Syncs of the journal.", |core| core.journal_syncs.into()),
+    metric("corelog_busy_seconds", "Time at work, without sleeping and polling.", |core| {
+        core.load.busy.as_secs_f64().into()
+    }),
+    metric("corelog_stall_seconds", "Sum of the delays of a timer, 50 times a second.", |core| {
+        core.load.late.as_secs_f64().into()
+    }),
+];
+
+static GAUGES: &[Metric<ReadNumber>] = &[
+    metric("corelog_connections", "Connections open now.", |core| core.connections.into()),
+    metric("corelog_partitions", "Partitions that the core leads.", |core| core.partitions.into()),
+    metric("corelog_log_bytes", "Bytes of all segments.", |core| core.log_bytes.into()),
+    metric("corelog_tail_bytes", "Memory of the newest records.", |core| core.tail_bytes.into()),
+    metric("corelog_tail_bytes_max", "Bound on the memory of the newest records.", |core| {
+        core.tail_bytes_max.into()
+    }),
+    metric("corelog_inflight_bytes", "Memory of large requests in work.", |core| {
+        core.inflight_bytes.into()
+    }),
+    metric("corelog_inflight_bytes_max", "Bound on the memory of requests in work.", |core| {
+        core.inflight_bytes_max.into()
+    }),
+    metric("corelog_journal_files_used", "Journal files that segments do not cover.", |core| {
+        core.journal_fill.used.into()
+    }),
+    metric("corelog_journal_files_max", "Journal files at most; then writes wait.", |core| {
+        core.journal_fill.files_max.into()
+    }),
+    metric("corelog_journal_file_size_bytes", "Bytes of one journal file.", |core| {
+        core.journal_fill.file_bytes.into()
+    }),
+    metric("corelog_journal_failed", "1 when the disk failed and writes are refused.", |core| {
+        u32::from(core.journal_failed).into()
+    }),
+    metric("corelog_disk_available_bytes", "Bytes left on the disk, NaN if unknown.", |core| {
+        match core.available_bytes {
+            u64::MAX => f64::NAN.into(),
+            known => known.into(),
+        }
+    }),
+    metric("corelog_disk_reserve_bytes", "Free bytes below which writes are refused.", |core| {
+        core.disk_reserve_bytes.into()
+    }),
+    metric("corelog_stall_longest_seconds", "Longest delay of that timer since start.", |core| {
+        core.load.late_max.as_secs_f64().into()
+    }),
+];
+
+static LATENCIES: &[Metric<ReadLatency>] = &[
+    metric("corelog_produce_seconds", "Produce, from the last byte to the answer.", |core| {
+        &core.produce_latency
+    }),
+    metric("corelog_fetch_seconds", "Fetch, to the answer, its wait included.", |core| {
+        &core.fetch_latency
+    }),
+    metric("corelog_queue_seconds", "From a request's last byte to its handler.", |core| {
+        &core.queue_time
+    }),
+    metric("corelog_journal_sync_seconds", "Syncs of the journal.", |core| &core.sync_latency),
+];
+
+/// The page. Each core has its snapshot, or none if it does not answer.
+pub(crate) fn metrics_page(cores: &[Option<MetricsSnapshot>], format: Format) -> String {
+    let mut text = MetricsText::new(format);
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    text.gauge("corelog_build_info", "The version that runs.").add(&version, 1_u64);
+    let numbers: Vec<String> = (0..cores.len()).map(|number| number.to_string()).collect();
+    let mut up = text.gauge("corelog_core_up", "1 when the core answers, 0 when it does not.");
+    for (number, core) in numbers.iter().zip(cores) {
+        up.add(&[("core", number)], u32::from(core.is_some()));
+    }
+    let answered = || {
+        let cores = numbers.iter().zip(cores);
+        cores.filter_map(|(number, core)| Some(([("core", number.as_str())], core.as_ref()?)))
+    };
+    for Metric { name, help, value } in COUNTERS {
+        let mut family = text.counter(name, help);
+        for (core, snapshot) in answered() {
+            family.add(&core, value(snapshot));
+        }
+    }
+    for Metric { name, help, value } in GAUGES {
+        let mut family = text.gauge(name, help);
+        for (core, snapshot) in answered() {
+            family.add(&core, value(snapshot));
+        }
+    }
+    for Metric { name, help, value } in LATENCIES {
+        let mut family = text.histogram(name, help);
+        for (core, snapshot) in answered() {
+            let latency = value(snapshot);
+            let sum = latency.sum_us() as f64 / 1e6;
+            family.add(&core, &buckets(latency), latency.count(), sum);
+        }
+    }
+    text.finish()
+}
+
+/// Upper bounds in seconds, each with what lies between it and the bound before.
+fn buckets(latency: &LatencyHistogram) -> Vec<(f64, u64)> {
+    let mut below = 0;
+    let buckets = LATENCY_BOUNDS_US.map(|bound| {
+        let at_most = latency.count_at_most(bound);
+        let bucket = (bound as f64 / 1e6, at_most - below);
+        below = at_most;
+        bucket
+    });
+    buckets.to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn lines_of<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
+        page.lines().filter(|line| line.starts_with(name)).collect()
+    }
+
+    #[test]
+    fn a_core_that_does_not_answer_is_down_and_counts_nothing() {
+        let up = MetricsSnapshot { wrong_core: 7, ..MetricsSnapshot::default() };
+        let page = metrics_page(&[None, Some(up)], Format::Prometheus);
+        let expected = [r#"corelog_core_up{core="0"} 0"#, r#"corelog_core_up{core="1"} 1"#];
+        assert_eq!(lines_of(&page, "corelog_core_up"), expected);
+        let expected = [r#"corelog_wrong_core_total{core="1"} 7"#];
+        assert_eq!(lines_of(&page, "corelog_wrong_core_total"), expected);
+    }
+
+    #[test]
+    fn latencies_fall_into_buckets_of_seconds() {
+        let mut snapshot = MetricsSnapshot::default();
+        for micros in [80, 200, 201, 3_000, 20_000_000] {
+            snapshot.sync_latency.record(Duration::from_micros(micros));
+        }
+        let page = metrics_page(&[Some(snapshot)], Format::Prometheus);
+        let lines = lines_of(&page, "corelog_journal_sync_seconds");
+        let label = r#"core="0""#;
+        for (bound, count) in [("0.0001", 1), ("0.00025", 3), ("0.0025", 3), ("0.005", 4)] {
+            let line =
+                format!(r#"corelog_journal_sync_seconds_bucket{{{label},le="{bound}"}} {count}"#);
+            assert!(lines.contains(&line.as_str()), "{line} in {lines:?}");
+        }
+        let ends = [("10.0", 4), ("+Inf", 5)].map(|(bound, count)| {
+            format!(r#"corelog_journal_sync_seconds_bucket{{{label},le="{bound}"}} {count}"#)
+        });
+        let sums = [
+            format!("corelog_journal_sync_seconds_sum{{{label}}} 20.003481"),
+            format!("corelog_journal_sync_seconds_count{{{label}}} 5"),
+        ];
+        assert_eq!(lines[lines.len() - 4..], [&ends[..], &sums[..]].concat());
+    }
+
+    #[test]
+    fn free_space_that_nobody_has_measured_is_no_number() {
+        let snapshot = MetricsSnapshot { available_bytes: u64::MAX, ..MetricsSnapshot::default() };
+        let page = metrics_page(&[Some(snapshot)], Format::Prometheus);
+        let expected = [r#"corelog_disk_available_bytes{core="0"} NaN"#];
+        assert_eq!(lines_of(&page, "corelog_disk_available_bytes{"), expected);
+    }
+
+    #[test]
+    fn the_page_is_valid_in_both_formats_with_no_core_at_all() {
+        assert!(metrics_page(&[], Format::OpenMetrics).ends_with("# EOF\n"));
+        let page = metrics_page(&[], Format::Prometheus);
+        let samples: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).collect();
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(samples, [format!("corelog_build_info{{version=\"{version}\"}} 1")]);
+    }
+}
