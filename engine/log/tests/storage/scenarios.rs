@@ -103,15 +103,15 @@ fn retention_leaves_what_the_next_start_needs_at_whatever_step_the_power_fails()
 #[test]
 fn a_sync_that_failed_is_never_asked_again() {
     let machine = good_machine();
-    let faulty = machine.clone();
+    let other = machine.clone();
     play(&machine, async move {
         let storage = open().await;
         let log = create(&storage, 0).await;
         append_durably(&log, 1, 5_000).await;
         let faults = DiskFaults { sync_failures_ppm: 1_000_000, ..DiskFaults::default() };
-        faulty.with_disk(|disk| disk.set_faults(faults));
+        other.with_disk(|disk| disk.set_faults(faults));
         assert!(matches!(storage.checkpoint().await, Err(FlushError::Io(_))));
-        faulty.with_disk(|disk| disk.set_faults(DiskFaults::default()));
+        other.with_disk(|disk| disk.set_faults(DiskFaults::default()));
         assert!(matches!(storage.checkpoint().await, Err(FlushError::Journal(_))));
         assert!(log.ready(10).await.is_err(), "nothing is promised any more");
     });
@@ -121,7 +121,7 @@ fn a_sync_that_failed_is_never_asked_again() {
 fn a_close_that_waits_for_a_failing_checkpoint_fails_too() {
     for seed in 0..60 {
         let machine = Machine::new(seed, DiskFaults::default());
-        let faulty = machine.clone();
+        let other = machine.clone();
         play(&machine, async move {
             let storage = Rc::new(open().await);
             for index in 0..4 {
@@ -129,7 +129,7 @@ fn a_close_that_waits_for_a_failing_checkpoint_fails_too() {
                 append_durably(&log, seed, 40_000).await;
             }
             let faults = DiskFaults { sync_failures_ppm: 1_000_000, ..DiskFaults::default() };
-            faulty.with_disk(|disk| disk.set_faults(faults));
+            other.with_disk(|disk| disk.set_faults(faults));
             let checkpoint = {
                 let storage = Rc::clone(&storage);
                 spawn(async move { storage.checkpoint().await })
@@ -138,10 +138,10 @@ fn a_close_that_waits_for_a_failing_checkpoint_fails_too() {
                 let storage = Rc::clone(&storage);
                 spawn(async move { storage.close().await })
             };
-            while faulty.with_disk(|disk| disk.happened().failed_syncs) == 0 {
+            while other.with_disk(|disk| disk.happened().failed_syncs) == 0 {
                 sleep(Duration::from_micros(1)).await;
             }
-            faulty.with_disk(|disk| disk.set_faults(DiskFaults::default()));
+            other.with_disk(|disk| disk.set_faults(DiskFaults::default()));
             let outcomes = (checkpoint.join().await, close.join().await);
             assert!(matches!(outcomes, (Err(_), Err(_))), "seed {seed}: {outcomes:?}");
         });
@@ -230,13 +230,13 @@ fn a_full_disk_delays_appends_and_nothing_else() {
 #[test]
 fn whoever_waits_is_told_when_the_disk_fails() {
     let machine = good_machine();
-    let faulty = machine.clone();
+    let other = machine.clone();
     play(&machine, async move {
         let storage = open().await;
         let log = create(&storage, 0).await;
         // Memory fills up while nothing can be written to segments, and then nothing at all.
         let full = DiskFaults { capacity_bytes: Some(0), ..DiskFaults::default() };
-        faulty.with_disk(|disk| disk.set_faults(full));
+        other.with_disk(|disk| disk.set_faults(full));
         let waiting: Vec<_> = (0..60)
             .map(|number| {
                 let log = Rc::clone(&log);
@@ -254,7 +254,7 @@ fn whoever_waits_is_told_when_the_disk_fails() {
             .collect();
         sleep(MINUTE / 6).await;
         let broken = DiskFaults { write_failures_ppm: 1_000_000, ..DiskFaults::default() };
-        faulty.with_disk(|disk| disk.set_faults(broken));
+        other.with_disk(|disk| disk.set_faults(broken));
         for task in waiting {
             timeout(MINUTE, task.join()).await.unwrap();
         }
