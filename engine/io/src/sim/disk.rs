@@ -361,14 +361,14 @@ impl Disk {
     /// show it.
     fn lose_sync(&mut self, inode: u64, covered: &[u64]) {
         let fates: Vec<u8> = covered.iter().map(|_| self.random.u8(..3)).collect();
-        self.happened.forgotten_writes +=
-            fates.iter().map(|fate| u64::from(*fate == 1)).sum::<u64>();
-        let inode = self.inode(inode);
-        let durable = &mut inode.durable;
+        let inode = self.inodes.get_mut(&inode).expect("an open inode exists");
+        let (durable, happened) = (&mut inode.durable, &mut self.happened);
         inode.pending.retain(|pending| {
             let Ok(index) = covered.binary_search(&pending.id) else { return true };
-            if fates[index] == 0 {
-                apply(durable, &pending.change);
+            match fates[index] {
+                0 => apply(durable, &pending.change),
+                1 => happened.forgotten_writes += 1,
+                _ => {}
             }
             fates[index] == 2
         });
