@@ -13,6 +13,7 @@ use crate::Arguments;
 pub(crate) struct Broker {
     child: Child,
     pub(crate) address: SocketAddr,
+    metrics: SocketAddr,
     pub(crate) started_in: Duration,
 }
 
@@ -25,7 +26,7 @@ impl Broker {
         rustix::thread::sched_setaffinity(None, &every_cpu())?;
         let spawned = Command::new(&arguments.broker)
             .args(["serve", "--listen", "127.0.0.1:0", "--cores", cpus])
-            .args(["--set", "corelog.metrics.listen="])
+            .args(["--set", "corelog.metrics.listen=127.0.0.1:0"])
             .args(arguments.settings.iter().flat_map(|setting| ["--set", setting]))
             .arg("--data-dir")
             .arg(data)
@@ -38,13 +39,15 @@ impl Broker {
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
         let started_in = began.elapsed();
-        let address = line.split('=').nth(1).and_then(|rest| rest.split_whitespace().next());
-        let address = address.and_then(|address| address.parse().ok());
-        let Some(address) = address else {
+        let mut addresses = line.split_whitespace().filter_map(|word| word.split_once('='));
+        let address = addresses.next().and_then(|(_, address)| address.parse().ok());
+        let metrics = addresses.find(|(name, _)| *name == "metrics");
+        let metrics = metrics.and_then(|(_, address)| address.parse().ok());
+        let (Some(address), Some(metrics)) = (address, metrics) else {
             let why = fs::read_to_string(&log).unwrap_or_default();
             return Err(io::Error::other(format!("the broker did not start: {line}{why}")));
         };
-        Ok(Self { child, address, started_in })
+        Ok(Self { child, address, metrics, started_in })
     }
 
     /// Resident memory in bytes.
@@ -69,6 +72,24 @@ impl Broker {
         let stream = TcpStream::connect(self.address)?;
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+
+    /// The bucket of each journal sync so far: upper bound in seconds, and how many were no longer.
+    pub(crate) fn syncs(&self) -> io::Result<Vec<(f64, u64)>> {
+        let mut stream = TcpStream::connect(self.metrics)?;
+        stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: corelog\r\n\r\n")?;
+        let mut page = String::new();
+        stream.read_to_string(&mut page)?;
+        let buckets = page.lines().filter_map(|line| {
+            let rest = line.strip_prefix("corelog_journal_sync_seconds_bucket{")?;
+            let bound = rest.split("le=\"").nth(1)?.split('"').next()?.replace("+Inf", "inf");
+            Some((bound.parse().ok()?, rest.split_whitespace().last()?.parse().ok()?))
+        });
+        let buckets: Vec<_> = buckets.collect();
+        if buckets.is_empty() {
+            return Err(io::Error::other("the metrics have no buckets of syncs"));
+        }
+        Ok(buckets)
     }
 
     /// Kills it without warning.
