@@ -22,8 +22,8 @@ pub struct SyncMeasurement {
 }
 
 /// Makes single blocks of a scratch file in `directory` durable by every road. The fastest comes
-/// first. Takes 30 ms at most on a disk that syncs within ten. Means count, not medians: a road that
-/// stalls now and then is a slow one.
+/// first. Takes 30 ms at most on a disk that syncs within ten. Means count, not medians: a road
+/// that stalls now and then is a slow one.
 pub async fn measure_sync_paths(directory: &Path) -> Result<Vec<SyncMeasurement>> {
     let path = directory.join("sync-probe.tmp");
     let file = File::open(&path, OpenMode::CreateEmpty).await?;

@@ -14,7 +14,6 @@ use corelog_io::{
 };
 use corelog_model::Offset;
 
-use super::JournalConfig;
 use super::durability::{Commit, FrameState, JournalFailed};
 use super::entry::{ENTRY_HEAD_LEN, EntryHead};
 use super::files::{self, FilePool, JournalFill, UsedFile};
@@ -22,20 +21,8 @@ use super::frame::{FRAME_HEADER_LEN, FileSequence, FrameIdentity, FrameSequence,
 use super::line::{Line, Place};
 use super::open_frame::{Listener, OnDurable, OpenFrame};
 use super::replay::Replayed;
+use super::{JournalConfig, JournalCounters};
 use crate::LatencyHistogram;
-
-/// What a journal did since it started.
-#[derive(Debug, Default, Clone)]
-pub struct JournalCounters {
-    /// Frames written.
-    pub frames: u64,
-    /// Entries in them.
-    pub entries: u64,
-    /// Bytes written, padding included.
-    pub bytes: u64,
-    /// Syncs completed.
-    pub syncs: u64,
-}
 
 // Above this a flush of its own costs more than the trip it saves.
 const SYNCED_WRITE_BYTES_MAX: u64 = 64 << 10;

@@ -3,10 +3,12 @@
 //! visible before.
 //!
 //! `frame` and `entry` are the bytes, `files` the pre-written and recycled files, `open_frame` what
-//! gathers, `line` who waits for room in it, `commit` the group commit, `durability` what an append
-//! waits for, `replay` the way back after a crash. docs/storage-format.md draws the format.
+//! gathers, `line` who waits for room in it, `commit` the group commit and `counters` what it
+//! counts, `durability` what an append waits for, `replay` the way back after a crash.
+//! docs/storage-format.md draws the format.
 
 mod commit;
+mod counters;
 mod durability;
 mod entry;
 mod files;
@@ -15,7 +17,8 @@ mod line;
 mod open_frame;
 mod replay;
 
-pub use commit::{Journal, JournalCounters};
+pub use commit::Journal;
+pub use counters::JournalCounters;
 pub use durability::{Commit, JournalFailed};
 pub use entry::{Entry, EntryHead, EntryKind, MalformedEntry};
 pub use files::JournalFill;

@@ -23,8 +23,8 @@ pub(super) static KEYS: &[Key] = &[
         "corelog.journal.sync",
         Kind::Choice(&["auto", "write", "ring", "thread"]),
         "auto",
-        "How the journal becomes durable: with each write (O_DSYNC), by fdatasync through the core's ring, or by \
-         fdatasync on a helper thread. auto: the fastest, measured at start.",
+        "How the journal becomes durable: with each write (O_DSYNC), by fdatasync through the \
+         core's ring, or by fdatasync on a helper thread. auto: the fastest, measured at start.",
     ),
     Key::broker(
         "corelog.journal.file.bytes",
