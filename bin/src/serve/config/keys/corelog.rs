@@ -22,7 +22,7 @@ pub(super) static KEYS: &[Key] = &[
     Key::broker(
         "corelog.journal.sync",
         Kind::Choice(&["auto", "write", "ring", "thread"]),
-        "auto",
+        "ring",
         "How the journal becomes durable: with each write (O_DSYNC), by fdatasync through the \
          core's ring, or by fdatasync on a helper thread. auto: the fastest, measured at start.",
     ),
