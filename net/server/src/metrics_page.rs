@@ -55,7 +55,7 @@ static COUNTERS: &[Metric<ReadNumber>] = &[
     metric("corelog_busy_seconds", "Time at work, without sleeping and polling.", |core| {
         core.load.busy.as_secs_f64().into()
     }),
-    metric("corelog_stall_seconds", "Sum of the delays of a timer, 20 times a second.", |core| {
+    metric("corelog_stall_seconds", "Sum of the delays of a timer of the core.", |core| {
         core.load.late.as_secs_f64().into()
     }),
 ];

@@ -19,10 +19,15 @@ const REGISTERED_MEMORY_BYTES: usize = 64 << 10;
 
 const RING_DEPTH: usize = 256;
 
-// A wake-up from a helper thread was seen to be lost while the executor went to sleep, rarely, on a
-// busy machine. A timer that is always armed bounds what that costs; at this period it takes about
-// a quarter of a percent of a core.
-const HEARTBEAT: Duration = Duration::from_millis(50);
+// glommio 0.12 goes to sleep with tasks ready to run if its preempt timer or a late notification
+// fires just before it would have run the first of them; docs/decisions/0002-heartbeat.md says why. A
+// timer that is always armed bounds how long that sleep is.
+// TODO: drop when a glommio is released that does not park while a queue is runnable.
+const HEARTBEAT_AT_WORK: Duration = Duration::from_millis(5);
+const HEARTBEAT_IDLE: Duration = Duration::from_millis(50);
+
+// A beat itself runs two tasks or fewer.
+const TASKS_OF_A_BEAT: u64 = 2;
 
 /// How one core's executor runs.
 #[derive(Debug, Clone)]
@@ -57,19 +62,26 @@ where
         .ring_depth(RING_DEPTH)
         .blocking_thread_pool_placement(PoolPlacement::Unbound(2))
         .spawn(|| async {
-            let heartbeat = glommio::spawn_local(async {
-                loop {
-                    let armed = crate::now();
-                    glommio::timer::sleep(HEARTBEAT).await;
-                    heartbeat_was_late(armed.elapsed().saturating_sub(HEARTBEAT));
-                }
-            });
+            let heartbeat = glommio::spawn_local(beat());
             let value = main().await;
             heartbeat.cancel().await;
             value
         })
         .map_err(io::Error::from)?;
     Ok(CoreThread { handle })
+}
+
+async fn beat() {
+    let tasks = || glommio::executor().executor_stats().tasks_executed();
+    let (mut period, mut seen) = (HEARTBEAT_AT_WORK, tasks());
+    loop {
+        let armed = crate::now();
+        glommio::timer::sleep(period).await;
+        heartbeat_was_late(armed.elapsed().saturating_sub(period));
+        let is_at_work = tasks() > seen + TASKS_OF_A_BEAT;
+        period = if is_at_work { HEARTBEAT_AT_WORK } else { HEARTBEAT_IDLE };
+        seen = tasks();
+    }
 }
 
 /// A running core.
