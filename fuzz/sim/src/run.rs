@@ -221,7 +221,7 @@ impl Session {
             return;
         }
         // Drawn evenly over magnitudes: some lives fail at once, others late.
-        let rate_ppm = 300 << self.world.below(8);
+        let rate_ppm = 1_000 << self.world.below(8);
         let used: u64 =
             self.machine.with_disk(|disk| disk.files().iter().map(|file| file.len).sum());
         let room = self.world.below(200_000);
