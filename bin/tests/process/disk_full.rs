@@ -5,20 +5,19 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use corelog_client::producer::{Message, ProducerConfig};
 use corelog_client::{ClientError, Endpoint, Producer};
 use corelog_model::{Codec, ErrorCode};
 
 use crate::support::{
-    DataFolder, Launch, PartitionLogs, Writer, WriterKind, connect, create_topic,
+    DataFolder, Launch, PartitionLogs, Writer, WriterKind, connect, create_topic, wait_until,
 };
 
 const DISK_BYTES: u64 = 300 << 20;
 const RESERVE_BYTES: u64 = 64 << 20;
 const ROOM_BYTES: u64 = 16 << 20;
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A small file system of its own.
 struct SmallDisk {
@@ -85,14 +84,6 @@ fn probe(endpoint: &Endpoint, topic: &str) -> Result<(), ClientError> {
     match producer.flush()?.remove(0).outcome {
         Ok(_) => Ok(()),
         Err(error) => Err(error),
-    }
-}
-
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what} did not happen");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod cores;
 mod crash;
+mod descriptors;
 mod disk_full;
 mod hostile;
 mod metrics;

@@ -27,9 +27,12 @@ impl IoError {
         Self { operation, path: path.to_path_buf(), source: source.into() }
     }
 
-    /// True when the device has no room left (ENOSPC or EDQUOT).
-    pub fn is_full(&self) -> bool {
+    /// True when the machine ran short of something that may come back, and nothing was done: room
+    /// on the device (ENOSPC, EDQUOT), or file descriptors (EMFILE, ENFILE).
+    pub fn is_shortage(&self) -> bool {
+        let errno = self.source.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
         matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            || matches!(errno, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
     }
 
     /// True when a file is longer than its reader takes.

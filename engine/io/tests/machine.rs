@@ -103,7 +103,7 @@ fn a_full_disk_refuses_growth_but_not_overwriting() {
         let file = create_synced(Path::new("/d/f")).await;
         file.write(block(1), 0).await.unwrap();
         file.write(block(2), 0).await.unwrap();
-        file.write(block(3), BLOCK as u64).await.unwrap_err().is_full()
+        file.write(block(3), BLOCK as u64).await.unwrap_err().is_shortage()
     });
     assert_eq!(end, End::Finished(true));
 }

@@ -82,8 +82,8 @@ impl PartitionLog {
                 Err(_) if self.is_gone() => return,
                 // The journal has the bytes and so has memory: nothing is lost while the disk is
                 // full.
-                Err(error) if error.is_full() => {
-                    tracing::warn!(%error, "the disk is full; a segment write waits");
+                Err(error) if error.is_shortage() => {
+                    tracing::warn!(%error, "a segment write waits until there is room again");
                     sleep(FULL_DISK_PAUSE).await;
                 }
                 Err(error) => return self.shared.disk_failed(error),

@@ -210,7 +210,7 @@ impl Shared {
     /// A write or a sync that failed is never tried again, by nobody: the second sync may succeed
     /// without its data.
     pub(crate) fn judge(&self, error: &IoError) {
-        if !error.is_full() {
+        if !error.is_shortage() {
             self.journal().fail(error);
         }
     }

@@ -116,8 +116,8 @@ impl Storage {
         if frames > 0 {
             match storage.checkpoint().await {
                 // The journal keeps what it has, and the keeper tries again.
-                Err(FlushError::Io(error)) if error.is_full() => {
-                    tracing::warn!(%error, "the disk is full; the first checkpoint waits");
+                Err(FlushError::Io(error)) if error.is_shortage() => {
+                    tracing::warn!(%error, "the first checkpoint waits until there is room again");
                 }
                 outcome => outcome?,
             }
@@ -529,8 +529,8 @@ async fn keep(state: Rc<State>) {
             // Still needed: what is in the way must end first, and then somebody asks again.
             Ok(()) if is_needed() => pressure.await,
             Ok(()) => {}
-            Err(FlushError::Io(error)) if error.is_full() => {
-                tracing::warn!(%error, "the disk is full; a checkpoint waits");
+            Err(FlushError::Io(error)) if error.is_shortage() => {
+                tracing::warn!(%error, "a checkpoint waits until there is room again");
                 sleep(FULL_DISK_PAUSE).await;
             }
             Err(FlushError::Io(_) | FlushError::Journal(_)) => return,

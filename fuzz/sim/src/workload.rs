@@ -281,7 +281,7 @@ impl World {
     fn note_flush(&self, outcome: &Result<(), FlushError>) {
         match outcome {
             Ok(()) => self.count(|counts| counts.checkpoints += 1),
-            Err(FlushError::Io(error)) if error.is_full() && self.is_troubled.get() => {
+            Err(FlushError::Io(error)) if error.is_shortage() && self.is_troubled.get() => {
                 self.count(|counts| counts.full += 1);
             }
             Err(error) => self.note_failure(&error.to_string()),

@@ -215,6 +215,15 @@ impl Broker {
         wait(&mut self.child).expect("a broker that was told to stop ends")
     }
 
+    /// Lets it open no file beyond this number from now on; the number until now.
+    pub(crate) fn limit_descriptors(&self, max: u64) -> u64 {
+        use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let limit = Rlimit { current: Some(max), maximum };
+        let before = prlimit(Some(Pid::from_child(&self.child)), Resource::Nofile, limit);
+        before.expect("the limit can be set").current.expect("there was a limit")
+    }
+
     /// Whether it still runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         self.child.try_wait().expect("the state can be asked").is_none()

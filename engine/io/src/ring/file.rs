@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use glommio::GlommioError;
 use glommio::io::{DmaBuffer, DmaFile, OpenOptions};
 
 use crate::buffer::Slice;
@@ -40,7 +41,7 @@ impl RingFile {
         }
         let open = async |options: &OpenOptions| {
             let opened = options.dma_open(path).await;
-            opened.map_err(|error| IoError::new("open", path, io::Error::from(error)))
+            opened.map_err(|error| IoError::new("open", path, system_error(error)))
         };
         let file = open(&options).await?;
         let synced = match mode {
@@ -57,20 +58,20 @@ impl RingFile {
     pub(crate) async fn write(&self, buffer: DmaBuffer, position: u64) -> Result<()> {
         let len = buffer.len();
         let written = self.file.write_at(buffer, position).await;
-        self.whole(len, written.map_err(io::Error::from))
+        self.whole(len, written.map_err(system_error))
     }
 
     pub(crate) async fn write_synced(&self, buffer: DmaBuffer, position: u64) -> Result<()> {
         let len = buffer.len();
         let file = self.synced.as_ref().expect("a file is opened for synced writes");
         let written = file.write_at(buffer, position).await;
-        self.whole(len, written.map_err(io::Error::from))
+        self.whole(len, written.map_err(system_error))
     }
 
     pub(crate) async fn write_shared(&self, buffer: Rc<DmaBuffer>, position: u64) -> Result<()> {
         let len = buffer.len();
         let written = self.file.write_rc_at(buffer, position).await;
-        self.whole(len, written.map_err(io::Error::from))
+        self.whole(len, written.map_err(system_error))
     }
 
     // A short write leaves a hole of old bytes: it is a failure like any other.
@@ -87,13 +88,14 @@ impl RingFile {
 
     pub(crate) async fn read(&self, position: u64, len: usize) -> Result<Slice> {
         let read = self.file.read_at_aligned(position, len).await;
-        Ok(Slice::of_read(read.map_err(|error| self.failed("read", error.into()))?))
+        Ok(Slice::of_read(read.map_err(|error| self.failed("read", system_error(error)))?))
     }
 
     pub(crate) async fn sync(&self, road: SyncPath) -> Result<()> {
         match road {
             SyncPath::Write | SyncPath::Ring => {
-                self.file.fdatasync().await.map_err(|error| self.failed("sync", error.into()))
+                let synced = self.file.fdatasync().await;
+                synced.map_err(|error| self.failed("sync", system_error(error)))
             }
             SyncPath::Thread => {
                 let descriptor = rustix::io::dup(self.file.as_fd())
@@ -107,14 +109,24 @@ impl RingFile {
     }
 
     pub(crate) async fn truncate(&self, len: u64) -> Result<()> {
-        self.file.truncate(len).await.map_err(|error| self.failed("truncate", error.into()))
+        let cut = self.file.truncate(len).await;
+        cut.map_err(|error| self.failed("truncate", system_error(error)))
     }
 
     pub(crate) async fn len(&self) -> Result<u64> {
-        self.file.file_size().await.map_err(|error| self.failed("stat", error.into()))
+        let size = self.file.file_size().await;
+        size.map_err(|error| self.failed("stat", system_error(error)))
     }
 
     fn failed(&self, operation: &'static str, error: io::Error) -> IoError {
         IoError::new(operation, &self.path, error)
+    }
+}
+
+/// What the system said. The conversion of glommio itself keeps only the kind of most errors.
+fn system_error(error: GlommioError<()>) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error.into(),
     }
 }
