@@ -78,7 +78,17 @@ pub enum DecodeError {
     },
 }
 
+/// What a batch of the log adds to a record at most: its length, deltas and counts.
+const BATCH_RECORD_BYTES_MAX: usize = 32;
+
 impl MetadataRecord {
+    /// Bytes that the record takes in a batch of the metadata log, at most.
+    pub fn appended_bytes(&self) -> usize {
+        let mut encoded = Vec::new();
+        self.encode(&mut encoded);
+        encoded.len() + BATCH_RECORD_BYTES_MAX
+    }
+
     /// Appends the bytes of the record to `target`.
     pub fn encode(&self, target: &mut Vec<u8>) {
         let mut builder = FlatBufferBuilder::with_capacity(256);

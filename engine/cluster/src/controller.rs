@@ -69,6 +69,17 @@ pub enum ControllerError {
         /// The bound.
         max: usize,
     },
+    /// `POLICY_VIOLATION`, as Kafka answers a request that makes too many records at once.
+    #[error(
+        "the change makes {bytes} bytes of metadata, {max} at most; \
+         split it into several requests"
+    )]
+    TooLarge {
+        /// What it makes.
+        bytes: usize,
+        /// The bound.
+        max: usize,
+    },
     /// `KAFKA_STORAGE_ERROR`. Whether the change will be seen after a restart is unknown.
     #[error("the metadata log failed; the metadata cannot be changed until the broker restarts")]
     LogFailed,
@@ -79,6 +90,7 @@ impl ControllerError {
     pub fn code(&self) -> ErrorCode {
         match self {
             ControllerError::Busy { .. } => ErrorCode::RequestTimedOut,
+            ControllerError::TooLarge { .. } => ErrorCode::PolicyViolation,
             ControllerError::LogFailed => ErrorCode::KafkaStorageError,
         }
     }
@@ -129,13 +141,20 @@ pub enum Output {
 pub struct ControllerConfig {
     /// How many requests may wait for the log; more are refused as busy.
     pub requests_pending_max: usize,
+    /// Bytes of the records of one change: what the log appends at once. See
+    /// [`MetadataRecord::appended_bytes`].
+    pub change_bytes_max: usize,
     /// What topics may be.
     pub topics: TopicPolicy,
 }
 
 impl Default for ControllerConfig {
     fn default() -> Self {
-        ControllerConfig { requests_pending_max: 1000, topics: TopicPolicy::default() }
+        ControllerConfig {
+            requests_pending_max: 1000,
+            change_bytes_max: 16 << 20,
+            topics: TopicPolicy::default(),
+        }
     }
 }
 
@@ -202,6 +221,11 @@ impl Controller {
             return refuse(ControllerError::Busy { max });
         }
         let (records, outcome) = decide(&self.speculative, &self.config.topics, change);
+        let bytes = records.iter().map(MetadataRecord::appended_bytes).sum();
+        let max = self.config.change_bytes_max;
+        if bytes > max {
+            return refuse(ControllerError::TooLarge { bytes, max });
+        }
         let mut outputs = Vec::new();
         if !records.is_empty() {
             self.speculative =

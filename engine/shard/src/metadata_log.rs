@@ -15,7 +15,8 @@ use corelog_log::{
 };
 use corelog_model::builder::BatchBuilder;
 use corelog_model::{
-    BatchView, Codec, LeaderEpoch, Offset, PartitionId, PartitionIndex, Timestamp, TopicId,
+    BatchView, Codec, HEADER_LEN, LeaderEpoch, Offset, PartitionId, PartitionIndex, Timestamp,
+    TopicId,
 };
 
 use crate::metadata_snapshot::{self, SnapshotError};
@@ -101,6 +102,11 @@ impl MetadataLog {
             snapshot_len: Cell::new(0),
             bytes_since: Cell::new(0),
         })
+    }
+
+    /// Bytes of records that one append takes at most.
+    pub(crate) fn append_bytes_max(&self) -> usize {
+        self.log.batch_bytes_max() - HEADER_LEN
     }
 
     /// Takes the snapshot, if there is one, and folds every later record into it.

@@ -73,8 +73,11 @@ pub async fn start_controller_shard(
     let (storage, report) = Storage::open(config.storage(first), |_| LogConfig::default()).await?;
     let log = MetadataLog::open(&storage, config.limits.metadata_snapshot_bytes).await?;
     let image = log.load().await?;
-    let controller_config =
-        ControllerConfig { topics: config.topics.clone(), ..ControllerConfig::default() };
+    let controller_config = ControllerConfig {
+        change_bytes_max: log.append_bytes_max(),
+        topics: config.topics.clone(),
+        ..ControllerConfig::default()
+    };
     let controller = Controller::new(controller_config, image);
     let mut driver = Driver { controller, log, shards, next_ticket: 0 };
     let cores = endpoints.len() as u16;

@@ -282,7 +282,9 @@ impl KafkaError for ProducerIdError {
             | ProducerIdError::Controller(ControllerError::Busy { .. }) => {
                 ErrorCode::CoordinatorLoadInProgress
             }
-            ProducerIdError::Controller(error @ ControllerError::LogFailed) => error.error_code(),
+            ProducerIdError::Controller(
+                error @ (ControllerError::TooLarge { .. } | ControllerError::LogFailed),
+            ) => error.error_code(),
             ProducerIdError::Ids(error) => error.error_code(),
         }
     }

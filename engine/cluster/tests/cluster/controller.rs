@@ -165,6 +165,27 @@ fn too_many_pending_requests_are_refused_until_the_log_catches_up() {
 }
 
 #[test]
+fn a_change_larger_than_the_log_takes_is_refused_and_the_next_one_is_not() {
+    let bytes = |change: Change| -> usize {
+        let outputs = controller().step(request(1, change));
+        let [Output::Append { records, .. }] = &outputs[..] else { panic!("{outputs:?}") };
+        records.iter().map(MetadataRecord::appended_bytes).sum()
+    };
+    let wide = |text: &str| {
+        let topics = vec![sized_topic(text, 40, 1)];
+        Change::CreateTopics(CreateTopics { mode: Mode::Apply, topics })
+    };
+    let max = bytes(wide("a")) - 1;
+    let config = ControllerConfig { change_bytes_max: max, ..ControllerConfig::default() };
+    let mut controller = Controller::new(config, cluster(&[1]));
+    let outcome = Outcome::Refused(ControllerError::TooLarge { bytes: max + 1, max });
+    let outputs = controller.step(request(1, wide("a")));
+    assert_eq!(outputs, [Output::Reply { ticket: Ticket(1), outcome }]);
+    let outputs = controller.step(request(2, create(Mode::Apply, "a")));
+    assert_eq!(outline(&outputs), ["append 2 to 4"]);
+}
+
+#[test]
 #[should_panic(expected = "the log is durable where it was written")]
 fn the_log_is_not_durable_beyond_what_was_appended() {
     controller().step(appended(3));
