@@ -19,6 +19,7 @@ use corelog_server::api::settings::broker_keys;
 use corelog_server::api::{ApiSettings, BrokerConfigEntry};
 use corelog_server::{
     BoundAddress, ConnectionBounds, ConnectionLimits, HttpServer, Server, ServerConfig,
+    SocketOptions,
 };
 use corelog_shard::{
     BrokerConfig, Control, ControllerSeed, ShardCommand, ShardLimits, start_controller_shard,
@@ -363,6 +364,7 @@ fn broker_config(config: &Config, sync: SyncPath) -> BrokerConfig {
             disk_reserve_bytes: storage.disk_reserve_bytes,
             retention_check_ms: storage.retention_check_ms,
             producer_expiration_ms: storage.producer_expiry_ms as i64,
+            producer_expiration_check_ms: storage.producer_expiry_check_ms,
             sync_path: sync,
             ..ShardLimits::default()
         },
@@ -392,6 +394,11 @@ fn server_config(
 ) -> ServerConfig {
     let clients = &config.clients;
     ServerConfig {
+        sockets: SocketOptions {
+            backlog: clients.backlog,
+            receive_buffer_bytes: clients.receive_buffer_bytes,
+            send_buffer_bytes: clients.send_buffer_bytes,
+        },
         bounds: ConnectionBounds {
             frame_bytes_max: clients.request_bytes_max as usize,
             idle_max: Duration::from_millis(clients.idle_ms_max),

@@ -87,11 +87,11 @@ pub struct ClientLimits {
     pub connections_per_address_max: u32,
     /// Connections that wait to be accepted, for each core.
     pub backlog: u32,
-    /// `SO_RCVBUF`; `None`: the kernel decides.
-    pub receive_buffer_bytes: Option<u64>,
-    /// `SO_SNDBUF`; `None`: the kernel decides.
-    pub send_buffer_bytes: Option<u64>,
-    /// Requests in work on one core.
+    /// `SO_RCVBUF`; `None`: the kernel adapts it.
+    pub receive_buffer_bytes: Option<u32>,
+    /// `SO_SNDBUF`; `None`: the kernel adapts it.
+    pub send_buffer_bytes: Option<u32>,
+    /// Requests of one connection in work.
     pub requests_queued_max: u32,
     /// Memory of one core for requests and answers in work.
     pub inflight_bytes_max: u64,
@@ -99,8 +99,6 @@ pub struct ClientLimits {
     pub fetch_bytes_max: u64,
     /// Fetch sessions that are kept.
     pub fetch_sessions_max: u32,
-    /// Partitions in one page of an answer that describes topics.
-    pub described_partitions_max: u32,
 }
 
 /// Bounds of what is on disk and in memory.
@@ -222,7 +220,7 @@ fn topic_rules(settings: &Settings) -> TopicRules {
 }
 
 fn client_limits(settings: &Settings) -> ClientLimits {
-    let buffer = |name| u64::try_from(settings.integer(name)).ok();
+    let buffer = |name| u32::try_from(settings.integer(name)).ok();
     ClientLimits {
         request_bytes_max: settings.unsigned("socket.request.max.bytes"),
         frame_read_ms_max: settings.unsigned("corelog.frame.read.timeout.ms"),
@@ -236,7 +234,6 @@ fn client_limits(settings: &Settings) -> ClientLimits {
         inflight_bytes_max: settings.unsigned("corelog.inflight.bytes"),
         fetch_bytes_max: settings.unsigned("fetch.max.bytes"),
         fetch_sessions_max: settings.small("max.incremental.fetch.session.cache.slots"),
-        described_partitions_max: settings.small("max.request.partition.size.limit"),
     }
 }
 

@@ -42,6 +42,8 @@ pub struct ShardLimits {
     pub retention_check_ms: u64,
     /// Idempotent producers that were silent for longer are forgotten.
     pub producer_expiration_ms: i64,
+    /// Time between two looks for them.
+    pub producer_expiration_check_ms: u64,
     /// Bytes of the metadata log, on the first core, that a start reads at most before a snapshot
     /// takes their place. More where the snapshot itself is larger.
     pub metadata_snapshot_bytes: u64,
@@ -59,6 +61,7 @@ impl Default for ShardLimits {
             disk_reserve_bytes: 256 << 20,
             retention_check_ms: 300_000,
             producer_expiration_ms: 86_400_000,
+            producer_expiration_check_ms: 600_000,
             metadata_snapshot_bytes: 16 << 20,
             sync_path: SyncPath::Ring,
         }

@@ -92,7 +92,11 @@ impl Shard {
             config,
         });
         let shard = Self { state };
-        let tasks = vec![spawn(watch_disk(shard.clone())), spawn(apply_retention(shard.clone()))];
+        let tasks = vec![
+            spawn(watch_disk(shard.clone())),
+            spawn(apply_retention(shard.clone())),
+            spawn(expire_producers(shard.clone())),
+        ];
         shard.state.background.replace(tasks);
         shard
     }
@@ -360,9 +364,17 @@ async fn apply_retention(shard: Shard) {
             Ok(segments) => tracing::info!(segments, "old segments were deleted"),
             Err(error) => tracing::error!(%error, "old segments cannot be deleted"),
         }
-        let silent_since = Timestamp(now.0 - limits.producer_expiration_ms);
+    }
+}
+
+async fn expire_producers(shard: Shard) {
+    let limits = shard.state.config.limits.clone();
+    loop {
+        sleep(Duration::from_millis(limits.producer_expiration_check_ms)).await;
+        let silent_since = Timestamp(corelog_io::wall_clock_ms() - limits.producer_expiration_ms);
         for log in shard.state.storage.partitions() {
             log.expire_producers(silent_since);
+            yield_now().await;
         }
     }
 }

@@ -24,4 +24,4 @@ pub use connection::ConnectionBounds;
 pub use http::HttpServer;
 pub use limits::ConnectionLimits;
 pub use listener::{Server, ServerConfig};
-pub use socket::BoundAddress;
+pub use socket::{BoundAddress, SocketOptions};

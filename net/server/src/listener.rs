@@ -13,13 +13,15 @@ use crate::api::ApiSettings;
 use crate::connection::{ConnectionBounds, serve};
 use crate::dispatch::Dispatcher;
 use crate::limits::{Admission, ConnectionLimits};
-use crate::socket::{BoundAddress, Listener, Socket};
+use crate::socket::{BoundAddress, Listener, Socket, SocketOptions};
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Settings of a core's server.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
+    /// What the kernel is asked for the sockets.
+    pub sockets: SocketOptions,
     /// Bounds of each connection.
     pub bounds: ConnectionBounds,
     /// Bounds on connections, shared by all cores.
@@ -41,8 +43,9 @@ pub struct Server {
 impl Server {
     /// Listens and serves on the current core.
     pub fn start(shard: &Shard, address: BoundAddress, config: ServerConfig) -> io::Result<Self> {
-        let listener = Listener::listen(address)?;
-        let ServerConfig { bounds, connections, api, sessions_max, fetch_bytes_max } = config;
+        let ServerConfig { sockets, bounds, connections, api, sessions_max, fetch_bytes_max } =
+            config;
+        let listener = Listener::listen(address, sockets)?;
         let dispatcher =
             Rc::new(Dispatcher::new(shard.clone(), api, sessions_max, fetch_bytes_max));
         let open = Open::default();

@@ -12,7 +12,16 @@ use futures_lite::{AsyncRead, AsyncWrite};
 use glommio::net::{TcpListener, TcpStream};
 use socket2::{Domain, Protocol, Socket as Descriptor, Type};
 
-const CONNECTIONS_WAITING_MAX: i32 = 1024;
+/// What the kernel is asked for a listening socket; its connections inherit it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// Connections that wait to be accepted, at most.
+    pub backlog: u32,
+    /// Bytes of the receive buffer (SO_RCVBUF); `None`: the kernel adapts it to the connection.
+    pub receive_buffer_bytes: Option<u32>,
+    /// Bytes of the send buffer (SO_SNDBUF); `None`: the kernel adapts it to the connection.
+    pub send_buffer_bytes: Option<u32>,
+}
 
 /// An address that this process holds. Nobody can connect before its core listens, and no other
 /// process can take it.
@@ -48,8 +57,15 @@ pub(crate) struct Listener {
 impl Listener {
     /// Lets clients connect to the address, on the current core.
     #[allow(unsafe_code, reason = "glommio takes a socket that is bound already as a number only")]
-    pub(crate) fn listen(address: BoundAddress) -> io::Result<Self> {
-        address.descriptor.listen(CONNECTIONS_WAITING_MAX)?;
+    pub(crate) fn listen(address: BoundAddress, options: SocketOptions) -> io::Result<Self> {
+        // Before it listens: the receive buffer decides what window a connection may announce.
+        if let Some(bytes) = options.receive_buffer_bytes {
+            address.descriptor.set_recv_buffer_size(bytes as usize)?;
+        }
+        if let Some(bytes) = options.send_buffer_bytes {
+            address.descriptor.set_send_buffer_size(bytes as usize)?;
+        }
+        address.descriptor.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
         let descriptor = address.descriptor.into_raw_fd();
         // SAFETY: the descriptor is a listening socket that nobody else owns or closes.
         let listener = unsafe { TcpListener::from_raw_fd(descriptor) };

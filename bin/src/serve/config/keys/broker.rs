@@ -86,19 +86,19 @@ pub(super) static KEYS: &[Key] = &[
     Key::broker(
         "socket.receive.buffer.bytes",
         SOCKET_BUFFER,
-        "102400",
-        "Receive buffer of a socket (SO_RCVBUF). -1: the kernel decides.",
+        "-1",
+        "Receive buffer of a socket (SO_RCVBUF). -1: the kernel adapts it to the connection.",
     ),
     Key::broker(
         "socket.send.buffer.bytes",
         SOCKET_BUFFER,
-        "102400",
-        "Send buffer of a socket (SO_SNDBUF). -1: the kernel decides.",
+        "-1",
+        "Send buffer of a socket (SO_SNDBUF). -1: the kernel adapts it to the connection.",
     ),
     Key::broker(
         "socket.listen.backlog.size",
         COUNT,
-        "50",
+        "1024",
         "Connections that wait to be accepted, for each core.",
     ),
     Key::broker(
@@ -123,7 +123,7 @@ pub(super) static KEYS: &[Key] = &[
         "queued.max.requests",
         COUNT,
         "500",
-        "Requests in work on one core; beyond it the core stops reading its sockets.",
+        "Requests of one connection in work; beyond it the connection is not read. At most 256.",
     ),
     Key::broker(
         "fetch.max.bytes",
@@ -136,12 +136,6 @@ pub(super) static KEYS: &[Key] = &[
         COUNT_OR_NONE,
         "1000",
         "Fetch sessions that are kept; more clients fetch without one.",
-    ),
-    Key::broker(
-        "max.request.partition.size.limit",
-        COUNT,
-        "2000",
-        "Partitions in one page of an answer that describes topics.",
     ),
     Key::broker(
         "producer.id.expiration.ms",

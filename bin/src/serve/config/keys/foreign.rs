@@ -58,6 +58,7 @@ const NO_JMX: &str = "metrics are read over HTTP, see corelog.metrics.listen";
 const NO_OLD_FORMATS: &str = "record batches are always of format 2";
 const COMPACTION: &str = "compaction runs on the core that owns the partition";
 const NO_TELEMETRY: &str = "clients do not send their metrics here";
+const NO_PAGES: &str = "this version describes topics in one answer, without pages";
 
 const IGNORED: &[(&str, &[&str])] = &[
     (
@@ -151,6 +152,7 @@ const IGNORED: &[(&str, &[&str])] = &[
             "transactional.id.expiration.ms",
         ],
     ),
+    (NO_PAGES, &["max.request.partition.size.limit"]),
     (NO_SHARE_GROUPS, &["group.share.", "share.coordinator.", "errors.deadletterqueue."]),
     (NO_QUOTAS, &["quota.", "controller.quota.", "alter.log.dirs.replication.quota."]),
     (NO_TIERS, &["remote.", "log.local.retention.ms", "log.local.retention.bytes"]),
