@@ -1,5 +1,5 @@
-//! One file for each family of APIs, and what several of them share: the [settings](settings), the
-//! way of a [change](change) of the metadata, and how nodes, operations and config resources look
+//! One file for each family of APIs, and what several of them share: the [`settings`], the
+//! way of a [`change`] of the metadata, and how nodes, operations and config resources look
 //! to clients.
 
 pub mod alter_configs;
