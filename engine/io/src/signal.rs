@@ -1,7 +1,7 @@
 //! Waiting on one core: `Signal` wakes everybody who waits, `Permits` hands out a bounded amount.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -11,7 +11,8 @@ use std::task::{Context, Poll, Waker};
 struct SignalState {
     round: Cell<u64>,
     next_waiter: Cell<u64>,
-    waiters: RefCell<BTreeMap<u64, Waker>>,
+    /// In the order of their ids. The memory is kept from one round to the next.
+    waiters: RefCell<Vec<(u64, Waker)>>,
 }
 
 /// Wakes every task of this core that waits. Nothing is stored for tasks that come later.
@@ -32,9 +33,13 @@ impl Signal {
     /// Wakes all that wait now.
     pub fn notify(&self) {
         self.state.round.set(self.state.round.get() + 1);
-        let waiters = std::mem::take(&mut *self.state.waiters.borrow_mut());
-        for (_, waker) in waiters {
+        let mut waiters = self.state.waiters.take();
+        for (_, waker) in waiters.drain(..) {
             waker.wake();
+        }
+        let mut new = self.state.waiters.borrow_mut();
+        if new.is_empty() {
+            *new = waiters;
         }
     }
 
@@ -66,14 +71,21 @@ impl Future for Waiting {
         if self.state.round.get() != self.round {
             return Poll::Ready(());
         }
-        self.state.waiters.borrow_mut().insert(self.id, cx.waker().clone());
+        let waiters = &mut *self.state.waiters.borrow_mut();
+        match waiters.binary_search_by_key(&self.id, |waiter| waiter.0) {
+            Ok(place) => waiters[place].1.clone_from(cx.waker()),
+            Err(place) => waiters.insert(place, (self.id, cx.waker().clone())),
+        }
         Poll::Pending
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.state.waiters.borrow_mut().remove(&self.id);
+        let waiters = &mut *self.state.waiters.borrow_mut();
+        if let Ok(place) = waiters.binary_search_by_key(&self.id, |waiter| waiter.0) {
+            waiters.remove(place);
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use corelog_io::{
-    BLOCK, Buffer, File, Instant, IoError, Signal, SyncPath, Task, now, sleep, spawn,
+    BLOCK, Buffer, File, Instant, IoError, Signal, SyncPath, Task, now, sleep, spawn, spawn_at_once,
 };
 use corelog_model::Offset;
 
@@ -557,7 +557,7 @@ async fn write_loop(state: Rc<State>) {
         }
         state.prepare_if_low();
         let writer = Rc::clone(&state);
-        spawn(async move {
+        spawn_at_once(async move {
             let SealedFrame { sequence, file, buffer, position, synced } = sealed;
             let outcome = if synced {
                 file.write_synced(buffer, position).await
