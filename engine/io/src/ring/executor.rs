@@ -20,8 +20,8 @@ const REGISTERED_MEMORY_BYTES: usize = 64 << 10;
 const RING_DEPTH: usize = 256;
 
 // glommio 0.12 goes to sleep with tasks ready to run if its preempt timer or a late notification
-// fires just before it would have run the first of them; docs/decisions/0002-heartbeat.md says why. A
-// timer that is always armed bounds how long that sleep is.
+// fires just before it would have run the first of them; docs/decisions/0002-heartbeat.md says why.
+// A timer that is always armed bounds how long that sleep is.
 // TODO: drop when a glommio is released that does not park while a queue is runnable.
 const HEARTBEAT_AT_WORK: Duration = Duration::from_millis(5);
 const HEARTBEAT_IDLE: Duration = Duration::from_millis(50);
