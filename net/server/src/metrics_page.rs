@@ -6,10 +6,12 @@ use corelog_shard::MetricsSnapshot;
 
 use crate::metrics_text::{Format, MetricsText, Number};
 
-/// Upper bounds of the buckets of every latency, in microseconds.
-const LATENCY_BOUNDS_US: [u64; 16] = [
-    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
-    1_000_000, 2_500_000, 5_000_000, 10_000_000,
+/// Upper bounds of the buckets of every latency, in microseconds. Close to each other where a disk
+/// and a busy core make the difference, so that quantiles are worth something.
+const LATENCY_BOUNDS_US: [u64; 26] = [
+    50, 100, 150, 200, 300, 500, 700, 1_000, 1_500, 2_000, 3_000, 5_000, 7_000, 10_000, 15_000,
+    20_000, 30_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000, 3_000_000, 5_000_000,
+    10_000_000,
 ];
 
 type ReadNumber = fn(&MetricsSnapshot) -> Number;
@@ -191,7 +193,7 @@ mod tests {
         let page = metrics_page(&[Some(snapshot)], Format::Prometheus);
         let lines = lines_of(&page, "corelog_journal_sync_seconds");
         let label = r#"core="0""#;
-        for (bound, count) in [("0.0001", 1), ("0.00025", 3), ("0.0025", 3), ("0.005", 4)] {
+        for (bound, count) in [("0.0001", 1), ("0.0002", 2), ("0.002", 3), ("0.005", 4)] {
             let line =
                 format!(r#"corelog_journal_sync_seconds_bucket{{{label},le="{bound}"}} {count}"#);
             assert!(lines.contains(&line.as_str()), "{line} in {lines:?}");
