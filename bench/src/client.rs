@@ -62,19 +62,30 @@ pub(crate) fn fetch_frame(topic: &str, offset: i64, bytes_max: i32) -> io::Resul
         partition_max_bytes: bytes_max,
         ..FetchPartition::default()
     };
-    let topics = vec![FetchTopic {
-        topic: Text::Borrowed(topic),
-        partitions: vec![partition],
-        ..FetchTopic::default()
-    }];
-    let request = FetchRequest {
-        max_wait_ms: 500,
-        min_bytes: 1,
-        max_bytes: bytes_max,
-        topics,
-        ..FetchRequest::default()
+    let request =
+        FetchRequest { max_wait_ms: 500, min_bytes: 1, max_bytes: bytes_max, ..Default::default() };
+    fetch_of(topic, vec![partition], request)
+}
+
+/// The frame of a sessionless fetch from the end of many empty partitions that does not wait: work
+/// for the broker, hardly any for its client.
+pub(crate) fn poll_frame(topic: &str, partitions: i32) -> io::Result<Vec<u8>> {
+    let one = |partition| FetchPartition {
+        partition,
+        partition_max_bytes: 1 << 20,
+        ..FetchPartition::default()
     };
-    encode(&request, FETCH_VERSION)
+    let request = FetchRequest { max_bytes: 1 << 20, ..FetchRequest::default() };
+    fetch_of(topic, (0..partitions).map(one).collect(), request)
+}
+
+fn fetch_of<'a>(
+    topic: &'a str,
+    partitions: Vec<FetchPartition>,
+    request: FetchRequest<'a>,
+) -> io::Result<Vec<u8>> {
+    let topic = FetchTopic { topic: Text::Borrowed(topic), partitions, ..FetchTopic::default() };
+    encode(&FetchRequest { topics: vec![topic], ..request }, FETCH_VERSION)
 }
 
 /// Creates a topic.
