@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -130,8 +131,8 @@ pub(crate) fn write_and_sync(directory: &Path, run: Duration) -> io::Result<Late
 }
 
 /// Bytes a second of sequential direct writes, several threads in flight, over a file that was
-/// written before.
-pub(crate) fn sequential_write(directory: &Path, run: Duration) -> io::Result<f64> {
+/// written before: as they return, and with the sync behind them that makes them durable.
+pub(crate) fn sequential_write(directory: &Path, run: Duration) -> io::Result<(f64, f64)> {
     use std::os::unix::fs::FileExt;
     let path = directory.join("limit.tmp");
     let file = std::sync::Arc::new(direct(&path)?);
@@ -141,7 +142,7 @@ pub(crate) fn sequential_write(directory: &Path, run: Duration) -> io::Result<f6
         file.write_all_at(large, position)?;
     }
     file.sync_all()?;
-    let next = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let next = std::sync::Arc::new(AtomicU64::new(0));
     let began = Instant::now();
     let writers: Vec<_> = (0..4)
         .map(|_| {
@@ -149,7 +150,7 @@ pub(crate) fn sequential_write(directory: &Path, run: Duration) -> io::Result<f6
             thread::spawn(move || -> io::Result<()> {
                 let buffer = aligned(1 << 20);
                 while began.elapsed() < run {
-                    let piece = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    let piece = next.fetch_add(1, Ordering::Relaxed);
                     file.write_all_at(buffer, (piece << 20) % bytes)?;
                 }
                 Ok(())
@@ -159,9 +160,10 @@ pub(crate) fn sequential_write(directory: &Path, run: Duration) -> io::Result<f6
     for writer in writers {
         writer.join().map_err(|_| io::Error::other("a writer panicked"))??;
     }
+    let (written_in, total) = (began.elapsed(), next.load(Ordering::Relaxed) << 20);
     file.sync_data()?;
-    let total = next.load(std::sync::atomic::Ordering::Relaxed) << 20;
-    let rate = total as f64 / began.elapsed().as_secs_f64();
+    let durable_in = began.elapsed();
     fs::remove_file(&path)?;
-    Ok(rate)
+    let rate = |elapsed: Duration| total as f64 / elapsed.as_secs_f64();
+    Ok((rate(written_in), rate(durable_in)))
 }
