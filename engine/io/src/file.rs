@@ -28,9 +28,9 @@ pub enum OpenMode {
 pub enum SyncPath {
     /// With each small write ([`File::write_synced`]), which saves a trip to the device; otherwise
     /// as `Ring`.
+    #[default]
     Write,
     /// `fdatasync` through the core's own ring.
-    #[default]
     Ring,
     /// `fdatasync` on a helper thread that is not bound to the core.
     Thread,

@@ -63,7 +63,7 @@ impl Default for ShardLimits {
             producer_expiration_ms: 86_400_000,
             producer_expiration_check_ms: 600_000,
             metadata_snapshot_bytes: 16 << 20,
-            sync_path: SyncPath::Ring,
+            sync_path: SyncPath::Write,
         }
     }
 }

@@ -115,7 +115,7 @@ fn nothing_typed_gives_the_documented_defaults() {
             storage: StorageLimits {
                 journal_file_bytes: 64 << 20,
                 journal_files_max: 8,
-                journal_sync: Some(SyncPath::Ring),
+                journal_sync: Some(SyncPath::Write),
                 tail_memory_bytes: 128 << 20,
                 disk_reserve_bytes: 1 << 30,
                 retention_check_ms: 300_000,

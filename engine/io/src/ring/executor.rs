@@ -9,9 +9,9 @@ use glommio::{LocalExecutorBuilder, Placement, PoolPlacement};
 
 use super::load::heartbeat_was_late;
 
-// The default of 100 ms collects completions only that often while any task is runnable; below 300
-// us the executor was seen to wedge. One millisecond is the safe start between the two.
-const PREEMPT_TIMER: Duration = Duration::from_millis(1);
+// While any task is runnable, completions are collected only this often: it decides how long a
+// journal write waits on a busy core. Shorter ones make the sleep that the heartbeat ends likelier.
+const PREEMPT_TIMER: Duration = Duration::from_micros(300);
 
 // Frames, chunks and reads come from the global allocator; the registered arena only needs to
 // exist.
@@ -23,7 +23,7 @@ const RING_DEPTH: usize = 256;
 // fires just before it would have run the first of them; docs/decisions/0002-heartbeat.md says why.
 // A timer that is always armed bounds how long that sleep is.
 // TODO: drop when a glommio is released that does not park while a queue is runnable.
-const HEARTBEAT_AT_WORK: Duration = Duration::from_millis(5);
+const HEARTBEAT_AT_WORK: Duration = Duration::from_millis(3);
 const HEARTBEAT_IDLE: Duration = Duration::from_millis(50);
 
 // A beat itself runs two tasks or fewer.

@@ -21,10 +21,11 @@ pub(super) static KEYS: &[Key] = &[
     ),
     Key::broker(
         "corelog.journal.sync",
-        Kind::Choice(&["auto", "write", "ring", "thread"]),
-        "ring",
-        "How the journal becomes durable: with each write (O_DSYNC), by fdatasync through the \
-         core's ring, or by fdatasync on a helper thread. auto: the fastest, measured at start.",
+        Kind::Choice(&["write", "ring", "thread", "auto"]),
+        "write",
+        "How the journal becomes durable: small frames with their write (O_DSYNC) and large ones \
+         as by ring; by fdatasync through the core's ring; or by fdatasync on a helper thread. \
+         auto: the fastest, measured at start.",
     ),
     Key::broker(
         "corelog.journal.file.bytes",
