@@ -1,6 +1,6 @@
 //! Claims about a disk that fills up: producers are refused while there is still room, consumers go
 //! on, and nobody has to restart anything. Needs root and a loop device; without them the claims
-//! are not checked, which is an error where CORELOG_CI is set.
+//! are not checked, which is an error where CI is set.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -99,7 +99,7 @@ fn producers_are_refused_before_the_disk_is_full_and_go_on_when_there_is_room() 
     let disk = match SmallDisk::mount(folder.path()) {
         Ok(disk) => disk,
         Err(why) => {
-            assert!(std::env::var_os("CORELOG_CI").is_none(), "no small disk: {why}");
+            assert!(std::env::var_os("CI").is_none(), "no small disk: {why}");
             println!("NOT CHECKED: the claims about a full disk: {why}");
             return;
         }

@@ -62,10 +62,9 @@ where
         .ring_depth(RING_DEPTH)
         .blocking_thread_pool_placement(PoolPlacement::Unbound(2))
         .spawn(|| async {
-            let heartbeat = glommio::spawn_local(beat());
-            let value = main().await;
-            heartbeat.cancel().await;
-            value
+            // It beats until nothing is awaited any more: the very last wait may need it too.
+            let _heartbeat = glommio::spawn_local(beat());
+            main().await
         })
         .map_err(io::Error::from)?;
     Ok(CoreThread { handle })
