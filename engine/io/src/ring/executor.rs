@@ -24,7 +24,7 @@ const RING_DEPTH: usize = 256;
 // A timer that is always armed bounds how long that sleep is.
 // TODO: drop when a glommio is released that does not park while a queue is runnable.
 const HEARTBEAT_AT_WORK: Duration = Duration::from_millis(3);
-const HEARTBEAT_IDLE: Duration = Duration::from_millis(50);
+const HEARTBEAT_IDLE: Duration = Duration::from_millis(100);
 
 // A beat itself runs two tasks or fewer.
 const TASKS_OF_A_BEAT: u64 = 2;

@@ -14,7 +14,7 @@ thread_local! {
 pub struct CoreLoad {
     /// Time at work; neither sleeping nor looking for work counts.
     pub busy: Duration,
-    /// Sum of the delays of a timer that goes off 20 times a second or more.
+    /// Sum of the delays of a timer that goes off ten times a second or more.
     pub late: Duration,
     /// The longest of these delays.
     pub late_max: Duration,
