@@ -69,6 +69,12 @@ pub enum WireError {
         /// The version as sent.
         version: i16,
     },
+    /// A message inside of another one whose version is negative.
+    #[error("version {version} of an embedded message")]
+    EmbeddedVersion {
+        /// The version as sent.
+        version: i16,
+    },
 }
 
 /// A cursor over the bytes of one frame (without its length prefix).

@@ -86,6 +86,7 @@ macro_rules! cases {
 
 macro_rules! lifetime {
     (DescribeClusterRequest $lifetime:lifetime) => { corelog_wire::DescribeClusterRequest };
+    (HeartbeatResponse $lifetime:lifetime) => { corelog_wire::HeartbeatResponse };
     (InitProducerIdResponse $lifetime:lifetime) => { corelog_wire::InitProducerIdResponse };
     ($name:ident $lifetime:lifetime) => { corelog_wire::$name<$lifetime> };
 }
@@ -99,8 +100,24 @@ cases! {
     list_offsets_response: ListOffsetsResponse;
     metadata_request: MetadataRequest;
     metadata_response: MetadataResponse;
+    offset_commit_request: OffsetCommitRequest;
+    offset_commit_response: OffsetCommitResponse;
+    offset_fetch_request: OffsetFetchRequest;
+    offset_fetch_response: OffsetFetchResponse;
     find_coordinator_request: FindCoordinatorRequest;
     find_coordinator_response: FindCoordinatorResponse;
+    join_group_request: JoinGroupRequest;
+    join_group_response: JoinGroupResponse;
+    heartbeat_request: HeartbeatRequest;
+    heartbeat_response: HeartbeatResponse;
+    leave_group_request: LeaveGroupRequest;
+    leave_group_response: LeaveGroupResponse;
+    sync_group_request: SyncGroupRequest;
+    sync_group_response: SyncGroupResponse;
+    describe_groups_request: DescribeGroupsRequest;
+    describe_groups_response: DescribeGroupsResponse;
+    list_groups_request: ListGroupsRequest;
+    list_groups_response: ListGroupsResponse;
     api_versions_request: ApiVersionsRequest;
     api_versions_response: ApiVersionsResponse;
     create_topics_request: CreateTopicsRequest;
@@ -117,10 +134,18 @@ cases! {
     describe_configs_response: DescribeConfigsResponse;
     create_partitions_request: CreatePartitionsRequest;
     create_partitions_response: CreatePartitionsResponse;
+    delete_groups_request: DeleteGroupsRequest;
+    delete_groups_response: DeleteGroupsResponse;
     incremental_alter_configs_request: IncrementalAlterConfigsRequest;
     incremental_alter_configs_response: IncrementalAlterConfigsResponse;
+    offset_delete_request: OffsetDeleteRequest;
+    offset_delete_response: OffsetDeleteResponse;
     describe_cluster_request: DescribeClusterRequest;
     describe_cluster_response: DescribeClusterResponse;
+    consumer_group_heartbeat_request: ConsumerGroupHeartbeatRequest;
+    consumer_group_heartbeat_response: ConsumerGroupHeartbeatResponse;
+    consumer_group_describe_request: ConsumerGroupDescribeRequest;
+    consumer_group_describe_response: ConsumerGroupDescribeResponse;
 }
 
 fn written<'a>(message: &impl Message<'a>, version: i16) -> Vec<u8> {

@@ -16,11 +16,10 @@ pub(crate) fn normal_form(debug: &str) -> String {
     for field in ONE_SIDED {
         form = form.replace(field, "");
     }
-    // Record bytes: `Bytes([97, 98])` here, `Some(b"ab")` there.
-    form = unwrapped(&form, "Bytes([", "])", |inner| {
-        let text: String = inner.split(", ").map(|byte| char::from(number(byte))).collect();
-        format!("Some(b\"{text}\")")
-    });
+    // Bytes of records are `Bytes([97, 98])` here, `Some(b"ab")` there; others `[97, 98]`, `b"ab"`.
+    form = unwrapped(&form, "Bytes([", "])", |inner| format!("Some([{inner}])"));
+    form = unwrapped(&form, " b\"", "\"", |text| format!(" {:?}", text.as_bytes()));
+    form = unwrapped(&form, "(b\"", "\"", |text| format!("({:?}", text.as_bytes()));
     form = form.replace("records: Null", "records: None");
     form = unwrapped(&form, "id: [", "]", |inner| {
         let hex: Vec<_> = inner.split(", ").map(|byte| format!("{:02x}", number(byte))).collect();
