@@ -34,6 +34,8 @@ mod reader;
 mod records;
 mod writer;
 
+pub use api::add_offsets_to_txn::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
+pub use api::add_partitions_to_txn::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse};
 pub use api::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 pub use api::consumer_group_describe::{
     ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse,
@@ -49,6 +51,9 @@ pub use api::delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
 pub use api::describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
 pub use api::describe_configs::{DescribeConfigsRequest, DescribeConfigsResponse};
 pub use api::describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
+pub use api::describe_producers::{DescribeProducersRequest, DescribeProducersResponse};
+pub use api::describe_transactions::{DescribeTransactionsRequest, DescribeTransactionsResponse};
+pub use api::end_txn::{EndTxnRequest, EndTxnResponse};
 pub use api::fetch::{FetchRequest, FetchResponse};
 pub use api::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
 pub use api::heartbeat::{HeartbeatRequest, HeartbeatResponse};
@@ -60,6 +65,7 @@ pub use api::join_group::{JoinGroupRequest, JoinGroupResponse};
 pub use api::leave_group::{LeaveGroupRequest, LeaveGroupResponse};
 pub use api::list_groups::{ListGroupsRequest, ListGroupsResponse};
 pub use api::list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
+pub use api::list_transactions::{ListTransactionsRequest, ListTransactionsResponse};
 pub use api::metadata::{MetadataRequest, MetadataResponse};
 pub use api::offset_commit::{OffsetCommitRequest, OffsetCommitResponse};
 pub use api::offset_delete::{OffsetDeleteRequest, OffsetDeleteResponse};
@@ -67,6 +73,8 @@ pub use api::offset_fetch::{OffsetFetchRequest, OffsetFetchResponse};
 pub use api::offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 pub use api::produce::{ProduceRequest, ProduceResponse};
 pub use api::sync_group::{SyncGroupRequest, SyncGroupResponse};
+pub use api::txn_offset_commit::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
+pub use api::write_txn_markers::{WriteTxnMarkersRequest, WriteTxnMarkersResponse};
 pub use api::{APIS, ApiInfo, ApiKey, VersionRange, protocol_table};
 pub use consumer_protocol::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
 pub use frame::{

@@ -1,5 +1,7 @@
 //! The table of APIs, and one module per API with its messages.
 
+pub mod add_offsets_to_txn;
+pub mod add_partitions_to_txn;
 pub mod api_versions;
 pub mod consumer_group_describe;
 pub mod consumer_group_heartbeat;
@@ -12,6 +14,9 @@ pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub mod describe_groups;
+pub mod describe_producers;
+pub mod describe_transactions;
+pub mod end_txn;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod heartbeat;
@@ -21,6 +26,7 @@ pub mod join_group;
 pub mod leave_group;
 pub mod list_groups;
 pub mod list_offsets;
+pub mod list_transactions;
 pub mod metadata;
 pub mod offset_commit;
 pub mod offset_delete;
@@ -28,6 +34,8 @@ pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
 pub mod sync_group;
+pub mod txn_offset_commit;
+pub mod write_txn_markers;
 
 /// One row of the table of APIs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,6 +197,17 @@ apis! {
     InitProducerId = 22, 0..=6, advertised 0..=5, flexible 2;
     /// Where a leader epoch ends.
     OffsetForLeaderEpoch = 23, 2..=4, advertised 2..=4, flexible 4;
+    /// The partitions that a transaction will write to.
+    AddPartitionsToTxn = 24, 0..=5, advertised none, flexible 3;
+    /// A transaction will commit offsets of a group.
+    AddOffsetsToTxn = 25, 0..=4, advertised none, flexible 3;
+    /// Commit or abort a transaction.
+    EndTxn = 26, 0..=5, advertised none, flexible 3;
+    /// End a transaction in partitions. Version 2 is newer than the protocol level read.
+    WriteTxnMarkers = 27, 1..=1, advertised none, flexible 1;
+    /// Store how far a group has read, once a transaction commits. Version 6 is newer than the
+    /// protocol level read.
+    TxnOffsetCommit = 28, 0..=5, advertised none, flexible 3;
     /// The configs of topics and brokers.
     DescribeConfigs = 32, 0..=4, advertised 0..=4, flexible 4;
     /// Give topics more partitions.
@@ -201,6 +220,12 @@ apis! {
     OffsetDelete = 47, 0..=0, advertised none, flexible none;
     /// The nodes of the cluster.
     DescribeCluster = 60, 0..=2, advertised 0..=2, flexible 0;
+    /// What partitions know of their producers.
+    DescribeProducers = 61, 0..=0, advertised none, flexible 0;
+    /// The state of transactions.
+    DescribeTransactions = 65, 0..=0, advertised none, flexible 0;
+    /// The transactions that a broker coordinates.
+    ListTransactions = 66, 0..=2, advertised none, flexible 0;
     /// Join, stay in and leave a group whose coordinator assigns (KIP-848).
     ConsumerGroupHeartbeat = 68, 0..=1, advertised none, flexible 0;
     /// State and members of groups whose coordinator assigns.

@@ -85,7 +85,9 @@ macro_rules! cases {
 }
 
 macro_rules! lifetime {
+    (AddOffsetsToTxnResponse $lifetime:lifetime) => { corelog_wire::AddOffsetsToTxnResponse };
     (DescribeClusterRequest $lifetime:lifetime) => { corelog_wire::DescribeClusterRequest };
+    (EndTxnResponse $lifetime:lifetime) => { corelog_wire::EndTxnResponse };
     (HeartbeatResponse $lifetime:lifetime) => { corelog_wire::HeartbeatResponse };
     (InitProducerIdResponse $lifetime:lifetime) => { corelog_wire::InitProducerIdResponse };
     ($name:ident $lifetime:lifetime) => { corelog_wire::$name<$lifetime> };
@@ -130,6 +132,16 @@ cases! {
     init_producer_id_response: InitProducerIdResponse;
     offset_for_leader_epoch_request: OffsetForLeaderEpochRequest;
     offset_for_leader_epoch_response: OffsetForLeaderEpochResponse;
+    add_partitions_to_txn_request: AddPartitionsToTxnRequest;
+    add_partitions_to_txn_response: AddPartitionsToTxnResponse;
+    add_offsets_to_txn_request: AddOffsetsToTxnRequest;
+    add_offsets_to_txn_response: AddOffsetsToTxnResponse;
+    end_txn_request: EndTxnRequest;
+    end_txn_response: EndTxnResponse;
+    write_txn_markers_request: WriteTxnMarkersRequest;
+    write_txn_markers_response: WriteTxnMarkersResponse;
+    txn_offset_commit_request: TxnOffsetCommitRequest;
+    txn_offset_commit_response: TxnOffsetCommitResponse;
     describe_configs_request: DescribeConfigsRequest;
     describe_configs_response: DescribeConfigsResponse;
     create_partitions_request: CreatePartitionsRequest;
@@ -142,6 +154,12 @@ cases! {
     offset_delete_response: OffsetDeleteResponse;
     describe_cluster_request: DescribeClusterRequest;
     describe_cluster_response: DescribeClusterResponse;
+    describe_producers_request: DescribeProducersRequest;
+    describe_producers_response: DescribeProducersResponse;
+    describe_transactions_request: DescribeTransactionsRequest;
+    describe_transactions_response: DescribeTransactionsResponse;
+    list_transactions_request: ListTransactionsRequest;
+    list_transactions_response: ListTransactionsResponse;
     consumer_group_heartbeat_request: ConsumerGroupHeartbeatRequest;
     consumer_group_heartbeat_response: ConsumerGroupHeartbeatResponse;
     consumer_group_describe_request: ConsumerGroupDescribeRequest;

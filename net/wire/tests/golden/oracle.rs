@@ -7,11 +7,17 @@ const WRAPPERS: [&str; 5] = ["TopicName", "BrokerId", "TransactionalId", "Produc
 /// What only one side has, with the value it has when the version lacks it.
 const ONE_SIDED: [&str; 2] = [", unknown_tagged_fields: {}", ", is_default: false"];
 
+/// Names of fields that differ, and a common one.
+const RENAMED: [(&str, &str); 1] = [(" generation_id_or_member_epoch: ", " generation_id: ")];
+
 /// The common form of a value printed with `{:?}`.
 pub(crate) fn normal_form(debug: &str) -> String {
     let mut form = debug.to_owned();
     for name in WRAPPERS {
         form = unwrapped(&form, &format!("{name}("), ")", str::to_owned);
+    }
+    for (name, common) in RENAMED {
+        form = form.replace(name, common);
     }
     for field in ONE_SIDED {
         form = form.replace(field, "");

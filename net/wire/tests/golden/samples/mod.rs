@@ -8,6 +8,7 @@ mod membership;
 mod nodes;
 mod offsets;
 mod topics;
+mod transactions;
 
 pub(crate) use configs::*;
 pub(crate) use data::*;
@@ -16,6 +17,7 @@ pub(crate) use membership::*;
 pub(crate) use nodes::*;
 pub(crate) use offsets::*;
 pub(crate) use topics::*;
+pub(crate) use transactions::*;
 
 use corelog_wire::{Bytes, Text, Uuid};
 
