@@ -36,6 +36,9 @@ mod writer;
 
 pub use api::add_offsets_to_txn::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
 pub use api::add_partitions_to_txn::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse};
+pub use api::alter_user_scram_credentials::{
+    AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse,
+};
 pub use api::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 pub use api::consumer_group_describe::{
     ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse,
@@ -43,16 +46,22 @@ pub use api::consumer_group_describe::{
 pub use api::consumer_group_heartbeat::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
 };
+pub use api::create_acls::{CreateAclsRequest, CreateAclsResponse};
 pub use api::create_partitions::{CreatePartitionsRequest, CreatePartitionsResponse};
 pub use api::create_topics::{CreateTopicsRequest, CreateTopicsResponse};
+pub use api::delete_acls::{DeleteAclsRequest, DeleteAclsResponse};
 pub use api::delete_groups::{DeleteGroupsRequest, DeleteGroupsResponse};
 pub use api::delete_records::{DeleteRecordsRequest, DeleteRecordsResponse};
 pub use api::delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
+pub use api::describe_acls::{DescribeAclsRequest, DescribeAclsResponse};
 pub use api::describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
 pub use api::describe_configs::{DescribeConfigsRequest, DescribeConfigsResponse};
 pub use api::describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
 pub use api::describe_producers::{DescribeProducersRequest, DescribeProducersResponse};
 pub use api::describe_transactions::{DescribeTransactionsRequest, DescribeTransactionsResponse};
+pub use api::describe_user_scram_credentials::{
+    DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse,
+};
 pub use api::end_txn::{EndTxnRequest, EndTxnResponse};
 pub use api::fetch::{FetchRequest, FetchResponse};
 pub use api::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
@@ -72,6 +81,8 @@ pub use api::offset_delete::{OffsetDeleteRequest, OffsetDeleteResponse};
 pub use api::offset_fetch::{OffsetFetchRequest, OffsetFetchResponse};
 pub use api::offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 pub use api::produce::{ProduceRequest, ProduceResponse};
+pub use api::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse};
+pub use api::sasl_handshake::{SaslHandshakeRequest, SaslHandshakeResponse};
 pub use api::sync_group::{SyncGroupRequest, SyncGroupResponse};
 pub use api::txn_offset_commit::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 pub use api::write_txn_markers::{WriteTxnMarkersRequest, WriteTxnMarkersResponse};

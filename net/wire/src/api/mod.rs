@@ -2,20 +2,25 @@
 
 pub mod add_offsets_to_txn;
 pub mod add_partitions_to_txn;
+pub mod alter_user_scram_credentials;
 pub mod api_versions;
 pub mod consumer_group_describe;
 pub mod consumer_group_heartbeat;
+pub mod create_acls;
 pub mod create_partitions;
 pub mod create_topics;
 pub mod current_leader;
+pub mod delete_acls;
 pub mod delete_groups;
 pub mod delete_records;
 pub mod delete_topics;
+pub mod describe_acls;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub mod describe_groups;
 pub mod describe_producers;
 pub mod describe_transactions;
+pub mod describe_user_scram_credentials;
 pub mod end_txn;
 pub mod fetch;
 pub mod find_coordinator;
@@ -33,6 +38,8 @@ pub mod offset_delete;
 pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
+pub mod sasl_authenticate;
+pub mod sasl_handshake;
 pub mod sync_group;
 pub mod txn_offset_commit;
 pub mod write_txn_markers;
@@ -185,6 +192,8 @@ apis! {
     DescribeGroups = 15, 0..=6, advertised none, flexible 5;
     /// The groups that a broker coordinates.
     ListGroups = 16, 0..=5, advertised none, flexible 3;
+    /// Choose a SASL mechanism.
+    SaslHandshake = 17, 0..=1, advertised none, flexible none;
     /// Which APIs and versions are served.
     ApiVersions = 18, 0..=4, advertised 0..=4, flexible 3;
     /// Create topics.
@@ -208,8 +217,16 @@ apis! {
     /// Store how far a group has read, once a transaction commits. Version 6 is newer than the
     /// protocol level read.
     TxnOffsetCommit = 28, 0..=5, advertised none, flexible 3;
+    /// The ACLs that match a filter.
+    DescribeAcls = 29, 1..=3, advertised none, flexible 2;
+    /// Give and deny rights.
+    CreateAcls = 30, 1..=3, advertised none, flexible 2;
+    /// Delete the ACLs that match filters.
+    DeleteAcls = 31, 1..=3, advertised none, flexible 2;
     /// The configs of topics and brokers.
     DescribeConfigs = 32, 0..=4, advertised 0..=4, flexible 4;
+    /// One step of SASL.
+    SaslAuthenticate = 36, 0..=2, advertised none, flexible 2;
     /// Give topics more partitions.
     CreatePartitions = 37, 0..=3, advertised 0..=3, flexible 2;
     /// Delete groups without members. Version 3 is newer than the protocol level read.
@@ -218,6 +235,10 @@ apis! {
     IncrementalAlterConfigs = 44, 0..=1, advertised 0..=1, flexible 1;
     /// Forget how far a group has read.
     OffsetDelete = 47, 0..=0, advertised none, flexible none;
+    /// Which users can log in with SCRAM.
+    DescribeUserScramCredentials = 50, 0..=0, advertised none, flexible 0;
+    /// Set and delete the SCRAM passwords of users.
+    AlterUserScramCredentials = 51, 0..=0, advertised none, flexible 0;
     /// The nodes of the cluster.
     DescribeCluster = 60, 0..=2, advertised 0..=2, flexible 0;
     /// What partitions know of their producers.

@@ -120,6 +120,8 @@ cases! {
     describe_groups_response: DescribeGroupsResponse;
     list_groups_request: ListGroupsRequest;
     list_groups_response: ListGroupsResponse;
+    sasl_handshake_request: SaslHandshakeRequest;
+    sasl_handshake_response: SaslHandshakeResponse;
     api_versions_request: ApiVersionsRequest;
     api_versions_response: ApiVersionsResponse;
     create_topics_request: CreateTopicsRequest;
@@ -142,8 +144,16 @@ cases! {
     write_txn_markers_response: WriteTxnMarkersResponse;
     txn_offset_commit_request: TxnOffsetCommitRequest;
     txn_offset_commit_response: TxnOffsetCommitResponse;
+    describe_acls_request: DescribeAclsRequest;
+    describe_acls_response: DescribeAclsResponse;
+    create_acls_request: CreateAclsRequest;
+    create_acls_response: CreateAclsResponse;
+    delete_acls_request: DeleteAclsRequest;
+    delete_acls_response: DeleteAclsResponse;
     describe_configs_request: DescribeConfigsRequest;
     describe_configs_response: DescribeConfigsResponse;
+    sasl_authenticate_request: SaslAuthenticateRequest;
+    sasl_authenticate_response: SaslAuthenticateResponse;
     create_partitions_request: CreatePartitionsRequest;
     create_partitions_response: CreatePartitionsResponse;
     delete_groups_request: DeleteGroupsRequest;
@@ -152,6 +162,10 @@ cases! {
     incremental_alter_configs_response: IncrementalAlterConfigsResponse;
     offset_delete_request: OffsetDeleteRequest;
     offset_delete_response: OffsetDeleteResponse;
+    describe_user_scram_credentials_request: DescribeUserScramCredentialsRequest;
+    describe_user_scram_credentials_response: DescribeUserScramCredentialsResponse;
+    alter_user_scram_credentials_request: AlterUserScramCredentialsRequest;
+    alter_user_scram_credentials_response: AlterUserScramCredentialsResponse;
     describe_cluster_request: DescribeClusterRequest;
     describe_cluster_response: DescribeClusterResponse;
     describe_producers_request: DescribeProducersRequest;

@@ -7,6 +7,7 @@ mod groups;
 mod membership;
 mod nodes;
 mod offsets;
+mod security;
 mod topics;
 mod transactions;
 
@@ -16,6 +17,7 @@ pub(crate) use groups::*;
 pub(crate) use membership::*;
 pub(crate) use nodes::*;
 pub(crate) use offsets::*;
+pub(crate) use security::*;
 pub(crate) use topics::*;
 pub(crate) use transactions::*;
 
