@@ -28,6 +28,7 @@ mod message;
 
 pub mod api;
 pub mod consumer_protocol;
+mod float64;
 pub mod frame;
 mod header;
 mod reader;
@@ -36,6 +37,8 @@ mod writer;
 
 pub use api::add_offsets_to_txn::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
 pub use api::add_partitions_to_txn::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse};
+pub use api::alter_client_quotas::{AlterClientQuotasRequest, AlterClientQuotasResponse};
+pub use api::alter_configs::{AlterConfigsRequest, AlterConfigsResponse};
 pub use api::alter_user_scram_credentials::{
     AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse,
 };
@@ -54,6 +57,7 @@ pub use api::delete_groups::{DeleteGroupsRequest, DeleteGroupsResponse};
 pub use api::delete_records::{DeleteRecordsRequest, DeleteRecordsResponse};
 pub use api::delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
 pub use api::describe_acls::{DescribeAclsRequest, DescribeAclsResponse};
+pub use api::describe_client_quotas::{DescribeClientQuotasRequest, DescribeClientQuotasResponse};
 pub use api::describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
 pub use api::describe_configs::{DescribeConfigsRequest, DescribeConfigsResponse};
 pub use api::describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
@@ -72,6 +76,7 @@ pub use api::incremental_alter_configs::{
 pub use api::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 pub use api::join_group::{JoinGroupRequest, JoinGroupResponse};
 pub use api::leave_group::{LeaveGroupRequest, LeaveGroupResponse};
+pub use api::list_config_resources::{ListConfigResourcesRequest, ListConfigResourcesResponse};
 pub use api::list_groups::{ListGroupsRequest, ListGroupsResponse};
 pub use api::list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
 pub use api::list_transactions::{ListTransactionsRequest, ListTransactionsResponse};
@@ -85,9 +90,11 @@ pub use api::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateRespon
 pub use api::sasl_handshake::{SaslHandshakeRequest, SaslHandshakeResponse};
 pub use api::sync_group::{SyncGroupRequest, SyncGroupResponse};
 pub use api::txn_offset_commit::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
+pub use api::update_features::{UpdateFeaturesRequest, UpdateFeaturesResponse};
 pub use api::write_txn_markers::{WriteTxnMarkersRequest, WriteTxnMarkersResponse};
 pub use api::{APIS, ApiInfo, ApiKey, VersionRange, protocol_table};
 pub use consumer_protocol::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
+pub use float64::Float64;
 pub use frame::{
     EncodedFrame, FrameError, encode_request, encode_response, encode_response_into, peek_frame_len,
 };

@@ -6,7 +6,7 @@
 //! out; the type's default, when absent). `api!` binds a pair of declarations to a row of the table
 //! of APIs.
 
-use crate::{ApiInfo, ApiKey, Bytes, Reader, Records, Text, Uuid, WireError, Writer};
+use crate::{ApiInfo, ApiKey, Bytes, Float64, Reader, Records, Text, Uuid, WireError, Writer};
 
 /// The body of a request or response.
 pub trait Message<'a>: Sized {
@@ -108,6 +108,7 @@ primitives! {
     i32, i32;
     i64, i64;
     u16, u16;
+    Float64, float64;
     Uuid, uuid;
 }
 

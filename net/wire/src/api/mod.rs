@@ -2,6 +2,8 @@
 
 pub mod add_offsets_to_txn;
 pub mod add_partitions_to_txn;
+pub mod alter_client_quotas;
+pub mod alter_configs;
 pub mod alter_user_scram_credentials;
 pub mod api_versions;
 pub mod consumer_group_describe;
@@ -15,6 +17,7 @@ pub mod delete_groups;
 pub mod delete_records;
 pub mod delete_topics;
 pub mod describe_acls;
+pub mod describe_client_quotas;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub mod describe_groups;
@@ -29,6 +32,7 @@ pub mod incremental_alter_configs;
 pub mod init_producer_id;
 pub mod join_group;
 pub mod leave_group;
+pub mod list_config_resources;
 pub mod list_groups;
 pub mod list_offsets;
 pub mod list_transactions;
@@ -42,6 +46,7 @@ pub mod sasl_authenticate;
 pub mod sasl_handshake;
 pub mod sync_group;
 pub mod txn_offset_commit;
+pub mod update_features;
 pub mod write_txn_markers;
 
 /// One row of the table of APIs.
@@ -225,6 +230,8 @@ apis! {
     DeleteAcls = 31, 1..=3, advertised none, flexible 2;
     /// The configs of topics and brokers.
     DescribeConfigs = 32, 0..=4, advertised 0..=4, flexible 4;
+    /// Replace all configs of topics and brokers.
+    AlterConfigs = 33, 0..=2, advertised none, flexible 2;
     /// One step of SASL.
     SaslAuthenticate = 36, 0..=2, advertised none, flexible 2;
     /// Give topics more partitions.
@@ -235,10 +242,16 @@ apis! {
     IncrementalAlterConfigs = 44, 0..=1, advertised 0..=1, flexible 1;
     /// Forget how far a group has read.
     OffsetDelete = 47, 0..=0, advertised none, flexible none;
+    /// The quotas of users and clients.
+    DescribeClientQuotas = 48, 0..=1, advertised none, flexible 1;
+    /// Change the quotas of users and clients.
+    AlterClientQuotas = 49, 0..=1, advertised none, flexible 1;
     /// Which users can log in with SCRAM.
     DescribeUserScramCredentials = 50, 0..=0, advertised none, flexible 0;
     /// Set and delete the SCRAM passwords of users.
     AlterUserScramCredentials = 51, 0..=0, advertised none, flexible 0;
+    /// The levels that features run at.
+    UpdateFeatures = 57, 0..=2, advertised none, flexible 0;
     /// The nodes of the cluster.
     DescribeCluster = 60, 0..=2, advertised 0..=2, flexible 0;
     /// What partitions know of their producers.
@@ -251,6 +264,8 @@ apis! {
     ConsumerGroupHeartbeat = 68, 0..=1, advertised none, flexible 0;
     /// State and members of groups whose coordinator assigns.
     ConsumerGroupDescribe = 69, 0..=1, advertised none, flexible 0;
+    /// What has configs.
+    ListConfigResources = 74, 0..=1, advertised none, flexible 0;
 }
 
 impl ApiKey {

@@ -90,6 +90,7 @@ macro_rules! lifetime {
     (EndTxnResponse $lifetime:lifetime) => { corelog_wire::EndTxnResponse };
     (HeartbeatResponse $lifetime:lifetime) => { corelog_wire::HeartbeatResponse };
     (InitProducerIdResponse $lifetime:lifetime) => { corelog_wire::InitProducerIdResponse };
+    (ListConfigResourcesRequest $lifetime:lifetime) => { corelog_wire::ListConfigResourcesRequest };
     ($name:ident $lifetime:lifetime) => { corelog_wire::$name<$lifetime> };
 }
 
@@ -152,6 +153,8 @@ cases! {
     delete_acls_response: DeleteAclsResponse;
     describe_configs_request: DescribeConfigsRequest;
     describe_configs_response: DescribeConfigsResponse;
+    alter_configs_request: AlterConfigsRequest;
+    alter_configs_response: AlterConfigsResponse;
     sasl_authenticate_request: SaslAuthenticateRequest;
     sasl_authenticate_response: SaslAuthenticateResponse;
     create_partitions_request: CreatePartitionsRequest;
@@ -162,10 +165,16 @@ cases! {
     incremental_alter_configs_response: IncrementalAlterConfigsResponse;
     offset_delete_request: OffsetDeleteRequest;
     offset_delete_response: OffsetDeleteResponse;
+    describe_client_quotas_request: DescribeClientQuotasRequest;
+    describe_client_quotas_response: DescribeClientQuotasResponse;
+    alter_client_quotas_request: AlterClientQuotasRequest;
+    alter_client_quotas_response: AlterClientQuotasResponse;
     describe_user_scram_credentials_request: DescribeUserScramCredentialsRequest;
     describe_user_scram_credentials_response: DescribeUserScramCredentialsResponse;
     alter_user_scram_credentials_request: AlterUserScramCredentialsRequest;
     alter_user_scram_credentials_response: AlterUserScramCredentialsResponse;
+    update_features_request: UpdateFeaturesRequest;
+    update_features_response: UpdateFeaturesResponse;
     describe_cluster_request: DescribeClusterRequest;
     describe_cluster_response: DescribeClusterResponse;
     describe_producers_request: DescribeProducersRequest;
@@ -178,6 +187,8 @@ cases! {
     consumer_group_heartbeat_response: ConsumerGroupHeartbeatResponse;
     consumer_group_describe_request: ConsumerGroupDescribeRequest;
     consumer_group_describe_response: ConsumerGroupDescribeResponse;
+    list_config_resources_request: ListConfigResourcesRequest;
+    list_config_resources_response: ListConfigResourcesResponse;
 }
 
 fn written<'a>(message: &impl Message<'a>, version: i16) -> Vec<u8> {

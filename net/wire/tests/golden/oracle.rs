@@ -7,8 +7,13 @@ const WRAPPERS: [&str; 5] = ["TopicName", "BrokerId", "TransactionalId", "Produc
 /// What only one side has, with the value it has when the version lacks it.
 const ONE_SIDED: [&str; 2] = [", unknown_tagged_fields: {}", ", is_default: false"];
 
-/// Names of fields that differ, and a common one.
-const RENAMED: [(&str, &str); 1] = [(" generation_id_or_member_epoch: ", " generation_id: ")];
+/// Names of structures and fields that differ, and a common one: Kafka gives a request and its
+/// response different structures of one name, renamed a field, and names one with a keyword.
+const RENAMED: [(&str, &str); 3] = [
+    (" generation_id_or_member_epoch: ", " generation_id: "),
+    ("EntryResult {", "EntryData {"),
+    (" _match: ", " match: "),
+];
 
 /// The common form of a value printed with `{:?}`.
 pub(crate) fn normal_form(debug: &str) -> String {

@@ -8,6 +8,7 @@ mod membership;
 mod nodes;
 mod offsets;
 mod security;
+mod settings;
 mod topics;
 mod transactions;
 
@@ -18,6 +19,7 @@ pub(crate) use membership::*;
 pub(crate) use nodes::*;
 pub(crate) use offsets::*;
 pub(crate) use security::*;
+pub(crate) use settings::*;
 pub(crate) use topics::*;
 pub(crate) use transactions::*;
 
