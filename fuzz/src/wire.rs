@@ -74,16 +74,24 @@ messages! {
     DeleteAcls: DeleteAclsRequest, DeleteAclsResponse;
     DescribeConfigs: DescribeConfigsRequest, DescribeConfigsResponse;
     AlterConfigs: AlterConfigsRequest, AlterConfigsResponse;
+    AlterReplicaLogDirs: AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse;
+    DescribeLogDirs: DescribeLogDirsRequest, DescribeLogDirsResponse;
     SaslAuthenticate: SaslAuthenticateRequest, SaslAuthenticateResponse;
     CreatePartitions: CreatePartitionsRequest, CreatePartitionsResponse;
     DeleteGroups: DeleteGroupsRequest, DeleteGroupsResponse;
+    ElectLeaders: ElectLeadersRequest, ElectLeadersResponse;
     IncrementalAlterConfigs: IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+    AlterPartitionReassignments:
+        AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse;
+    ListPartitionReassignments:
+        ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
     OffsetDelete: OffsetDeleteRequest, OffsetDeleteResponse;
     DescribeClientQuotas: DescribeClientQuotasRequest, DescribeClientQuotasResponse;
     AlterClientQuotas: AlterClientQuotasRequest, AlterClientQuotasResponse;
     DescribeUserScramCredentials:
         DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse;
     AlterUserScramCredentials: AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse;
+    DescribeQuorum: DescribeQuorumRequest, DescribeQuorumResponse;
     UpdateFeatures: UpdateFeaturesRequest, UpdateFeaturesResponse;
     DescribeCluster: DescribeClusterRequest, DescribeClusterResponse;
     DescribeProducers: DescribeProducersRequest, DescribeProducersResponse;
@@ -92,6 +100,7 @@ messages! {
     ConsumerGroupHeartbeat: ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
     ConsumerGroupDescribe: ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse;
     ListConfigResources: ListConfigResourcesRequest, ListConfigResourcesResponse;
+    DescribeTopicPartitions: DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
 }
 
 fn encode<'a, M: Message<'a>>(message: &M, version: i16) -> Result<Vec<u8>, EncodeError> {

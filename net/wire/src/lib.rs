@@ -39,6 +39,10 @@ pub use api::add_offsets_to_txn::{AddOffsetsToTxnRequest, AddOffsetsToTxnRespons
 pub use api::add_partitions_to_txn::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse};
 pub use api::alter_client_quotas::{AlterClientQuotasRequest, AlterClientQuotasResponse};
 pub use api::alter_configs::{AlterConfigsRequest, AlterConfigsResponse};
+pub use api::alter_partition_reassignments::{
+    AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
+};
+pub use api::alter_replica_log_dirs::{AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse};
 pub use api::alter_user_scram_credentials::{
     AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse,
 };
@@ -61,11 +65,17 @@ pub use api::describe_client_quotas::{DescribeClientQuotasRequest, DescribeClien
 pub use api::describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
 pub use api::describe_configs::{DescribeConfigsRequest, DescribeConfigsResponse};
 pub use api::describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
+pub use api::describe_log_dirs::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 pub use api::describe_producers::{DescribeProducersRequest, DescribeProducersResponse};
+pub use api::describe_quorum::{DescribeQuorumRequest, DescribeQuorumResponse};
+pub use api::describe_topic_partitions::{
+    DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
+};
 pub use api::describe_transactions::{DescribeTransactionsRequest, DescribeTransactionsResponse};
 pub use api::describe_user_scram_credentials::{
     DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse,
 };
+pub use api::elect_leaders::{ElectLeadersRequest, ElectLeadersResponse};
 pub use api::end_txn::{EndTxnRequest, EndTxnResponse};
 pub use api::fetch::{FetchRequest, FetchResponse};
 pub use api::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
@@ -79,6 +89,9 @@ pub use api::leave_group::{LeaveGroupRequest, LeaveGroupResponse};
 pub use api::list_config_resources::{ListConfigResourcesRequest, ListConfigResourcesResponse};
 pub use api::list_groups::{ListGroupsRequest, ListGroupsResponse};
 pub use api::list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
+pub use api::list_partition_reassignments::{
+    ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
+};
 pub use api::list_transactions::{ListTransactionsRequest, ListTransactionsResponse};
 pub use api::metadata::{MetadataRequest, MetadataResponse};
 pub use api::offset_commit::{OffsetCommitRequest, OffsetCommitResponse};

@@ -4,6 +4,8 @@ pub mod add_offsets_to_txn;
 pub mod add_partitions_to_txn;
 pub mod alter_client_quotas;
 pub mod alter_configs;
+pub mod alter_partition_reassignments;
+pub mod alter_replica_log_dirs;
 pub mod alter_user_scram_credentials;
 pub mod api_versions;
 pub mod consumer_group_describe;
@@ -21,9 +23,13 @@ pub mod describe_client_quotas;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub mod describe_groups;
+pub mod describe_log_dirs;
 pub mod describe_producers;
+pub mod describe_quorum;
+pub mod describe_topic_partitions;
 pub mod describe_transactions;
 pub mod describe_user_scram_credentials;
+pub mod elect_leaders;
 pub mod end_txn;
 pub mod fetch;
 pub mod find_coordinator;
@@ -35,6 +41,7 @@ pub mod leave_group;
 pub mod list_config_resources;
 pub mod list_groups;
 pub mod list_offsets;
+pub mod list_partition_reassignments;
 pub mod list_transactions;
 pub mod metadata;
 pub mod offset_commit;
@@ -232,14 +239,24 @@ apis! {
     DescribeConfigs = 32, 0..=4, advertised 0..=4, flexible 4;
     /// Replace all configs of topics and brokers.
     AlterConfigs = 33, 0..=2, advertised none, flexible 2;
+    /// Move replicas between log directories.
+    AlterReplicaLogDirs = 34, 1..=2, advertised none, flexible 2;
+    /// What log directories hold. Version 5 is newer than the protocol level read.
+    DescribeLogDirs = 35, 1..=4, advertised none, flexible 2;
     /// One step of SASL.
     SaslAuthenticate = 36, 0..=2, advertised none, flexible 2;
     /// Give topics more partitions.
     CreatePartitions = 37, 0..=3, advertised 0..=3, flexible 2;
     /// Delete groups without members. Version 3 is newer than the protocol level read.
     DeleteGroups = 42, 0..=2, advertised none, flexible 2;
+    /// Elect leaders of partitions anew.
+    ElectLeaders = 43, 0..=2, advertised none, flexible 2;
     /// Change single configs of topics and brokers.
     IncrementalAlterConfigs = 44, 0..=1, advertised 0..=1, flexible 1;
+    /// Move partitions to other nodes.
+    AlterPartitionReassignments = 45, 0..=1, advertised none, flexible 0;
+    /// The partitions that move to other nodes.
+    ListPartitionReassignments = 46, 0..=0, advertised none, flexible 0;
     /// Forget how far a group has read.
     OffsetDelete = 47, 0..=0, advertised none, flexible none;
     /// The quotas of users and clients.
@@ -250,6 +267,8 @@ apis! {
     DescribeUserScramCredentials = 50, 0..=0, advertised none, flexible 0;
     /// Set and delete the SCRAM passwords of users.
     AlterUserScramCredentials = 51, 0..=0, advertised none, flexible 0;
+    /// Who keeps the metadata, and how far each of them is.
+    DescribeQuorum = 55, 0..=2, advertised none, flexible 0;
     /// The levels that features run at.
     UpdateFeatures = 57, 0..=2, advertised none, flexible 0;
     /// The nodes of the cluster.
@@ -266,6 +285,8 @@ apis! {
     ConsumerGroupDescribe = 69, 0..=1, advertised none, flexible 0;
     /// What has configs.
     ListConfigResources = 74, 0..=1, advertised none, flexible 0;
+    /// The partitions of topics, page by page.
+    DescribeTopicPartitions = 75, 0..=0, advertised none, flexible 0;
 }
 
 impl ApiKey {

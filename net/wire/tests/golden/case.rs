@@ -155,14 +155,24 @@ cases! {
     describe_configs_response: DescribeConfigsResponse;
     alter_configs_request: AlterConfigsRequest;
     alter_configs_response: AlterConfigsResponse;
+    alter_replica_log_dirs_request: AlterReplicaLogDirsRequest;
+    alter_replica_log_dirs_response: AlterReplicaLogDirsResponse;
+    describe_log_dirs_request: DescribeLogDirsRequest;
+    describe_log_dirs_response: DescribeLogDirsResponse;
     sasl_authenticate_request: SaslAuthenticateRequest;
     sasl_authenticate_response: SaslAuthenticateResponse;
     create_partitions_request: CreatePartitionsRequest;
     create_partitions_response: CreatePartitionsResponse;
     delete_groups_request: DeleteGroupsRequest;
     delete_groups_response: DeleteGroupsResponse;
+    elect_leaders_request: ElectLeadersRequest;
+    elect_leaders_response: ElectLeadersResponse;
     incremental_alter_configs_request: IncrementalAlterConfigsRequest;
     incremental_alter_configs_response: IncrementalAlterConfigsResponse;
+    alter_partition_reassignments_request: AlterPartitionReassignmentsRequest;
+    alter_partition_reassignments_response: AlterPartitionReassignmentsResponse;
+    list_partition_reassignments_request: ListPartitionReassignmentsRequest;
+    list_partition_reassignments_response: ListPartitionReassignmentsResponse;
     offset_delete_request: OffsetDeleteRequest;
     offset_delete_response: OffsetDeleteResponse;
     describe_client_quotas_request: DescribeClientQuotasRequest;
@@ -173,6 +183,8 @@ cases! {
     describe_user_scram_credentials_response: DescribeUserScramCredentialsResponse;
     alter_user_scram_credentials_request: AlterUserScramCredentialsRequest;
     alter_user_scram_credentials_response: AlterUserScramCredentialsResponse;
+    describe_quorum_request: DescribeQuorumRequest;
+    describe_quorum_response: DescribeQuorumResponse;
     update_features_request: UpdateFeaturesRequest;
     update_features_response: UpdateFeaturesResponse;
     describe_cluster_request: DescribeClusterRequest;
@@ -189,6 +201,8 @@ cases! {
     consumer_group_describe_response: ConsumerGroupDescribeResponse;
     list_config_resources_request: ListConfigResourcesRequest;
     list_config_resources_response: ListConfigResourcesResponse;
+    describe_topic_partitions_request: DescribeTopicPartitionsRequest;
+    describe_topic_partitions_response: DescribeTopicPartitionsResponse;
 }
 
 fn written<'a>(message: &impl Message<'a>, version: i16) -> Vec<u8> {

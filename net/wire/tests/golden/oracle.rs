@@ -9,8 +9,10 @@ const ONE_SIDED: [&str; 2] = [", unknown_tagged_fields: {}", ", is_default: fals
 
 /// Names of structures and fields that differ, and a common one: Kafka gives a request and its
 /// response different structures of one name, renamed a field, and names one with a keyword.
-const RENAMED: [(&str, &str); 3] = [
+const RENAMED: [(&str, &str); 5] = [
     (" generation_id_or_member_epoch: ", " generation_id: "),
+    ("QuorumTopic {", "TopicData {"),
+    ("QuorumPartition {", "PartitionData {"),
     ("EntryResult {", "EntryData {"),
     (" _match: ", " match: "),
 ];
