@@ -2,15 +2,8 @@
 
 use corelog_wire::frame::FRAME_PREFIX_BYTES;
 use corelog_wire::{
-    APIS, ApiInfo, ApiKey, ApiVersionsRequest, ApiVersionsResponse, CreatePartitionsRequest,
-    CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest,
-    DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeClusterRequest,
-    DescribeClusterResponse, DescribeConfigsRequest, DescribeConfigsResponse, EncodeError,
-    FetchRequest, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse,
-    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, InitProducerIdRequest,
-    InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, Message, MetadataRequest,
-    MetadataResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest,
-    ProduceResponse, Reader, RequestHeader, Writer, peek_frame_len,
+    self as wire, APIS, ApiInfo, ApiKey, EncodeError, Message, Reader, RequestHeader, Writer,
+    peek_frame_len,
 };
 
 const FRAME_BYTES_MAX: usize = 1 << 20;
@@ -26,11 +19,11 @@ macro_rules! messages {
         }
 
         fn default_request(api: ApiKey, version: i16) -> Result<Vec<u8>, EncodeError> {
-            match api { $( ApiKey::$key => encode(&$request::default(), version), )* }
+            match api { $( ApiKey::$key => encode(&wire::$request::default(), version), )* }
         }
 
         fn default_response(api: ApiKey, version: i16) -> Result<Vec<u8>, EncodeError> {
-            match api { $( ApiKey::$key => encode(&$response::default(), version), )* }
+            match api { $( ApiKey::$key => encode(&wire::$response::default(), version), )* }
         }
     };
 }
@@ -39,10 +32,10 @@ macro_rules! messages {
 /// bytes.
 macro_rules! round_trip {
     ($message:ident, $version:ident, $bytes:ident) => {{
-        if let Ok(first) = $message::decode(&mut Reader::new($bytes), $version) {
+        if let Ok(first) = wire::$message::decode(&mut Reader::new($bytes), $version) {
             let encoded = encode(&first, $version).expect("what was read can be written");
             let mut reader = Reader::new(&encoded);
-            let second = $message::decode(&mut reader, $version);
+            let second = wire::$message::decode(&mut reader, $version);
             assert_eq!(reader.remaining(), 0, "bytes are left over of {first:?}");
             assert_eq!(second.as_ref(), Ok(&first), "the same value comes back");
             assert_eq!(encode(&first, $version), Ok(encoded.clone()), "and the same bytes");
@@ -55,17 +48,59 @@ messages! {
     Fetch: FetchRequest, FetchResponse;
     ListOffsets: ListOffsetsRequest, ListOffsetsResponse;
     Metadata: MetadataRequest, MetadataResponse;
+    OffsetCommit: OffsetCommitRequest, OffsetCommitResponse;
+    OffsetFetch: OffsetFetchRequest, OffsetFetchResponse;
     FindCoordinator: FindCoordinatorRequest, FindCoordinatorResponse;
+    JoinGroup: JoinGroupRequest, JoinGroupResponse;
+    Heartbeat: HeartbeatRequest, HeartbeatResponse;
+    LeaveGroup: LeaveGroupRequest, LeaveGroupResponse;
+    SyncGroup: SyncGroupRequest, SyncGroupResponse;
+    DescribeGroups: DescribeGroupsRequest, DescribeGroupsResponse;
+    ListGroups: ListGroupsRequest, ListGroupsResponse;
+    SaslHandshake: SaslHandshakeRequest, SaslHandshakeResponse;
     ApiVersions: ApiVersionsRequest, ApiVersionsResponse;
     CreateTopics: CreateTopicsRequest, CreateTopicsResponse;
     DeleteTopics: DeleteTopicsRequest, DeleteTopicsResponse;
     DeleteRecords: DeleteRecordsRequest, DeleteRecordsResponse;
     InitProducerId: InitProducerIdRequest, InitProducerIdResponse;
     OffsetForLeaderEpoch: OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
+    AddPartitionsToTxn: AddPartitionsToTxnRequest, AddPartitionsToTxnResponse;
+    AddOffsetsToTxn: AddOffsetsToTxnRequest, AddOffsetsToTxnResponse;
+    EndTxn: EndTxnRequest, EndTxnResponse;
+    WriteTxnMarkers: WriteTxnMarkersRequest, WriteTxnMarkersResponse;
+    TxnOffsetCommit: TxnOffsetCommitRequest, TxnOffsetCommitResponse;
+    DescribeAcls: DescribeAclsRequest, DescribeAclsResponse;
+    CreateAcls: CreateAclsRequest, CreateAclsResponse;
+    DeleteAcls: DeleteAclsRequest, DeleteAclsResponse;
     DescribeConfigs: DescribeConfigsRequest, DescribeConfigsResponse;
+    AlterConfigs: AlterConfigsRequest, AlterConfigsResponse;
+    AlterReplicaLogDirs: AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse;
+    DescribeLogDirs: DescribeLogDirsRequest, DescribeLogDirsResponse;
+    SaslAuthenticate: SaslAuthenticateRequest, SaslAuthenticateResponse;
     CreatePartitions: CreatePartitionsRequest, CreatePartitionsResponse;
+    DeleteGroups: DeleteGroupsRequest, DeleteGroupsResponse;
+    ElectLeaders: ElectLeadersRequest, ElectLeadersResponse;
     IncrementalAlterConfigs: IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+    AlterPartitionReassignments:
+        AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse;
+    ListPartitionReassignments:
+        ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
+    OffsetDelete: OffsetDeleteRequest, OffsetDeleteResponse;
+    DescribeClientQuotas: DescribeClientQuotasRequest, DescribeClientQuotasResponse;
+    AlterClientQuotas: AlterClientQuotasRequest, AlterClientQuotasResponse;
+    DescribeUserScramCredentials:
+        DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse;
+    AlterUserScramCredentials: AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse;
+    DescribeQuorum: DescribeQuorumRequest, DescribeQuorumResponse;
+    UpdateFeatures: UpdateFeaturesRequest, UpdateFeaturesResponse;
     DescribeCluster: DescribeClusterRequest, DescribeClusterResponse;
+    DescribeProducers: DescribeProducersRequest, DescribeProducersResponse;
+    DescribeTransactions: DescribeTransactionsRequest, DescribeTransactionsResponse;
+    ListTransactions: ListTransactionsRequest, ListTransactionsResponse;
+    ConsumerGroupHeartbeat: ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
+    ConsumerGroupDescribe: ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse;
+    ListConfigResources: ListConfigResourcesRequest, ListConfigResourcesResponse;
+    DescribeTopicPartitions: DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
 }
 
 fn encode<'a, M: Message<'a>>(message: &M, version: i16) -> Result<Vec<u8>, EncodeError> {
@@ -116,11 +151,10 @@ pub fn response(input: &[u8]) {
 
 pub(crate) mod seeds {
     use corelog_wire::api::{fetch, metadata, produce};
-    use corelog_wire::{Records, encode_request};
+    use corelog_wire::{FetchRequest, MetadataRequest, ProduceRequest, Records, encode_request};
 
     use super::{
-        APIS, ApiKey, EncodeError, FetchRequest, MetadataRequest, ProduceRequest, RequestHeader,
-        default_request, default_response, encode,
+        APIS, ApiKey, EncodeError, RequestHeader, default_request, default_response, encode,
     };
 
     type Encode = fn(ApiKey, i16) -> Result<Vec<u8>, EncodeError>;

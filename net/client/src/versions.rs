@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use corelog_model::ErrorCode;
-use corelog_wire::{ApiInfo, ApiKey, ApiVersionsResponse};
+use corelog_wire::{ApiInfo, ApiKey, ApiVersionsResponse, VersionRange};
 
 use crate::{ClientError, Endpoint, Reply};
 
@@ -54,26 +54,24 @@ impl ServerVersions {
 
     /// The highest version that both sides speak and that is at most `max`.
     pub fn best(&self, api: ApiKey, max: i16) -> Option<i16> {
-        let (ours_min, ours_max) = spoken(api.info());
+        let ours = spoken(api.info())?;
         let (theirs_min, theirs_max) = *self.ranges.get(&api.code())?;
-        let best = ours_max.min(theirs_max).min(max);
-        (ours_min.max(theirs_min) <= best).then_some(best)
+        let best = ours.max.min(theirs_max).min(max);
+        (ours.min.max(theirs_min) <= best).then_some(best)
     }
 
     /// [`ServerVersions::best`], or the error that says which versions there are.
     pub fn require(&self, api: ApiKey, max: i16, peer: &Endpoint) -> Result<i16, ClientError> {
         self.best(api, max).ok_or_else(|| {
-            let (ours_min, ours_max) = spoken(api.info());
+            let ours = match spoken(api.info()) {
+                None => "none".to_owned(),
+                Some(ours) => format!("{}-{}", ours.min, ours.max.min(max)),
+            };
             let theirs = match self.ranges.get(&api.code()) {
                 None => "none".to_owned(),
                 Some((min, max)) => format!("{min}-{max}"),
             };
-            ClientError::Version {
-                address: peer.clone(),
-                api,
-                ours: format!("{ours_min}-{}", ours_max.min(max)),
-                theirs,
-            }
+            ClientError::Version { address: peer.clone(), api, ours, theirs }
         })
     }
 
@@ -84,8 +82,8 @@ impl ServerVersions {
 }
 
 /// What this client writes: versions that are stable and that the wire format knows.
-fn spoken(info: &ApiInfo) -> (i16, i16) {
-    (info.min.max(info.advertised_min), info.max.min(info.advertised_max))
+fn spoken(info: &ApiInfo) -> Option<VersionRange> {
+    info.served()
 }
 
 #[cfg(test)]

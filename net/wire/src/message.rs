@@ -6,7 +6,7 @@
 //! out; the type's default, when absent). `api!` binds a pair of declarations to a row of the table
 //! of APIs.
 
-use crate::{ApiInfo, ApiKey, Reader, Records, Text, Uuid, WireError, Writer};
+use crate::{ApiInfo, ApiKey, Bytes, Float64, Reader, Records, Text, Uuid, WireError, Writer};
 
 /// The body of a request or response.
 pub trait Message<'a>: Sized {
@@ -58,6 +58,9 @@ pub(crate) trait Field<'a>: Sized {
     }
 }
 
+/// What [`message!`] declared: distinguishes the null of a structure from that of other values.
+pub(crate) trait Structure {}
+
 /// Whether a tagged field must be sent.
 #[inline]
 pub(crate) fn differ<T: PartialEq>(value: &T, default: &T) -> bool {
@@ -104,6 +107,8 @@ primitives! {
     i16, i16;
     i32, i32;
     i64, i64;
+    u16, u16;
+    Float64, float64;
     Uuid, uuid;
 }
 
@@ -143,6 +148,74 @@ impl<'a> Field<'a> for Text<'a> {
     #[inline]
     fn wire_min(layout: Layout) -> usize {
         if layout.flexible { 1 } else { 2 }
+    }
+}
+
+impl<'a> Field<'a> for Option<Bytes<'a>> {
+    #[inline]
+    fn read(reader: &mut Reader<'a>, layout: Layout) -> Result<Self, WireError> {
+        Ok(reader.bytes(layout.flexible)?.map(Bytes::Borrowed))
+    }
+
+    #[inline]
+    fn write(&self, writer: &mut Writer, layout: Layout) {
+        writer.bytes(self.as_deref(), layout.flexible);
+    }
+
+    #[inline]
+    fn wire_min(layout: Layout) -> usize {
+        if layout.flexible { 1 } else { 4 }
+    }
+
+    #[inline]
+    fn is_null(&self) -> bool {
+        self.is_none()
+    }
+}
+
+impl<'a> Field<'a> for Bytes<'a> {
+    #[inline]
+    fn read(reader: &mut Reader<'a>, layout: Layout) -> Result<Self, WireError> {
+        <Option<Self>>::read(reader, layout)?.ok_or(WireError::Null)
+    }
+
+    #[inline]
+    fn write(&self, writer: &mut Writer, layout: Layout) {
+        writer.bytes(Some(self), layout.flexible);
+    }
+
+    #[inline]
+    fn wire_min(layout: Layout) -> usize {
+        if layout.flexible { 1 } else { 4 }
+    }
+}
+
+/// A structure that may be null, outside of tagged fields: one byte says whether it is there.
+impl<'a, T: Field<'a> + Structure> Field<'a> for Option<T> {
+    #[inline]
+    fn read(reader: &mut Reader<'a>, layout: Layout) -> Result<Self, WireError> {
+        if reader.i8()? < 0 { Ok(None) } else { T::read(reader, layout).map(Some) }
+    }
+
+    #[inline]
+    fn write(&self, writer: &mut Writer, layout: Layout) {
+        match self {
+            Some(structure) => {
+                writer.i8(1);
+                structure.write(writer, layout);
+            }
+            None => writer.i8(-1),
+        }
+    }
+
+    #[inline]
+    fn wire_min(_layout: Layout) -> usize {
+        1
+    }
+
+    #[inline]
+    fn is_null(&self) -> bool {
+        self.is_none()
     }
 }
 
@@ -257,6 +330,8 @@ macro_rules! message {
                 Self { $( $field: message!(@default $($else)?), )* }
             }
         }
+
+        impl $(<$lifetime>)? $crate::message::Structure for $name $(<$lifetime>)? {}
 
         impl<'a> $crate::message::Field<'a> for $name $(<$lifetime>)? {
             fn read(

@@ -3,7 +3,7 @@
 //! Lengths and counts come from outside: each is checked against the bytes that remain before
 //! anything is taken, and memory for arrays is drawn from a budget proportional to the frame.
 
-use crate::{ApiKey, Text, Uuid};
+use crate::{ApiKey, Float64, Text, Uuid};
 
 /// Why bytes are not a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +69,12 @@ pub enum WireError {
         /// The version as sent.
         version: i16,
     },
+    /// A message inside of another one whose version is negative.
+    #[error("version {version} of an embedded message")]
+    EmbeddedVersion {
+        /// The version as sent.
+        version: i16,
+    },
 }
 
 /// A cursor over the bytes of one frame (without its length prefix).
@@ -115,6 +121,12 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn bool(&mut self) -> Result<bool, WireError> {
         self.i8().map(|byte| byte != 0)
+    }
+
+    /// Reads the 8 bytes of a floating point number.
+    #[inline]
+    pub fn float64(&mut self) -> Result<Float64, WireError> {
+        self.fixed().map(|bytes| Float64::new(f64::from_be_bytes(bytes)))
     }
 
     /// Reads the 16 bytes of a uuid.

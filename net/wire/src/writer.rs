@@ -4,7 +4,7 @@
 //! [`Writer::finish`], so the declarations of messages need no error paths. Record bytes can stay
 //! outside the buffer: only their length is written, and the place where they belong is noted.
 
-use crate::{ApiKey, EncodedFrame, Uuid};
+use crate::{ApiKey, EncodedFrame, Float64, Uuid};
 
 /// Why a value cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +114,12 @@ impl Writer {
     #[inline]
     pub fn bool(&mut self, value: bool) {
         self.buffer.push(value.into());
+    }
+
+    /// Writes the 8 bytes of a floating point number.
+    #[inline]
+    pub fn float64(&mut self, value: Float64) {
+        self.buffer.extend_from_slice(&value.value().to_be_bytes());
     }
 
     /// Writes the 16 bytes of a uuid.

@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn every_served_version_is_answered_with_the_whole_table() {
+    fn every_served_version_is_answered_with_all_that_is_announced() {
         for version in served::<ApiVersionsRequest<'_>>() {
             let asked: ApiVersionsRequest<'_> =
                 received(&request("apache-kafka-java", "4.1.0"), version);
@@ -71,7 +71,8 @@ mod tests {
             assert_eq!(response_version(version), version);
             assert_eq!(answer.error_code, 0);
             assert_eq!(answer.api_keys, ApiVersion::advertised());
-            assert_eq!(answer.api_keys.len(), APIS.len());
+            let announced = APIS.iter().filter(|api| api.advertised.is_some()).count();
+            assert_eq!(answer.api_keys.len(), announced);
             assert_eq!((answer.finalized_features_epoch, answer.throttle_time_ms), (-1, 0));
         }
     }

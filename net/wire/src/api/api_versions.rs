@@ -61,11 +61,11 @@ impl ApiVersionsResponse<'_> {
 impl ApiVersion {
     /// What the table of APIs announces, ordered by key.
     pub fn advertised() -> Vec<Self> {
-        let announce = |api: &ApiInfo| Self {
-            api_key: api.key.code(),
-            min_version: api.advertised_min,
-            max_version: api.advertised_max,
+        let announce = |api: &ApiInfo| {
+            let range = api.advertised?;
+            let api_key = api.key.code();
+            Some(Self { api_key, min_version: range.min, max_version: range.max })
         };
-        APIS.iter().map(announce).collect()
+        APIS.iter().filter_map(announce).collect()
     }
 }

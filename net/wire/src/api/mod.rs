@@ -1,21 +1,60 @@
 //! The table of APIs, and one module per API with its messages.
 
+pub mod add_offsets_to_txn;
+pub mod add_partitions_to_txn;
+pub mod alter_client_quotas;
+pub mod alter_configs;
+pub mod alter_partition_reassignments;
+pub mod alter_replica_log_dirs;
+pub mod alter_user_scram_credentials;
 pub mod api_versions;
+pub mod consumer_group_describe;
+pub mod consumer_group_heartbeat;
+pub mod create_acls;
 pub mod create_partitions;
 pub mod create_topics;
 pub mod current_leader;
+pub mod delete_acls;
+pub mod delete_groups;
 pub mod delete_records;
 pub mod delete_topics;
+pub mod describe_acls;
+pub mod describe_client_quotas;
 pub mod describe_cluster;
 pub mod describe_configs;
+pub mod describe_groups;
+pub mod describe_log_dirs;
+pub mod describe_producers;
+pub mod describe_quorum;
+pub mod describe_topic_partitions;
+pub mod describe_transactions;
+pub mod describe_user_scram_credentials;
+pub mod elect_leaders;
+pub mod end_txn;
 pub mod fetch;
 pub mod find_coordinator;
+pub mod heartbeat;
 pub mod incremental_alter_configs;
 pub mod init_producer_id;
+pub mod join_group;
+pub mod leave_group;
+pub mod list_config_resources;
+pub mod list_groups;
 pub mod list_offsets;
+pub mod list_partition_reassignments;
+pub mod list_transactions;
 pub mod metadata;
+pub mod offset_commit;
+pub mod offset_delete;
+pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
+pub mod sasl_authenticate;
+pub mod sasl_handshake;
+pub mod sync_group;
+pub mod txn_offset_commit;
+pub mod update_features;
+pub mod write_txn_markers;
 
 /// One row of the table of APIs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +67,31 @@ pub struct ApiInfo {
     pub min: i16,
     /// The highest version this crate reads and writes.
     pub max: i16,
-    /// The lowest version ApiVersions announces.
-    pub advertised_min: i16,
-    /// The highest version ApiVersions announces.
-    pub advertised_max: i16,
-    /// The first version with compact lengths and tagged fields (KIP-482).
+    /// The versions ApiVersions announces: none of an API that has messages, but no server yet.
+    pub advertised: Option<VersionRange>,
+    /// The first version with compact lengths and tagged fields (KIP-482), [`NEVER_FLEXIBLE`] where
+    /// there is none.
     pub flexible_from: i16,
+}
+
+/// The first flexible version of an API without one.
+pub const NEVER_FLEXIBLE: i16 = i16::MAX;
+
+/// Versions of an API, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VersionRange {
+    /// The lowest.
+    pub min: i16,
+    /// The highest.
+    pub max: i16,
+}
+
+impl VersionRange {
+    /// Whether `version` is one of them.
+    #[inline]
+    pub const fn contains(self, version: i16) -> bool {
+        self.min <= version && version <= self.max
+    }
 }
 
 impl ApiInfo {
@@ -43,9 +101,20 @@ impl ApiInfo {
         self.min <= version && version <= self.max
     }
 
-    /// Whether a server answers `version`: it is both announced and read.
+    /// The versions a server answers: those that are both announced and read.
+    pub const fn served(&self) -> Option<VersionRange> {
+        let Some(VersionRange { min, max }) = self.advertised else { return None };
+        let min = if min < self.min { self.min } else { min };
+        let max = if max > self.max { self.max } else { max };
+        Some(VersionRange { min, max })
+    }
+
+    /// Whether a server answers `version`.
     pub const fn serves(&self, version: i16) -> bool {
-        self.decodes(version) && self.advertised_min <= version && version <= self.advertised_max
+        match self.served() {
+            Some(served) => served.contains(version),
+            None => false,
+        }
     }
 
     /// Whether `version` has compact lengths and tagged fields.
@@ -56,11 +125,16 @@ impl ApiInfo {
 }
 
 macro_rules! apis {
+    (@range) => { None };
+    (@range $min:literal $max:literal) => { Some(VersionRange { min: $min, max: $max }) };
+    (@flexible) => { NEVER_FLEXIBLE };
+    (@flexible $flexible:literal) => { $flexible };
+
     ($(
         $(#[$meta:meta])*
         $key:ident = $code:literal, $min:literal..=$max:literal,
-            advertised $advertised_min:literal..=$advertised_max:literal,
-            flexible $flexible:literal;
+            advertised $($advertised_min:literal..=$advertised_max:literal)? $(none)?,
+            flexible $($flexible:literal)? $(none)?;
     )*) => {
         /// The APIs this crate has messages for.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,9 +162,8 @@ macro_rules! apis {
                         name: stringify!($key),
                         min: $min,
                         max: $max,
-                        advertised_min: $advertised_min,
-                        advertised_max: $advertised_max,
-                        flexible_from: $flexible,
+                        advertised: apis!(@range $($advertised_min $advertised_max)?),
+                        flexible_from: apis!(@flexible $($flexible)?),
                     },
                 )* }
             }
@@ -112,9 +185,27 @@ apis! {
     ListOffsets = 2, 1..=11, advertised 1..=10, flexible 6;
     /// Brokers, topics, partitions, leaders.
     Metadata = 3, 0..=13, advertised 0..=13, flexible 9;
+    /// Store how far a group has read. Version 10 is not stable in Kafka.
+    OffsetCommit = 8, 2..=10, advertised none, flexible 8;
+    /// How far groups have read. Version 10 is not stable in Kafka.
+    OffsetFetch = 9, 1..=10, advertised none, flexible 6;
     /// Which node coordinates a group or a transaction. Version 0 is announced because older
     /// librdkafka keys lz4 on it.
     FindCoordinator = 10, 0..=6, advertised 0..=6, flexible 3;
+    /// Become a member of a classic group.
+    JoinGroup = 11, 0..=9, advertised none, flexible 6;
+    /// Stay a member of a classic group.
+    Heartbeat = 12, 0..=4, advertised none, flexible 4;
+    /// Members leave a classic group.
+    LeaveGroup = 13, 0..=5, advertised none, flexible 4;
+    /// Hand in and get the assignment of a classic group.
+    SyncGroup = 14, 0..=5, advertised none, flexible 4;
+    /// State and members of classic groups.
+    DescribeGroups = 15, 0..=6, advertised none, flexible 5;
+    /// The groups that a broker coordinates.
+    ListGroups = 16, 0..=5, advertised none, flexible 3;
+    /// Choose a SASL mechanism.
+    SaslHandshake = 17, 0..=1, advertised none, flexible none;
     /// Which APIs and versions are served.
     ApiVersions = 18, 0..=4, advertised 0..=4, flexible 3;
     /// Create topics.
@@ -127,14 +218,75 @@ apis! {
     InitProducerId = 22, 0..=6, advertised 0..=5, flexible 2;
     /// Where a leader epoch ends.
     OffsetForLeaderEpoch = 23, 2..=4, advertised 2..=4, flexible 4;
+    /// The partitions that a transaction will write to.
+    AddPartitionsToTxn = 24, 0..=5, advertised none, flexible 3;
+    /// A transaction will commit offsets of a group.
+    AddOffsetsToTxn = 25, 0..=4, advertised none, flexible 3;
+    /// Commit or abort a transaction.
+    EndTxn = 26, 0..=5, advertised none, flexible 3;
+    /// End a transaction in partitions. Version 2 is newer than the protocol level read.
+    WriteTxnMarkers = 27, 1..=1, advertised none, flexible 1;
+    /// Store how far a group has read, once a transaction commits. Version 6 is newer than the
+    /// protocol level read.
+    TxnOffsetCommit = 28, 0..=5, advertised none, flexible 3;
+    /// The ACLs that match a filter.
+    DescribeAcls = 29, 1..=3, advertised none, flexible 2;
+    /// Give and deny rights.
+    CreateAcls = 30, 1..=3, advertised none, flexible 2;
+    /// Delete the ACLs that match filters.
+    DeleteAcls = 31, 1..=3, advertised none, flexible 2;
     /// The configs of topics and brokers.
     DescribeConfigs = 32, 0..=4, advertised 0..=4, flexible 4;
+    /// Replace all configs of topics and brokers.
+    AlterConfigs = 33, 0..=2, advertised none, flexible 2;
+    /// Move replicas between log directories.
+    AlterReplicaLogDirs = 34, 1..=2, advertised none, flexible 2;
+    /// What log directories hold. Version 5 is newer than the protocol level read.
+    DescribeLogDirs = 35, 1..=4, advertised none, flexible 2;
+    /// One step of SASL.
+    SaslAuthenticate = 36, 0..=2, advertised none, flexible 2;
     /// Give topics more partitions.
     CreatePartitions = 37, 0..=3, advertised 0..=3, flexible 2;
+    /// Delete groups without members. Version 3 is newer than the protocol level read.
+    DeleteGroups = 42, 0..=2, advertised none, flexible 2;
+    /// Elect leaders of partitions anew.
+    ElectLeaders = 43, 0..=2, advertised none, flexible 2;
     /// Change single configs of topics and brokers.
     IncrementalAlterConfigs = 44, 0..=1, advertised 0..=1, flexible 1;
+    /// Move partitions to other nodes.
+    AlterPartitionReassignments = 45, 0..=1, advertised none, flexible 0;
+    /// The partitions that move to other nodes.
+    ListPartitionReassignments = 46, 0..=0, advertised none, flexible 0;
+    /// Forget how far a group has read.
+    OffsetDelete = 47, 0..=0, advertised none, flexible none;
+    /// The quotas of users and clients.
+    DescribeClientQuotas = 48, 0..=1, advertised none, flexible 1;
+    /// Change the quotas of users and clients.
+    AlterClientQuotas = 49, 0..=1, advertised none, flexible 1;
+    /// Which users can log in with SCRAM.
+    DescribeUserScramCredentials = 50, 0..=0, advertised none, flexible 0;
+    /// Set and delete the SCRAM passwords of users.
+    AlterUserScramCredentials = 51, 0..=0, advertised none, flexible 0;
+    /// Who keeps the metadata, and how far each of them is.
+    DescribeQuorum = 55, 0..=2, advertised none, flexible 0;
+    /// The levels that features run at.
+    UpdateFeatures = 57, 0..=2, advertised none, flexible 0;
     /// The nodes of the cluster.
     DescribeCluster = 60, 0..=2, advertised 0..=2, flexible 0;
+    /// What partitions know of their producers.
+    DescribeProducers = 61, 0..=0, advertised none, flexible 0;
+    /// The state of transactions.
+    DescribeTransactions = 65, 0..=0, advertised none, flexible 0;
+    /// The transactions that a broker coordinates.
+    ListTransactions = 66, 0..=2, advertised none, flexible 0;
+    /// Join, stay in and leave a group whose coordinator assigns (KIP-848).
+    ConsumerGroupHeartbeat = 68, 0..=1, advertised none, flexible 0;
+    /// State and members of groups whose coordinator assigns.
+    ConsumerGroupDescribe = 69, 0..=1, advertised none, flexible 0;
+    /// What has configs.
+    ListConfigResources = 74, 0..=1, advertised none, flexible 0;
+    /// The partitions of topics, page by page.
+    DescribeTopicPartitions = 75, 0..=0, advertised none, flexible 0;
 }
 
 impl ApiKey {
@@ -150,20 +302,25 @@ impl ApiKey {
     }
 }
 
-/// The table of APIs as Markdown; `docs/protocol.md` holds a copy, and a test compares them.
+/// The table of announced APIs as Markdown; `docs/protocol.md` holds a copy, and a test compares
+/// them.
 pub fn protocol_table() -> String {
     let mut table =
         String::from("| key | API | served | announced | flexible from |\n|--|--|--|--|--|\n");
     for api in APIS {
-        let served_min = api.min.max(api.advertised_min);
-        let served_max = api.max.min(api.advertised_max);
+        let (Some(served), Some(announced)) = (api.served(), api.advertised) else { continue };
+        let flexible = match api.flexible_from {
+            NEVER_FLEXIBLE => "none".to_owned(),
+            version => version.to_string(),
+        };
         let row = format!(
-            "| {} | {} | {served_min}-{served_max} | {}-{} | {} |\n",
+            "| {} | {} | {}-{} | {}-{} | {flexible} |\n",
             api.key.code(),
             api.name,
-            api.advertised_min,
-            api.advertised_max,
-            api.flexible_from,
+            served.min,
+            served.max,
+            announced.min,
+            announced.max,
         );
         table.push_str(&row);
     }
@@ -182,9 +339,22 @@ mod tests {
         for api in APIS {
             assert_eq!(ApiKey::from_code(api.key.code()), Some(api.key));
             assert_eq!(api.key.info(), api);
-            assert!(api.min <= api.max && api.advertised_min <= api.advertised_max);
-            assert!(api.serves(api.min.max(api.advertised_min)), "{} serves nothing", api.name);
+            assert!(api.min <= api.max, "{} has no version", api.name);
+            if let Some(served) = api.served() {
+                assert!(served.min <= served.max, "{} is announced, but not read", api.name);
+            }
         }
         assert_eq!(ApiKey::from_code(4), None);
+    }
+
+    #[test]
+    fn an_api_that_is_not_announced_serves_no_version_and_has_no_row() {
+        let silent: Vec<_> = APIS.iter().filter(|api| api.advertised.is_none()).collect();
+        assert!(!silent.is_empty());
+        for api in silent {
+            assert!((api.min..=api.max).all(|version| api.decodes(version)));
+            assert!(!(i16::MIN..=i16::MAX).any(|version| api.serves(version)), "{}", api.name);
+            assert!(!protocol_table().contains(&format!("| {} |", api.name)));
+        }
     }
 }

@@ -85,8 +85,12 @@ macro_rules! cases {
 }
 
 macro_rules! lifetime {
+    (AddOffsetsToTxnResponse $lifetime:lifetime) => { corelog_wire::AddOffsetsToTxnResponse };
     (DescribeClusterRequest $lifetime:lifetime) => { corelog_wire::DescribeClusterRequest };
+    (EndTxnResponse $lifetime:lifetime) => { corelog_wire::EndTxnResponse };
+    (HeartbeatResponse $lifetime:lifetime) => { corelog_wire::HeartbeatResponse };
     (InitProducerIdResponse $lifetime:lifetime) => { corelog_wire::InitProducerIdResponse };
+    (ListConfigResourcesRequest $lifetime:lifetime) => { corelog_wire::ListConfigResourcesRequest };
     ($name:ident $lifetime:lifetime) => { corelog_wire::$name<$lifetime> };
 }
 
@@ -99,8 +103,26 @@ cases! {
     list_offsets_response: ListOffsetsResponse;
     metadata_request: MetadataRequest;
     metadata_response: MetadataResponse;
+    offset_commit_request: OffsetCommitRequest;
+    offset_commit_response: OffsetCommitResponse;
+    offset_fetch_request: OffsetFetchRequest;
+    offset_fetch_response: OffsetFetchResponse;
     find_coordinator_request: FindCoordinatorRequest;
     find_coordinator_response: FindCoordinatorResponse;
+    join_group_request: JoinGroupRequest;
+    join_group_response: JoinGroupResponse;
+    heartbeat_request: HeartbeatRequest;
+    heartbeat_response: HeartbeatResponse;
+    leave_group_request: LeaveGroupRequest;
+    leave_group_response: LeaveGroupResponse;
+    sync_group_request: SyncGroupRequest;
+    sync_group_response: SyncGroupResponse;
+    describe_groups_request: DescribeGroupsRequest;
+    describe_groups_response: DescribeGroupsResponse;
+    list_groups_request: ListGroupsRequest;
+    list_groups_response: ListGroupsResponse;
+    sasl_handshake_request: SaslHandshakeRequest;
+    sasl_handshake_response: SaslHandshakeResponse;
     api_versions_request: ApiVersionsRequest;
     api_versions_response: ApiVersionsResponse;
     create_topics_request: CreateTopicsRequest;
@@ -113,14 +135,74 @@ cases! {
     init_producer_id_response: InitProducerIdResponse;
     offset_for_leader_epoch_request: OffsetForLeaderEpochRequest;
     offset_for_leader_epoch_response: OffsetForLeaderEpochResponse;
+    add_partitions_to_txn_request: AddPartitionsToTxnRequest;
+    add_partitions_to_txn_response: AddPartitionsToTxnResponse;
+    add_offsets_to_txn_request: AddOffsetsToTxnRequest;
+    add_offsets_to_txn_response: AddOffsetsToTxnResponse;
+    end_txn_request: EndTxnRequest;
+    end_txn_response: EndTxnResponse;
+    write_txn_markers_request: WriteTxnMarkersRequest;
+    write_txn_markers_response: WriteTxnMarkersResponse;
+    txn_offset_commit_request: TxnOffsetCommitRequest;
+    txn_offset_commit_response: TxnOffsetCommitResponse;
+    describe_acls_request: DescribeAclsRequest;
+    describe_acls_response: DescribeAclsResponse;
+    create_acls_request: CreateAclsRequest;
+    create_acls_response: CreateAclsResponse;
+    delete_acls_request: DeleteAclsRequest;
+    delete_acls_response: DeleteAclsResponse;
     describe_configs_request: DescribeConfigsRequest;
     describe_configs_response: DescribeConfigsResponse;
+    alter_configs_request: AlterConfigsRequest;
+    alter_configs_response: AlterConfigsResponse;
+    alter_replica_log_dirs_request: AlterReplicaLogDirsRequest;
+    alter_replica_log_dirs_response: AlterReplicaLogDirsResponse;
+    describe_log_dirs_request: DescribeLogDirsRequest;
+    describe_log_dirs_response: DescribeLogDirsResponse;
+    sasl_authenticate_request: SaslAuthenticateRequest;
+    sasl_authenticate_response: SaslAuthenticateResponse;
     create_partitions_request: CreatePartitionsRequest;
     create_partitions_response: CreatePartitionsResponse;
+    delete_groups_request: DeleteGroupsRequest;
+    delete_groups_response: DeleteGroupsResponse;
+    elect_leaders_request: ElectLeadersRequest;
+    elect_leaders_response: ElectLeadersResponse;
     incremental_alter_configs_request: IncrementalAlterConfigsRequest;
     incremental_alter_configs_response: IncrementalAlterConfigsResponse;
+    alter_partition_reassignments_request: AlterPartitionReassignmentsRequest;
+    alter_partition_reassignments_response: AlterPartitionReassignmentsResponse;
+    list_partition_reassignments_request: ListPartitionReassignmentsRequest;
+    list_partition_reassignments_response: ListPartitionReassignmentsResponse;
+    offset_delete_request: OffsetDeleteRequest;
+    offset_delete_response: OffsetDeleteResponse;
+    describe_client_quotas_request: DescribeClientQuotasRequest;
+    describe_client_quotas_response: DescribeClientQuotasResponse;
+    alter_client_quotas_request: AlterClientQuotasRequest;
+    alter_client_quotas_response: AlterClientQuotasResponse;
+    describe_user_scram_credentials_request: DescribeUserScramCredentialsRequest;
+    describe_user_scram_credentials_response: DescribeUserScramCredentialsResponse;
+    alter_user_scram_credentials_request: AlterUserScramCredentialsRequest;
+    alter_user_scram_credentials_response: AlterUserScramCredentialsResponse;
+    describe_quorum_request: DescribeQuorumRequest;
+    describe_quorum_response: DescribeQuorumResponse;
+    update_features_request: UpdateFeaturesRequest;
+    update_features_response: UpdateFeaturesResponse;
     describe_cluster_request: DescribeClusterRequest;
     describe_cluster_response: DescribeClusterResponse;
+    describe_producers_request: DescribeProducersRequest;
+    describe_producers_response: DescribeProducersResponse;
+    describe_transactions_request: DescribeTransactionsRequest;
+    describe_transactions_response: DescribeTransactionsResponse;
+    list_transactions_request: ListTransactionsRequest;
+    list_transactions_response: ListTransactionsResponse;
+    consumer_group_heartbeat_request: ConsumerGroupHeartbeatRequest;
+    consumer_group_heartbeat_response: ConsumerGroupHeartbeatResponse;
+    consumer_group_describe_request: ConsumerGroupDescribeRequest;
+    consumer_group_describe_response: ConsumerGroupDescribeResponse;
+    list_config_resources_request: ListConfigResourcesRequest;
+    list_config_resources_response: ListConfigResourcesResponse;
+    describe_topic_partitions_request: DescribeTopicPartitionsRequest;
+    describe_topic_partitions_response: DescribeTopicPartitionsResponse;
 }
 
 fn written<'a>(message: &impl Message<'a>, version: i16) -> Vec<u8> {

@@ -6,6 +6,7 @@
 import io
 from datetime import timedelta
 from importlib import import_module
+from uuid import UUID
 
 from kio.serial import entity_writer
 from kio.schema.errors import ErrorCode
@@ -13,6 +14,11 @@ from kio.schema.errors import ErrorCode
 
 def milliseconds(value):
     return timedelta(milliseconds=value)
+
+
+def topic_id(first):
+    """A uuid whose bytes all differ."""
+    return UUID(bytes=bytes(range(first, first + 16)))
 
 
 def emit(name, version, entity):
@@ -63,5 +69,54 @@ def init_producer_id(version):
     emit("InitProducerIdRequest", version, sample)
 
 
+def offset_commit(version):
+    request = import_module(f"kio.schema.offset_commit.v{version}.request")
+    partitions = (
+        request.OffsetCommitRequestPartition(
+            partition_index=3,
+            committed_offset=4,
+            committed_leader_epoch=5,
+            committed_metadata="committed-metadata-1",
+        ),
+        request.OffsetCommitRequestPartition(
+            partition_index=6,
+            committed_offset=7,
+            committed_leader_epoch=8,
+            committed_metadata=None,
+        ),
+    )
+    sample = request.OffsetCommitRequest(
+        group_id="group-1",
+        generation_id_or_member_epoch=1,
+        member_id="member-id-1",
+        group_instance_id="group-instance-id-1",
+        topics=(
+            request.OffsetCommitRequestTopic(topic_id=topic_id(1), partitions=partitions),
+            request.OffsetCommitRequestTopic(topic_id=topic_id(101), partitions=()),
+        ),
+    )
+    emit("OffsetCommitRequest", version, sample)
+
+
+def offset_fetch(version):
+    request = import_module(f"kio.schema.offset_fetch.v{version}.request")
+    topics = (
+        request.OffsetFetchRequestTopics(topic_id=topic_id(1), partition_indexes=(4, 5)),
+        request.OffsetFetchRequestTopics(topic_id=topic_id(101), partition_indexes=()),
+    )
+    groups = (
+        request.OffsetFetchRequestGroup(
+            group_id="group-2", member_id="member-id-1", member_epoch=3, topics=topics
+        ),
+        request.OffsetFetchRequestGroup(
+            group_id="group-3", member_id=None, member_epoch=6, topics=None
+        ),
+    )
+    sample = request.OffsetFetchRequest(groups=groups, require_stable=True)
+    emit("OffsetFetchRequest", version, sample)
+
+
 list_offsets(11)
+offset_commit(10)
+offset_fetch(10)
 init_producer_id(6)

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "the functions that tests share may panic like tests")]
 
 mod case;
+mod consumer_protocol;
 mod fixtures;
 mod oracle;
 mod samples;
@@ -60,6 +61,8 @@ fn the_oracle_lacks_few_versions() {
         [
             ("ListOffsetsRequest", 11),
             ("ListOffsetsResponse", 11),
+            ("OffsetCommitRequest", 10),
+            ("OffsetFetchRequest", 10),
             ("CreateTopicsRequest", 0),
             ("CreateTopicsRequest", 1),
             ("CreateTopicsResponse", 0),

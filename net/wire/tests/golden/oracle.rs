@@ -7,20 +7,32 @@ const WRAPPERS: [&str; 5] = ["TopicName", "BrokerId", "TransactionalId", "Produc
 /// What only one side has, with the value it has when the version lacks it.
 const ONE_SIDED: [&str; 2] = [", unknown_tagged_fields: {}", ", is_default: false"];
 
+/// Names of structures and fields that differ, and a common one: Kafka gives a request and its
+/// response different structures of one name, renamed a field, and names one with a keyword.
+const RENAMED: [(&str, &str); 5] = [
+    (" generation_id_or_member_epoch: ", " generation_id: "),
+    ("QuorumTopic {", "TopicData {"),
+    ("QuorumPartition {", "PartitionData {"),
+    ("EntryResult {", "EntryData {"),
+    (" _match: ", " match: "),
+];
+
 /// The common form of a value printed with `{:?}`.
 pub(crate) fn normal_form(debug: &str) -> String {
     let mut form = debug.to_owned();
     for name in WRAPPERS {
         form = unwrapped(&form, &format!("{name}("), ")", str::to_owned);
     }
+    for (name, common) in RENAMED {
+        form = form.replace(name, common);
+    }
     for field in ONE_SIDED {
         form = form.replace(field, "");
     }
-    // Record bytes: `Bytes([97, 98])` here, `Some(b"ab")` there.
-    form = unwrapped(&form, "Bytes([", "])", |inner| {
-        let text: String = inner.split(", ").map(|byte| char::from(number(byte))).collect();
-        format!("Some(b\"{text}\")")
-    });
+    // Bytes of records are `Bytes([97, 98])` here, `Some(b"ab")` there; others `[97, 98]`, `b"ab"`.
+    form = unwrapped(&form, "Bytes([", "])", |inner| format!("Some([{inner}])"));
+    form = unwrapped(&form, " b\"", "\"", |text| format!(" {:?}", text.as_bytes()));
+    form = unwrapped(&form, "(b\"", "\"", |text| format!("({:?}", text.as_bytes()));
     form = form.replace("records: Null", "records: None");
     form = unwrapped(&form, "id: [", "]", |inner| {
         let hex: Vec<_> = inner.split(", ").map(|byte| format!("{:02x}", number(byte))).collect();

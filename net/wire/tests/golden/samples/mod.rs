@@ -3,25 +3,44 @@
 
 mod configs;
 mod data;
+mod groups;
+mod membership;
 mod nodes;
+mod offsets;
+mod placement;
+mod security;
+mod settings;
 mod topics;
+mod transactions;
 
 pub(crate) use configs::*;
 pub(crate) use data::*;
+pub(crate) use groups::*;
+pub(crate) use membership::*;
 pub(crate) use nodes::*;
+pub(crate) use offsets::*;
+pub(crate) use placement::*;
+pub(crate) use security::*;
+pub(crate) use settings::*;
 pub(crate) use topics::*;
+pub(crate) use transactions::*;
 
-use corelog_wire::{Text, Uuid};
+use corelog_wire::{Bytes, Text, Uuid};
 
 /// A string.
-fn text(value: &'static str) -> Text<'static> {
+pub(crate) fn text(value: &'static str) -> Text<'static> {
     Text::Borrowed(value)
 }
 
 /// A string in a nullable field.
 #[allow(clippy::unnecessary_wraps, reason = "the field is nullable")]
-fn some(value: &'static str) -> Option<Text<'static>> {
+pub(crate) fn some(value: &'static str) -> Option<Text<'static>> {
     Some(text(value))
+}
+
+/// Bytes that the protocol does not look into.
+pub(crate) fn bytes(value: &'static [u8]) -> Bytes<'static> {
+    Bytes::Borrowed(value)
 }
 
 /// A uuid whose bytes all differ.
