@@ -6,7 +6,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,9 @@ pub struct ConsumerConfig {
     pub retry_pause: Duration,
     /// How long a partition may give errors before the consumer fails.
     pub trouble_timeout: Duration,
+    /// How many reports of answered fetches are kept for [`Consumer::take_fetches`]; the oldest
+    /// ones go first. With 0 none are made.
+    pub fetch_reports_max: usize,
 }
 
 impl Default for ConsumerConfig {
@@ -48,8 +51,23 @@ impl Default for ConsumerConfig {
             batch_bytes_max: 128 * 1024 * 1024,
             retry_pause: Duration::from_millis(100),
             trouble_timeout: Duration::from_secs(60),
+            fetch_reports_max: 0,
         }
     }
+}
+
+/// One fetch that was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FetchReport {
+    /// Who answered.
+    pub node: NodeId,
+    /// When the answer was there.
+    pub answered: Instant,
+    /// From sending the request until the whole answer was there. Includes the time that the
+    /// server waited for records.
+    pub took: Duration,
+    /// Bytes of batches in the answer.
+    pub record_bytes: usize,
 }
 
 /// Where reading begins.
@@ -93,6 +111,7 @@ pub struct Consumer {
     fetcher: Fetcher,
     started: Instant,
     open: BTreeMap<NodeId, request::OpenFetch>,
+    fetches: VecDeque<FetchReport>,
 }
 
 impl Consumer {
@@ -107,6 +126,7 @@ impl Consumer {
             config,
             started: Instant::now(),
             open: BTreeMap::new(),
+            fetches: VecDeque::new(),
         })
     }
 
@@ -222,8 +242,25 @@ impl Consumer {
         }
     }
 
+    /// The fetches that were answered since the last call, as far as they are kept.
+    pub fn take_fetches(&mut self) -> impl Iterator<Item = FetchReport> {
+        self.fetches.drain(..)
+    }
+
     fn now(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    fn report(&mut self, node: NodeId, sent: Instant, record_bytes: usize) {
+        if self.config.fetch_reports_max == 0 {
+            return;
+        }
+        if self.fetches.len() >= self.config.fetch_reports_max {
+            self.fetches.pop_front();
+        }
+        let answered = Instant::now();
+        let took = answered.saturating_duration_since(sent);
+        self.fetches.push_back(FetchReport { node, answered, took, record_bytes });
     }
 
     /// Sends what the fetcher wants to know.
@@ -308,6 +345,7 @@ impl Consumer {
             Err(error) => return self.lose(node, error),
         };
         self.fetcher.answered(node);
+        self.report(node, open.sent, fetched.iter().map(|(_, part)| part.records.len()).sum());
         for (at, fetched) in &fetched {
             if hand.has_broken {
                 break;

@@ -65,6 +65,14 @@ impl<'a> Message<'a> {
         let value = Some(value);
         Self { topic, partition: None, key: None, value, headers: &[], timestamp: None }
     }
+
+    fn choice(&self) -> Choice<'a> {
+        match (self.partition, self.key) {
+            (Some(partition), _) => Choice::Partition(partition),
+            (None, Some(key)) => Choice::Key(key),
+            (None, None) => Choice::Any,
+        }
+    }
 }
 
 /// Ties a result to its record: numbers from 0 in the order of sending.
@@ -158,31 +166,54 @@ impl Producer {
     /// [`Producer::poll`] or [`Producer::flush`] in the end. Waits when the memory for records is
     /// full. The ticket comes back with the result.
     pub fn send(&mut self, message: &Message<'_>) -> Result<Ticket, ClientError> {
+        let (at, record) = self.route(message)?;
+        let pushed = self.push(&at, &record)?;
+        self.note_filled(message, pushed);
+        if pushed.has_filled_batch || self.next_look <= self.now() {
+            self.pump(Duration::ZERO)?;
+        }
+        Ok(pushed.ticket)
+    }
+
+    /// [`Producer::send`] for callers that keep to a schedule: never waits and touches no socket.
+    /// None when the memory for records is full now. Waits for the metadata all the same when the
+    /// topic is not known yet.
+    pub fn try_send(&mut self, message: &Message<'_>) -> Result<Option<Ticket>, ClientError> {
+        let (at, record) = self.route(message)?;
+        match self.sender.push(self.now(), &at, &record) {
+            Ok(pushed) => {
+                self.note_filled(message, pushed);
+                Ok(Some(pushed.ticket))
+            }
+            Err(PushError::NoRoom) => Ok(None),
+            Err(PushError::Refused(error)) => Err(error),
+        }
+    }
+
+    /// Where a record goes, and what goes there.
+    fn route<'m>(
+        &mut self,
+        message: &Message<'m>,
+    ) -> Result<(TopicPartition, NewRecord<'m>), ClientError> {
         if self.cluster.metadata().topic(message.topic).is_none() {
             self.cluster.require_topics(&[message.topic])?;
         }
         let missing = || ClientError::NoTopic(message.topic.to_owned());
         let topic = self.cluster.metadata().topic(message.topic).ok_or_else(missing)?;
-        let choice = match (message.partition, message.key) {
-            (Some(partition), _) => Choice::Partition(partition),
-            (None, Some(key)) => Choice::Key(key),
-            (None, None) => Choice::Any,
-        };
-        let at = self.partitioner.choose(message.topic, topic, choice)?;
+        let at = self.partitioner.choose(message.topic, topic, message.choice())?;
         let record = NewRecord {
             key: message.key,
             value: message.value,
             headers: message.headers,
             timestamp: message.timestamp.unwrap_or_else(wall_clock),
         };
-        let pushed = self.push(&at, &record)?;
-        if pushed.has_filled_batch && choice == Choice::Any {
+        Ok((at, record))
+    }
+
+    fn note_filled(&mut self, message: &Message<'_>, pushed: Pushed) {
+        if pushed.has_filled_batch && message.choice() == Choice::Any {
             self.partitioner.batch_filled(message.topic);
         }
-        if pushed.has_filled_batch || self.next_look <= self.now() {
-            self.pump(Duration::ZERO)?;
-        }
-        Ok(pushed.ticket)
     }
 
     fn push(&mut self, at: &TopicPartition, record: &NewRecord<'_>) -> Result<Pushed, ClientError> {
@@ -220,6 +251,20 @@ impl Producer {
             self.pump(WAIT_MAX)?;
         }
         Ok(self.sender.take_deliveries())
+    }
+
+    /// How long until [`Producer::poll`] has something to do although no answer arrives: a batch
+    /// becomes old enough, a pause ends. None when only an answer can change anything.
+    pub fn time_to_wakeup(&self) -> Option<Duration> {
+        let now = self.now();
+        self.sender.next_wakeup(now).map(|at| at.saturating_sub(now))
+    }
+
+    /// The connections on which an answer can arrive, for callers that wait for several producers
+    /// with [`wait_readable`].
+    pub fn waiting_connections(&self) -> impl Iterator<Item = &Connection> {
+        let open = self.cluster.open_connections().map(|(_, connection)| connection);
+        open.filter(|connection| connection.open_requests() > 0)
     }
 
     fn now(&self) -> Duration {

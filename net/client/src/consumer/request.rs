@@ -1,6 +1,8 @@
 //! Fetch on the wire: what goes out for a [`Fetch`], and what comes back. Without fetch sessions:
 //! every request names its partitions, every response tells about each of them.
 
+use std::time::Instant;
+
 use corelog_model::{ErrorCode, LeaderEpoch, NodeId, Offset};
 use corelog_wire::api::fetch::{FetchPartition, FetchTopic};
 use corelog_wire::{ApiKey, FetchRequest, FetchResponse, Uuid};
@@ -16,6 +18,7 @@ const NAMED_TOPICS_MAX: i16 = 12;
 /// A Fetch request that waits for its answer.
 #[derive(Debug)]
 pub(super) struct OpenFetch {
+    pub(super) sent: Instant,
     correlation: CorrelationId,
     /// The partitions, and the ids under which they were asked for.
     partitions: Vec<(TopicPartition, Uuid)>,
@@ -61,9 +64,10 @@ pub(super) fn send(
     };
     let connection = cluster.connection(fetch.node)?;
     let version = connection.version_within(ApiKey::Fetch, version_max)?;
+    let sent = Instant::now();
     let correlation = connection.send(version, &request, &[])?;
     let partitions = fetch.partitions.into_iter().zip(ids).map(|(from, id)| (from.at, id));
-    Ok(OpenFetch { correlation, partitions: partitions.collect() })
+    Ok(OpenFetch { sent, correlation, partitions: partitions.collect() })
 }
 
 fn bytes(count: usize) -> i32 {

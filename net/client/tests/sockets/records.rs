@@ -104,6 +104,23 @@ fn records_get_the_offsets_the_server_gave() {
 }
 
 #[test]
+fn a_record_without_room_is_not_taken_and_nobody_waits() {
+    let record_bytes = 50;
+    let linger = Duration::from_millis(1);
+    let config_of =
+        ProducerConfig { memory_bytes_max: record_bytes, linger, ..ProducerConfig::default() };
+    let (one, _, mut producer) = producer(config_of);
+    let message = Message::of_value("t", b"value");
+    assert!(producer.try_send(&message).unwrap().is_some());
+    assert_eq!(producer.try_send(&message), Ok(None));
+    assert!(producer.time_to_wakeup().is_some_and(|left| left <= linger));
+    assert_eq!(producer.waiting_connections().count(), 0);
+    one.then(|asked| Action::Send(asked.answer(&produced(ErrorCode::None, 7))));
+    assert_eq!(offsets(&mut producer), [7]);
+    assert!(producer.try_send(&message).unwrap().is_some());
+}
+
+#[test]
 fn requests_are_in_flight_together() {
     let (one, _, mut producer) = producer(one_by_one());
     // Nothing is answered before the third request is there.
@@ -255,6 +272,7 @@ fn consumer(bootstrap: &[Endpoint]) -> Consumer {
     let config_of = ConsumerConfig {
         max_wait: Duration::from_millis(100),
         retry_pause: Duration::from_millis(5),
+        fetch_reports_max: 2,
         ..ConsumerConfig::default()
     };
     Consumer::new(Cluster::connect(bootstrap, config()).unwrap(), config_of).unwrap()
@@ -297,6 +315,9 @@ fn a_partition_is_read_to_its_end_across_a_moved_leader_and_a_lost_connection() 
     let mut consumer = consumer(&nodes[..1]);
     consumer.assign("t", Partitions::All, From::Beginning, Until::End).unwrap();
     assert_eq!(read_all(&mut consumer).unwrap(), ["1", "2", "3", "4", "5"]);
+    // The newest two of three are kept, and what was lost is none.
+    let bytes: Vec<usize> = consumer.take_fetches().map(|fetch| fetch.record_bytes).collect();
+    assert_eq!(bytes, [0, batch(3, 5).len()]);
     one.finished();
     two.finished();
 }
