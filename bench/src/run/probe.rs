@@ -1,0 +1,186 @@
+//! Looks at this machine, at this process and at the broker's: reads `/proc` and `/sys`, and
+//! leaves their meaning to [`crate::machine`].
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::machine::{
+    CpuTimes, Machine, ProcessUse, parse_context_switches, parse_cpu_model, parse_cpu_times,
+    parse_cpus_allowed, parse_disk_bytes, parse_frequency_mhz, parse_load_average,
+    parse_memory_bytes, parse_process_cpu, parse_resident_bytes,
+};
+use crate::result::{BrokerUse, MachineUse};
+
+/// Looks at the machine from time to time.
+#[derive(Debug)]
+pub(super) struct Probe {
+    broker: Option<u32>,
+    frequencies: Option<(f64, f64)>,
+}
+
+/// What was used up to a moment.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Look {
+    cpu: CpuTimes,
+    own: ProcessUse,
+    broker: Option<ProcessUse>,
+    sees_disk: bool,
+}
+
+impl Probe {
+    /// Looks at a broker's process, too, if there is one to look at.
+    pub(super) fn new(broker: Option<u32>) -> Self {
+        Self { broker, frequencies: None }
+    }
+
+    /// What was used up to now.
+    pub(super) fn look(&mut self) -> Look {
+        self.look_at_frequencies();
+        let of = |pid: u32| process_use(&format!("/proc/{pid}"));
+        let broker = self.broker.and_then(of);
+        Look {
+            cpu: read("/proc/stat").and_then(|text| parse_cpu_times(&text)).unwrap_or_default(),
+            own: process_use("/proc/self").map_or(ProcessUse::default(), |(used, _)| used),
+            broker: broker.map(|(used, _)| used),
+            sees_disk: broker.is_some_and(|(_, sees_disk)| sees_disk),
+        }
+    }
+
+    /// Notes how fast the CPUs run now.
+    pub(super) fn look_at_frequencies(&mut self) {
+        for cpu in 0.. {
+            let folder = format!("/sys/devices/system/cpu/cpu{cpu}");
+            if !Path::new(&folder).exists() {
+                return;
+            }
+            let text = read(&format!("{folder}/cpufreq/scaling_cur_freq"));
+            let Some(mhz) = text.and_then(|text| parse_frequency_mhz(&text)) else { return };
+            let (low, high) = self.frequencies.unwrap_or((mhz, mhz));
+            self.frequencies = Some((low.min(mhz), high.max(mhz)));
+        }
+    }
+
+    /// What the machine was busy with between two looks.
+    pub(super) fn machine_use(&self, first: &Look, last: &Look) -> MachineUse {
+        let cpu = last.cpu.since(&first.cpu);
+        let broker = broker_between(first, last).map_or(Duration::ZERO, |used| used.cpu);
+        let ours = last.own.since(&first.own).cpu + broker;
+        MachineUse {
+            busy: cpu.part(cpu.busy),
+            steal: cpu.part(cpu.steal),
+            other: cpu.part(cpu.busy.saturating_sub(ours)),
+            load_average: read("/proc/loadavg")
+                .and_then(|text| parse_load_average(&text))
+                .unwrap_or_default(),
+            frequency_mhz_min: self.frequencies.map(|(low, _)| low),
+            frequency_mhz_max: self.frequencies.map(|(_, high)| high),
+        }
+    }
+
+    /// What the broker used between two looks, for so many bytes of payload.
+    pub(super) fn broker_use(
+        &self,
+        first: &Look,
+        last: &Look,
+        payload_bytes: u64,
+    ) -> Option<BrokerUse> {
+        let pid = self.broker?;
+        let used = broker_between(first, last)?;
+        let payload = payload_bytes as f64;
+        let disk = |bytes: u64| last.sees_disk.then_some(bytes);
+        let status = read(&format!("/proc/{pid}/status")).unwrap_or_default();
+        Some(BrokerUse {
+            pid,
+            cpu_seconds: used.cpu.as_secs_f64(),
+            resident_bytes: used.resident_bytes,
+            resident_bytes_max: used.resident_bytes_max,
+            context_switches: used.context_switches,
+            disk_read_bytes: disk(used.disk_read_bytes),
+            disk_written_bytes: disk(used.disk_written_bytes),
+            payload_bytes_per_cpu_second: payload / used.cpu.as_secs_f64().max(0.01),
+            write_amplification: disk(used.disk_written_bytes)
+                .filter(|_| payload_bytes > 0)
+                .map(|bytes| bytes as f64 / payload),
+            cpus_allowed: parse_cpus_allowed(&status).unwrap_or_default(),
+        })
+    }
+}
+
+/// CPU time of this process between two looks.
+pub(super) fn own_cpu(first: &Look, last: &Look) -> Duration {
+    last.own.since(&first.own).cpu
+}
+
+/// The machine we are on.
+pub(super) fn machine() -> Machine {
+    let (cpu_model, cpus) = parse_cpu_model(&read("/proc/cpuinfo").unwrap_or_default());
+    let governor = read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+    Machine {
+        cpu_model,
+        cpus,
+        kernel: read("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
+        memory_bytes: read("/proc/meminfo")
+            .and_then(|text| parse_memory_bytes(&text))
+            .unwrap_or_default(),
+        frequency_governor: governor.map(|text| text.trim().to_owned()),
+    }
+}
+
+/// Whether there is such a process, and whether we may look at it.
+pub(super) fn is_visible(pid: u32) -> bool {
+    process_use(&format!("/proc/{pid}")).is_some()
+}
+
+fn broker_between(first: &Look, last: &Look) -> Option<ProcessUse> {
+    Some(last.broker?.since(&first.broker?))
+}
+
+/// What a process used so far, and whether the kernel lets us see its disk bytes.
+fn process_use(folder: &str) -> Option<(ProcessUse, bool)> {
+    let cpu = parse_process_cpu(&read(&format!("{folder}/stat"))?)?;
+    let (resident_bytes, resident_bytes_max) =
+        parse_resident_bytes(&read(&format!("{folder}/status"))?)?;
+    let disk = read(&format!("{folder}/io")).and_then(|text| parse_disk_bytes(&text));
+    let (disk_read_bytes, disk_written_bytes) = disk.unwrap_or_default();
+    // The status of a process counts the switches of its first thread only.
+    let threads = fs::read_dir(format!("{folder}/task")).into_iter().flatten().flatten();
+    let switches = threads.filter_map(|thread| {
+        parse_context_switches(&fs::read_to_string(thread.path().join("status")).ok()?)
+    });
+    let context_switches = switches.sum();
+    let used = ProcessUse {
+        cpu,
+        resident_bytes,
+        resident_bytes_max,
+        context_switches,
+        disk_read_bytes,
+        disk_written_bytes,
+    };
+    Some((used, disk.is_some()))
+}
+
+fn read(path: &str) -> Option<String> {
+    fs::read_to_string(path).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_can_be_looked_at() {
+        let mut probe = Probe::new(Some(std::process::id()));
+        let first = probe.look();
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < Duration::from_millis(60) {
+            std::hint::spin_loop();
+        }
+        let last = probe.look();
+        let broker = probe.broker_use(&first, &last, 1000).unwrap();
+        assert!(broker.cpu_seconds > 0.0 && broker.resident_bytes > 0, "{broker:?}");
+        let machine = probe.machine_use(&first, &last);
+        assert!(machine.busy > 0.0 && machine.busy <= 1.0, "{machine:?}");
+        assert!(super::machine().cpus > 0 && !is_visible(u32::MAX));
+    }
+}
