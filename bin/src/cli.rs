@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::failure::{Exit, Failure};
 use crate::logging::{self, Level};
 use crate::output::{Format, Output};
-use crate::{cluster, consume, log, produce, serve, topic};
+use crate::{bench, cluster, consume, log, produce, serve, topic};
 
 /// A commit log for Linux servers that speaks the Kafka protocol.
 #[derive(Debug, Parser)]
@@ -37,6 +37,8 @@ pub enum Command {
     Cluster(cluster::Arguments),
     /// Reads segment files without a server
     Log(log::Arguments),
+    /// Measures any broker that speaks the Kafka protocol
+    Bench(Box<bench::Arguments>),
 }
 
 impl Cli {
@@ -52,6 +54,7 @@ impl Cli {
             Command::Consume(arguments) => consume::run(arguments, &mut output),
             Command::Cluster(arguments) => cluster::run(arguments, &mut output),
             Command::Log(arguments) => log::run(arguments, &mut output),
+            Command::Bench(arguments) => bench::run(arguments, &mut output),
         }
     }
 }

@@ -97,19 +97,25 @@ pub enum Exit {
     Damaged,
     /// This machine lacks something: io_uring, locked memory, open files, a CPU.
     Unsuitable,
+    /// A measurement was made, but proves nothing.
+    Invalid,
+    /// A comparison was made, and something is worse than its threshold allows.
+    Worse,
     /// Interrupted by a signal.
     Interrupted,
 }
 
 impl Exit {
     /// Every code, in number order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Done,
         Self::Failed,
         Self::Usage,
         Self::Unreachable,
         Self::Damaged,
         Self::Unsuitable,
+        Self::Invalid,
+        Self::Worse,
         Self::Interrupted,
     ];
 
@@ -122,6 +128,8 @@ impl Exit {
             Self::Unreachable => 3,
             Self::Damaged => 4,
             Self::Unsuitable => 5,
+            Self::Invalid => 6,
+            Self::Worse => 7,
             Self::Interrupted => 130,
         }
     }
@@ -135,6 +143,8 @@ impl Exit {
             Self::Unreachable => "cannot connect",
             Self::Damaged => "data on disk is damaged",
             Self::Unsuitable => "the machine lacks something (io_uring, locked memory, CPUs)",
+            Self::Invalid => "a measurement is not valid",
+            Self::Worse => "a comparison is worse than its threshold",
             Self::Interrupted => "interrupted",
         }
     }
@@ -186,7 +196,7 @@ mod tests {
 
     #[test]
     fn exit_codes_are_the_documented_ones() {
-        assert_eq!(Exit::ALL.map(Exit::code), [0, 1, 2, 3, 4, 5, 130]);
+        assert_eq!(Exit::ALL.map(Exit::code), [0, 1, 2, 3, 4, 5, 6, 7, 130]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 pub mod advice;
 pub mod base64;
+pub mod bench;
 pub mod bootstrap;
 pub mod cli;
 pub mod cluster;

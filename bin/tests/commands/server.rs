@@ -44,6 +44,16 @@ impl Server {
         self.folder.path().join("data")
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// A command that knows the server.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = corelog();

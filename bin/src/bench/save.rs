@@ -1,0 +1,57 @@
+//! Writes results into a folder: JSON for programs, `.hgrm` for plotters of histograms.
+
+use std::fs;
+use std::path::Path;
+
+use corelog_bench::latency::LatencyResult;
+use corelog_bench::result::{Latencies, RunResult};
+use serde::Serialize;
+
+use crate::failure::{Exit, Failure};
+
+type Pick = fn(&Latencies) -> &LatencyResult;
+
+const HISTOGRAMS: [(&str, Pick); 6] = [
+    ("produce", |all| &all.produce),
+    ("produce-service", |all| &all.produce_service),
+    ("end-to-end", |all| &all.end_to_end),
+    ("fetch-tail", |all| &all.fetch_tail),
+    ("fetch-catch-up", |all| &all.fetch_catch_up),
+    ("lag", |all| &all.lag),
+];
+
+/// Saves a run: `NAME.json` and a histogram of each latency, all repeats together.
+pub(super) fn run(folder: &Path, result: &RunResult) -> Result<(), Failure> {
+    let name = name(result);
+    json(folder, &name, result)?;
+    for (kind, pick) in HISTOGRAMS {
+        let latency = result.merged(pick);
+        if latency.count() > 0 {
+            write(folder, &format!("{name}.{kind}.hgrm"), latency.hgrm().as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+/// Saves any result as `NAME.json`.
+pub(super) fn json<T: Serialize>(folder: &Path, name: &str, result: &T) -> Result<(), Failure> {
+    let text = crate::output::json::document(result)?;
+    write(folder, &format!("{name}.json"), text.as_bytes())
+}
+
+/// A name that tells runs apart: the workload, the target and when it began.
+pub(super) fn name(result: &RunResult) -> String {
+    let workload = result.workload.name.as_deref().unwrap_or("custom");
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    let plain = |text: &str| text.replace(|character| !is_plain(character), "_");
+    format!("{}-{}-{}", plain(workload), plain(&result.target.name), result.started_ms / 1000)
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    let path = folder.join(name);
+    let written = fs::create_dir_all(folder).and_then(|()| fs::write(&path, bytes));
+    written.map_err(|error| {
+        let what = format!("cannot write {}", path.display());
+        Failure::new(Exit::Failed, what, error, "check --save, the space and the permissions")
+    })
+}
