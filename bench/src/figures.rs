@@ -17,7 +17,7 @@ use crate::client::{
 use crate::limits::{
     Latencies, latencies, loopback_echo, loopback_throughput, sequential_write, write_and_sync,
 };
-use crate::report::Figure;
+use crate::table::Figure;
 
 const MIB: f64 = (1 << 20) as f64;
 const POLLERS: usize = 2;

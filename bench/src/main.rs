@@ -7,7 +7,7 @@ mod broker;
 mod client;
 mod figures;
 mod limits;
-mod report;
+mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,9 +49,9 @@ fn main() -> ExitCode {
     match figures::run(&arguments) {
         Ok(figures) => {
             if arguments.json {
-                println!("{}", report::json(&figures));
+                println!("{}", table::json(&figures));
             } else {
-                println!("{}", report::table(&figures));
+                println!("{}", table::table(&figures));
             }
             ExitCode::SUCCESS
         }
