@@ -4,8 +4,8 @@
 //! What decides is pure and tested without a broker: when messages are due ([`schedule`]), what
 //! they are ([`workload`], [`payload`], [`keys`]), what latencies mean ([`latency`], [`series`]),
 //! whether nothing was lost ([`ledger`]), whether the numbers may be used ([`validity`]). Thin
-//! drivers in [`run`] own the threads, the sockets and the clock; [`report`]
-//! draws what was found.
+//! drivers in [`run`] own the threads, the sockets and the clock; [`pages`] makes
+//! reports of what was found, [`report`] draws them.
 
 #![cfg_attr(
     test,
@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod machine;
 pub mod merge;
 pub mod objective;
+pub mod pages;
 pub mod payload;
 pub mod report;
 pub mod result;

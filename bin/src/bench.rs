@@ -82,7 +82,7 @@ struct MergeArguments {
     /// Results of `bench run --json` or `--save`
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Folder for the result as JSON and its histograms as .hgrm
+    /// Folder for the result as JSON, its histograms as .hgrm and a report as HTML
     #[arg(long, value_name = "DIR")]
     save: Option<PathBuf>,
 }
@@ -99,7 +99,7 @@ struct LoadArguments {
     /// Leaves the new topics where they are
     #[arg(long)]
     keep_topic: bool,
-    /// Folder for the result as JSON and its histograms as .hgrm
+    /// Folder for the result as JSON, its histograms as .hgrm and a report as HTML
     #[arg(long, value_name = "DIR")]
     save: Option<PathBuf>,
     /// Shows nothing while it runs

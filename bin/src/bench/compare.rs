@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use corelog_bench::compare::{CompareResult, Comparison, Decision, PAIRS_MIN};
 use corelog_bench::objective::Metric;
+use corelog_bench::pages::compare_page;
 use corelog_bench::result::{RunResult, Summary};
 use corelog_bench::run::{Job, Target};
 use corelog_bench::validity::Verdict;
@@ -107,7 +108,9 @@ pub(super) fn run(arguments: &CompareArguments, output: &mut Output) -> Result<(
     let result = CompareResult::new(arguments.metric, arguments.threshold / 100.0, runs);
     output.show(&CompareReport(&result))?;
     if let Some(folder) = &arguments.load.save {
-        save::json(folder, &format!("compare-{name}"), &result)?;
+        let name = format!("compare-{name}");
+        save::json(folder, &name, &result)?;
+        save::page(folder, &name, &compare_page(&result))?;
     }
     conclude(&result)
 }

@@ -1,9 +1,12 @@
-//! Writes results into a folder: JSON for programs, `.hgrm` for plotters of histograms.
+//! Writes results into a folder: JSON for programs, `.hgrm` for plotters of histograms, and a report
+//! for people.
 
 use std::fs;
 use std::path::Path;
 
 use corelog_bench::latency::LatencyResult;
+use corelog_bench::pages::run_page;
+use corelog_bench::report::{self, Page};
 use corelog_bench::result::{Latencies, RunResult};
 use serde::Serialize;
 
@@ -20,7 +23,7 @@ const HISTOGRAMS: [(&str, Pick); 6] = [
     ("lag", |all| &all.lag),
 ];
 
-/// Saves a run: `NAME.json` and a histogram of each latency, all repeats together.
+/// Saves a run: `NAME.json`, a histogram of each latency, all repeats together, and the report.
 pub(super) fn run(folder: &Path, result: &RunResult) -> Result<(), Failure> {
     let name = name(result);
     json(folder, &name, result)?;
@@ -30,7 +33,16 @@ pub(super) fn run(folder: &Path, result: &RunResult) -> Result<(), Failure> {
             write(folder, &format!("{name}.{kind}.hgrm"), latency.hgrm().as_bytes())?;
         }
     }
-    Ok(())
+    page(folder, &name, &run_page(result))
+}
+
+/// Saves a report as `NAME/report.html`, with each of its pictures as PNG and CSV beside it.
+pub(super) fn page(folder: &Path, name: &str, page: &Page) -> Result<(), Failure> {
+    let folder = folder.join(name);
+    report::write(page, &folder).map(drop).map_err(|error| {
+        let what = format!("cannot write a report into {}", folder.display());
+        Failure::new(Exit::Failed, what, error, "check --save, the space and the permissions")
+    })
 }
 
 /// Saves any result as `NAME.json`.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use corelog_bench::objective::Objective;
+use corelog_bench::pages::sweep_page;
 use corelog_bench::run::{Job, Target};
 use corelog_bench::schedule::Shape;
 use corelog_bench::sweep::{
@@ -93,7 +94,9 @@ pub(super) fn run(arguments: &SweepArguments, output: &mut Output) -> Result<(),
     let result = SweepResult::new(&last, arguments.objective, found, points);
     output.show(&SweepReport(&result))?;
     if let Some(folder) = &arguments.load.save {
-        save::json(folder, &format!("sweep-{name}"), &result)?;
+        let name = format!("sweep-{name}");
+        save::json(folder, &name, &result)?;
+        save::page(folder, &name, &sweep_page(&result))?;
     }
     if result.sustainable.rate_per_second.is_none() {
         let why = format!("no rate was found that keeps {}", arguments.objective);
