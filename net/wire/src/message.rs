@@ -58,7 +58,7 @@ pub(crate) trait Field<'a>: Sized {
     }
 }
 
-/// What [`message!`] declared: distinguishes the null of a structure from that of other values.
+/// What `message!` declared: distinguishes the null of a structure from that of other values.
 pub(crate) trait Structure {}
 
 /// Whether a tagged field must be sent.
