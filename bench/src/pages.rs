@@ -1,5 +1,5 @@
-//! Results as reports: what a run, a sweep or a comparison found becomes a page whose verdict stands
-//! on top and whose evidence follows. Pure; `report` draws it.
+//! Results as reports: what a run, a sweep or a comparison found becomes a page whose verdict
+//! stands on top and whose evidence follows. Pure; `report` draws it.
 
 mod compare;
 mod run;

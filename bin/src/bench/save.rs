@@ -1,5 +1,5 @@
-//! Writes results into a folder: JSON for programs, `.hgrm` for plotters of histograms, and a report
-//! for people.
+//! Writes results into a folder: JSON for programs, `.hgrm` for plotters of histograms, and a
+//! report for people.
 
 use std::fs;
 use std::path::Path;
