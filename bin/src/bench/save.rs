@@ -36,9 +36,9 @@ pub(super) fn run(folder: &Path, result: &RunResult) -> Result<(), Failure> {
     page(folder, &name, &run_page(result))
 }
 
-/// Saves a report as `NAME/report.html`, with each of its pictures as PNG and CSV beside it.
+/// Saves a report as `NAME.report/report.html`, with each of its pictures as PNG and CSV beside it.
 pub(super) fn page(folder: &Path, name: &str, page: &Page) -> Result<(), Failure> {
-    let folder = folder.join(name);
+    let folder = folder.join(format!("{name}.report"));
     report::write(page, &folder).map(drop).map_err(|error| {
         let what = format!("cannot write a report into {}", folder.display());
         Failure::new(Exit::Failed, what, error, "check --save, the space and the permissions")
