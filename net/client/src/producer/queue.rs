@@ -129,9 +129,14 @@ impl PartitionQueue {
         self.ready.push_back(batch);
     }
 
-    /// Closes the open batch when it has waited long enough.
-    pub(crate) fn close_if_due(&mut self, now: Duration, linger: Duration) {
-        if self.open.as_ref().is_some_and(|open| open.opened_at() + linger <= now) {
+    /// Closes the open batch when it has waited long enough and could leave. While others are in
+    /// its way it grows instead: many small batches would wait for as many answers.
+    pub(crate) fn close_if_due(&mut self, now: Duration, linger: Duration, in_flight_max: usize) {
+        let may_leave = self.ready.is_empty()
+            && !self.is_recovering
+            && self.pause_until <= now
+            && self.in_flight.len() < in_flight_max;
+        if may_leave && self.open.as_ref().is_some_and(|open| open.opened_at() + linger <= now) {
             self.close();
         }
     }

@@ -327,11 +327,23 @@ impl Sender {
 
     /// Puts batches into requests, as many as the nodes may have open.
     fn depart(&mut self, now: Duration, metadata: &Metadata, outputs: &mut Vec<Output>) {
+        // A batch that leaves makes way for the one that grew behind it.
+        while self.depart_once(now, metadata, outputs) {}
+    }
+
+    /// Says whether a request was made.
+    fn depart_once(
+        &mut self,
+        now: Duration,
+        metadata: &Metadata,
+        outputs: &mut Vec<Output>,
+    ) -> bool {
+        let before = outputs.len();
         let in_flight_max = self.in_flight_max_of_partition();
         let mut by_node: BTreeMap<NodeId, Vec<TopicPartition>> = BTreeMap::new();
         let mut missing = BTreeSet::new();
         for (at, queue) in &mut self.queues {
-            queue.close_if_due(now, self.config.linger);
+            queue.close_if_due(now, self.config.linger, in_flight_max);
             if !queue.is_ready(now, in_flight_max) {
                 continue;
             }
@@ -353,6 +365,7 @@ impl Sender {
                 outputs.push(Output::Send(departing));
             }
         }
+        before < outputs.len()
     }
 
     fn fill_request(

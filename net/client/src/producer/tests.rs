@@ -163,6 +163,21 @@ fn a_batch_goes_out_when_it_is_full_or_old_enough() {
 }
 
 #[test]
+fn a_batch_grows_while_it_cannot_leave() {
+    let config = ProducerConfig { batch_records_max: 100, requests_in_flight_max: 1, ..config() };
+    let mut bench = Bench::new(&[1], config);
+    bench.push(0, 1);
+    assert_eq!(bench.after(10).tick(), [(RequestId(0), (1, vec![(0, 0, 1)]))]);
+    for _ in 0..5 {
+        bench.push(0, 1);
+        assert_eq!(bench.after(10).tick(), []);
+    }
+    let outputs = bench.answer(RequestId(0), 0, OK);
+    let [Output::Send(next)] = outputs.as_slice() else { panic!("{outputs:?}") };
+    assert_eq!(see(next), (RequestId(1), (1, vec![(0, 1, 5)])));
+}
+
+#[test]
 fn a_flush_waits_for_nobody() {
     let mut bench = Bench::new(&[1], config());
     bench.push(0, 1);
