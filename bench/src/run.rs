@@ -95,6 +95,8 @@ pub enum Phase {
 pub struct Moment<'m> {
     /// Which target.
     pub target: &'m str,
+    /// Whether a schedule decides, or the target.
+    pub loop_kind: LoopKind,
     /// Which repeat, from 1.
     pub repeat: u32,
     /// Of how many.
@@ -302,6 +304,7 @@ impl One<'_, '_> {
             part.counts.sent_bytes = bytes;
             let moment = Moment {
                 target: &job.target.name,
+                loop_kind: job.workload.loop_kind(),
                 repeat: number,
                 repeats: job.workload.load.repeats,
                 phase: Phase::Preparing,

@@ -239,6 +239,7 @@ impl Measurement<'_, '_> {
         let load = &self.context.workload.load;
         Moment {
             target: &self.job.target.name,
+            loop_kind: self.job.workload.loop_kind(),
             repeat: self.number,
             repeats: load.repeats,
             phase: match now {

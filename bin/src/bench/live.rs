@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 
+use corelog_bench::result::LoopKind;
 use corelog_bench::run::{Moment, Phase};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -69,6 +70,10 @@ fn line(moment: &Moment<'_>) -> String {
         let filled = bytes(counts.sent_bytes as f64);
         return format!("{}{repeat}  filling the topic: {filled}", moment.target);
     }
+    let closed = match moment.loop_kind {
+        LoopKind::Open => "",
+        LoopKind::Closed => "CLOSED LOOP ",
+    };
     let phase = match moment.phase {
         Phase::Preparing => "prepares",
         Phase::WarmUp => "warms up",
@@ -79,7 +84,8 @@ fn line(moment: &Moment<'_>) -> String {
     let each_second = |count: u64| format!("{:.0}/s", count as f64 / seconds);
     let produce = &moment.part.produce;
     let mut line = format!(
-        "{}{repeat}  {phase} {:.0}/{:.0} s  sent {} acked {} {}/s  p50 {} p99 {} max {}  lag {}",
+        "{}{repeat}  {closed}{phase} {:.0}/{:.0} s  sent {} acked {} {}/s  \
+         p50 {} p99 {} max {}  lag {}",
         moment.target,
         moment.elapsed.as_secs_f64(),
         moment.length.as_secs_f64(),
@@ -122,6 +128,7 @@ mod tests {
         part.produce.record(Duration::from_millis(3));
         let moment = Moment {
             target: "a",
+            loop_kind: LoopKind::Closed,
             repeat: 2,
             repeats: 3,
             phase: Phase::Measuring,
@@ -131,7 +138,9 @@ mod tests {
             part: &part,
         };
         let line = line(&moment);
-        for expected in ["a 2/3", "measures 7/35 s", "sent 1000/s", "acked 500/s", "lag 60 us"] {
+        for expected in
+            ["a 2/3  CLOSED LOOP", "measures 7/35 s", "sent 1000/s", "acked 500/s", "lag 60 us"]
+        {
             assert!(line.contains(expected), "{expected:?} is missing in {line:?}");
         }
         assert!(!line.contains("e2e") && !line.contains("FAILED"), "{line}");

@@ -7,7 +7,7 @@ use std::path::Path;
 use corelog_bench::latency::LatencyResult;
 use corelog_bench::pages::run_page;
 use corelog_bench::report::{self, Page};
-use corelog_bench::result::{Latencies, RunResult};
+use corelog_bench::result::{Latencies, LoopKind, RunResult};
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
@@ -51,12 +51,18 @@ pub(super) fn json<T: Serialize>(folder: &Path, name: &str, result: &T) -> Resul
     write(folder, &format!("{name}.json"), text.as_bytes())
 }
 
-/// A name that tells runs apart: the workload, the target and when it began.
+/// A name that tells runs apart: the workload, the target and when it began. Histograms say
+/// nothing of themselves, so a closed loop is in the name.
 pub(super) fn name(result: &RunResult) -> String {
     let workload = result.workload.name.as_deref().unwrap_or("custom");
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     let plain = |text: &str| text.replace(|character| !is_plain(character), "_");
-    format!("{}-{}-{}", plain(workload), plain(&result.target.name), result.started_ms / 1000)
+    let closed = match result.loop_kind {
+        LoopKind::Open => "",
+        LoopKind::Closed => "-closed-loop",
+    };
+    let (workload, target) = (plain(workload), plain(&result.target.name));
+    format!("{workload}{closed}-{target}-{}", result.started_ms / 1000)
 }
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {
