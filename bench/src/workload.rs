@@ -294,7 +294,7 @@ fn check_load(
     read: impl Fn(&str) -> Result<String, String>,
 ) -> Option<Load> {
     let rate = checker.within("load.rate", raw.rate, 0.001..=1e9);
-    let measured = checker.within("load.seconds", raw.seconds, 0.1..=1e6);
+    let mut measured = checker.within("load.seconds", raw.seconds, 0.1..=1e6);
     let warm_up = checker.within("load.warm_up_seconds", raw.warm_up_seconds, 0.0..=1e6);
     let repeats = checker.within("load.repeats", raw.repeats, 1..=1000);
     // TOML has no larger numbers.
@@ -310,6 +310,13 @@ fn check_load(
                 read(&file).and_then(|text| Trace::parse(&text).map_err(|error| error.to_string()));
             match trace {
                 Ok(trace) => {
+                    // A second without a schedule would water down every rate.
+                    let left = trace.length().as_secs_f64() - warm_up;
+                    measured = measured.min(left);
+                    checker.rule(left >= 0.1, || {
+                        let rule = format!("it has to outlast the warm-up of {warm_up} s");
+                        Problem::new("load.shape", file, rule)
+                    });
                     let rate = trace.count() as f64 / trace.length().as_secs_f64().max(1e-3);
                     Mode::Open { shape: Shape::Trace(Arc::new(trace)), rate }
                 }

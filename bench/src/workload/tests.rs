@@ -50,7 +50,8 @@ fn the_short_texts_are_understood() {
 #[test]
 fn shapes_become_modes() {
     let mode = |shape: &str| {
-        check(&format!("[load]\nshape = '{shape}'\nrate = 9.0\n")).map(|it| it.load.mode)
+        let text = format!("[load]\nshape = '{shape}'\nrate = 9.0\nwarm_up_seconds = 0.5\n");
+        check(&text).map(|it| it.load.mode)
     };
     let bursts = Shape::Bursts { messages: 50 };
     assert_eq!(mode("bursts:50"), Ok(Mode::Open { shape: bursts, rate: 9.0 }));
@@ -62,6 +63,16 @@ fn shapes_become_modes() {
     for shape in ["", "closed", "closed:0", "bursts:x", "constant:1", "trace:", "trace:gone"] {
         assert!(mode(shape).is_err(), "{shape:?}");
     }
+}
+
+#[test]
+fn a_trace_is_measured_no_longer_than_it_is() {
+    let trace = |warm_up: f64| {
+        let text = format!("[load]\nshape = 'trace:recorded'\nwarm_up_seconds = {warm_up:?}\n");
+        check(&text).map(|it| it.load.measured)
+    };
+    assert_eq!(trace(0.5), Ok(Duration::from_millis(1500)));
+    assert_eq!(trace(2.0).unwrap_err()[0].key, "load.shape");
 }
 
 #[test]
