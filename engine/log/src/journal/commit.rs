@@ -2,6 +2,8 @@
 //! time; a syncer makes the gapless prefix of written frames durable and tells everybody who waits
 //! for it.
 
+mod loops;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -10,16 +12,18 @@ use std::task::Poll;
 use std::time::Duration;
 
 use corelog_io::{
-    BLOCK, Buffer, File, Instant, IoError, Signal, SyncPath, Task, now, sleep, spawn, spawn_at_once,
+    BLOCK, Buffer, File, Instant, IoError, Signal, SyncPath, Task, now, sleep, spawn,
 };
 use corelog_model::Offset;
 
+use self::loops::{sync_loop, write_loop};
 use super::durability::{Commit, FrameState, JournalFailed};
 use super::entry::{ENTRY_HEAD_LEN, EntryHead};
 use super::files::{self, FilePool, JournalFill, UsedFile};
 use super::frame::{FRAME_HEADER_LEN, FileSequence, FrameIdentity, FrameSequence, seal};
 use super::line::{Line, Place};
 use super::open_frame::{Listener, OnDurable, OpenFrame};
+use super::pace::Pace;
 use super::replay::Replayed;
 use super::{JournalConfig, JournalCounters};
 use crate::LatencyHistogram;
@@ -51,6 +55,9 @@ struct SealedFrame {
 
 struct Core {
     open: OpenFrame,
+    pace: Pace,
+    /// The writer sleeps until more has come; only a full frame wakes it.
+    gathering: bool,
     next_frame: FrameSequence,
     next_file: FileSequence,
     position: u64,
@@ -112,6 +119,8 @@ impl Journal {
     pub fn start(config: JournalConfig, replayed: Replayed) -> Self {
         let core = Core {
             open: OpenFrame::new(),
+            pace: Pace::default(),
+            gathering: false,
             next_frame: replayed.next_frame,
             next_file: replayed.next_file,
             position: config.file_bytes,
@@ -192,8 +201,11 @@ impl Journal {
             open.listen(listener);
         }
         let commit = Commit { state: Rc::clone(&open.state) };
+        let may_seal = !core.gathering || core.open.len() >= self.state.config.frame_bytes_max;
         drop(core);
-        self.state.work.notify();
+        if may_seal {
+            self.state.work.notify();
+        }
         Ok(commit)
     }
 
@@ -372,15 +384,6 @@ impl State {
         }
     }
 
-    fn has_frame_to_seal(&self) -> bool {
-        let core = self.core.borrow();
-        let full = core.open.len() >= self.config.frame_bytes_max;
-        core.failed.is_none()
-            && core.open.entries > 0
-            && core.writing < self.config.frames_in_flight_max
-            && (core.writing == 0 || full)
-    }
-
     /// Makes the next file current if the open frame does not fit the present one. False if none is
     /// free.
     fn has_place_for_open_frame(&self) -> bool {
@@ -423,6 +426,7 @@ impl State {
         core.next_frame = sequence.next();
         core.writing += 1;
         core.counters.frames += 1;
+        core.pace.begins(now(), entries);
         core.counters.entries += u64::from(entries);
         core.counters.bytes += frame_len;
         let synced = self.config.sync_path == SyncPath::Write
@@ -487,7 +491,9 @@ impl State {
             assert!(core.durable_end <= end, "durable never goes back");
             core.durable_end = end;
             core.counters.syncs += 1;
-            core.sync_latency.record(began.elapsed());
+            let took = began.elapsed();
+            core.sync_latency.record(took);
+            core.pace.synced(took);
             let count = core.in_flight.iter().take_while(|frame| frame.frame < end).count();
             core.in_flight.drain(..count).collect()
         };
@@ -522,7 +528,11 @@ impl State {
     async fn prepare(&self, number: u32) {
         let config = &self.config;
         let (bytes, mode) = (config.file_bytes, config.open_mode());
-        match files::prepare(&config.directory, number, bytes, mode).await {
+        let is_urgent = || {
+            let core = self.core.borrow();
+            core.blocked || core.pool.used.is_empty()
+        };
+        match files::prepare(&config.directory, number, bytes, mode, is_urgent).await {
             Ok(file) => self.core.borrow_mut().pool.spares.push_back(file),
             // Nothing was promised on it. Recycling goes on, and after a pause the next one is
             // tried.
@@ -534,58 +544,6 @@ impl State {
         self.core.borrow_mut().preparing = false;
         self.prepared.notify();
         self.work.notify();
-    }
-}
-
-async fn write_loop(state: Rc<State>) {
-    while !state.stopping.get() {
-        let waiting = state.work.waiting();
-        if !state.has_frame_to_seal() {
-            waiting.await;
-            continue;
-        }
-        if !state.has_place_for_open_frame() {
-            state.prepare_if_low();
-            state.pressure.notify();
-            waiting.await;
-            continue;
-        }
-        let sealed = state.seal_open_frame();
-        state.line.wake_first();
-        if state.is_under_pressure() {
-            state.pressure.notify();
-        }
-        state.prepare_if_low();
-        let writer = Rc::clone(&state);
-        spawn_at_once(async move {
-            let SealedFrame { sequence, file, buffer, position, synced } = sealed;
-            let outcome = if synced {
-                file.write_synced(buffer, position).await
-            } else {
-                file.write(buffer, position).await
-            };
-            writer.written(sequence, outcome);
-        })
-        .detach();
-    }
-}
-
-async fn sync_loop(state: Rc<State>) {
-    while !state.stopping.get() {
-        let waiting = state.sync_work.waiting();
-        let Some((end, files)) = state.sync_target() else {
-            waiting.await;
-            continue;
-        };
-        let began = now();
-        if state.config.safeguards.syncs {
-            for file in files {
-                if let Err(error) = file.sync(state.config.sync_path).await {
-                    return state.fail(&error);
-                }
-            }
-        }
-        state.settle_before(end, began);
     }
 }
 

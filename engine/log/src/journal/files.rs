@@ -5,13 +5,18 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use corelog_io::{
-    Buffer, File, IoError, OpenMode, SyncPath, remove_file, rename, spawn, sync_directory,
+    Buffer, File, IoError, OpenMode, SyncPath, now, remove_file, rename, sleep, spawn,
+    sync_directory,
 };
 
 use super::frame::{FileSequence, FrameSequence};
 
 const ZERO_WRITE_BYTES: u64 = 1 << 20;
 const ZERO_WRITES_IN_FLIGHT: u64 = 4;
+// A flush that a producer waits for also flushes the zeros that were written just before it.
+const GENTLE_BYTES: u64 = 128 << 10;
+/// Pauses as long as the write, so many times.
+const GENTLE_PAUSES: u32 = 3;
 
 /// A file that holds frames some partition still needs.
 #[derive(Debug)]
@@ -77,16 +82,17 @@ pub(super) fn file_number(name: &str) -> Option<u32> {
 }
 
 /// Creates file `number` full of zeros and makes it durable. A crash or an error leaves nothing
-/// under its name.
+/// under its name. While nobody is in a hurry for it, it leaves most of the disk's time to others.
 pub(super) async fn prepare(
     directory: &Path,
     number: u32,
     file_bytes: u64,
     mode: OpenMode,
+    is_urgent: impl Fn() -> bool,
 ) -> Result<File, IoError> {
     let path = directory.join(file_name(number));
     let temporary = directory.join(format!("{}.new", file_name(number)));
-    let written = write_zeros(&temporary, file_bytes).await;
+    let written = write_zeros(&temporary, file_bytes, is_urgent).await;
     if let Err(error) = written {
         // The space matters more than the reason why removing fails too.
         drop(remove_file(&temporary).await);
@@ -97,26 +103,33 @@ pub(super) async fn prepare(
     File::open(&path, mode).await
 }
 
-async fn write_zeros(path: &Path, file_bytes: u64) -> Result<(), IoError> {
+async fn write_zeros(
+    path: &Path,
+    file_bytes: u64,
+    is_urgent: impl Fn() -> bool,
+) -> Result<(), IoError> {
     let file = File::open(path, OpenMode::CreateEmpty).await?;
-    let pieces = file_bytes.div_ceil(ZERO_WRITE_BYTES);
-    let writers: Vec<_> = (0..ZERO_WRITES_IN_FLIGHT)
-        .map(|first| {
-            let file = file.clone();
-            spawn(async move {
-                let mut piece = first;
-                while piece < pieces {
-                    let position = piece * ZERO_WRITE_BYTES;
-                    let len = ZERO_WRITE_BYTES.min(file_bytes - position);
-                    file.write(Buffer::zeroed(len as usize), position).await?;
-                    piece += ZERO_WRITES_IN_FLIGHT;
-                }
-                Ok(())
+    let mut position = 0;
+    while position < file_bytes {
+        let began = now();
+        let urgent = is_urgent();
+        let (piece, count) =
+            if urgent { (ZERO_WRITE_BYTES, ZERO_WRITES_IN_FLIGHT) } else { (GENTLE_BYTES, 1) };
+        let end = file_bytes.min(position + piece * count);
+        let writes: Vec<_> = (position..end)
+            .step_by(piece as usize)
+            .map(|position| {
+                let (file, len) = (file.clone(), piece.min(file_bytes - position));
+                spawn(async move { file.write(Buffer::zeroed(len as usize), position).await })
             })
-        })
-        .collect();
-    for writer in writers {
-        writer.join().await?;
+            .collect();
+        for write in writes {
+            write.join().await?;
+        }
+        position = end;
+        if !urgent {
+            sleep(began.elapsed() * GENTLE_PAUSES).await;
+        }
     }
     file.sync(SyncPath::Thread).await
 }

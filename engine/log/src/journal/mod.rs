@@ -3,8 +3,9 @@
 //! visible before.
 //!
 //! `frame` and `entry` are the bytes, `files` the pre-written and recycled files, `open_frame` what
-//! gathers, `line` who waits for room in it, `commit` the group commit and `counters` what it
-//! counts, `durability` what an append waits for, `replay` the way back after a crash.
+//! gathers, `pace` how soon it is written, `line` who waits for room in it, `commit` the group
+//! commit and `counters` what it counts, `durability` what an append waits for, `replay` the way
+//! back after a crash.
 //! docs/storage-format.md draws the format.
 
 mod commit;
@@ -15,6 +16,7 @@ mod files;
 mod frame;
 mod line;
 mod open_frame;
+mod pace;
 mod replay;
 
 pub use commit::Journal;
