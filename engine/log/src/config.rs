@@ -26,6 +26,8 @@ pub struct StorageConfig {
     pub open_segments_max: usize,
     /// The road a journal sync takes.
     pub sync_path: SyncPath,
+    /// See [`JournalConfig::frames_gather`].
+    pub frames_gather: bool,
     /// Rules of durability; all kept outside the simulator's negative controls.
     pub safeguards: Safeguards,
 }
@@ -42,6 +44,7 @@ impl StorageConfig {
             flushes_in_flight_max: 16,
             open_segments_max: 256,
             sync_path: SyncPath::Ring,
+            frames_gather: true,
             safeguards: Safeguards::default(),
         }
     }
@@ -52,6 +55,7 @@ impl StorageConfig {
         config.files_max = self.journal_files_max;
         config.frame_bytes_max = config.frame_bytes_max.min(self.journal_file_bytes as usize / 4);
         config.sync_path = self.sync_path;
+        config.frames_gather = self.frames_gather;
         config.safeguards = self.safeguards;
         config
     }

@@ -119,7 +119,9 @@ impl Scenario {
     pub fn with_trouble(seed: u64, trouble: Trouble) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let sync_path = if seed.is_multiple_of(2) { SyncPath::Write } else { SyncPath::Ring };
-        let storage = StorageConfig { sync_path, ..storage(&mut random) };
+        // Without waiting for company more frames are on their way at the same time.
+        let frames_gather = seed / 2 % 2 == 0;
+        let storage = StorageConfig { sync_path, frames_gather, ..storage(&mut random) };
         let log = LogConfig {
             segment_bytes: random.u64(20_000..100_000),
             segment_ms: [500, 3_600_000][random.usize(..2)],

@@ -48,6 +48,8 @@ pub struct JournalConfig {
     pub frames_in_flight_max: usize,
     /// The road a frame takes to durability.
     pub sync_path: SyncPath,
+    /// A frame waits a little for more entries while they come in company.
+    pub frames_gather: bool,
     /// Rules of durability; all kept outside the simulator's negative controls.
     pub safeguards: Safeguards,
 }
@@ -62,6 +64,7 @@ impl JournalConfig {
             frame_bytes_max: 1 << 20,
             frames_in_flight_max: 4,
             sync_path: SyncPath::Ring,
+            frames_gather: true,
             safeguards: Safeguards::default(),
         }
     }

@@ -24,7 +24,7 @@ impl State {
             && (core.writing == 0 || full);
         match core.pace.pause(now()) {
             _ if !may => Turn::Wait,
-            Some(pause) if !full => Turn::Gather(pause),
+            Some(pause) if !full && self.config.frames_gather => Turn::Gather(pause),
             _ => Turn::Seal,
         }
     }
