@@ -201,9 +201,9 @@ impl Journal {
             open.listen(listener);
         }
         let commit = Commit { state: Rc::clone(&open.state) };
-        let may_seal = !core.gathering || core.open.len() >= self.state.config.frame_bytes_max;
+        let sleeps = core.gathering && !core.open_frame_is_full(&self.state.config);
         drop(core);
-        if may_seal {
+        if !sleeps {
             self.state.work.notify();
         }
         Ok(commit)
@@ -339,6 +339,10 @@ impl Core {
     fn open_frame_fits(&self, file_bytes: u64) -> bool {
         self.position + self.open.frame_len() <= file_bytes
     }
+
+    fn open_frame_is_full(&self, config: &JournalConfig) -> bool {
+        self.open.len() >= config.frame_bytes_max
+    }
 }
 
 impl State {
@@ -426,9 +430,10 @@ impl State {
         core.next_frame = sequence.next();
         core.writing += 1;
         core.counters.frames += 1;
-        core.pace.begins(now(), entries);
         core.counters.entries += u64::from(entries);
         core.counters.bytes += frame_len;
+        let began = now();
+        core.pace.begins(began, entries);
         let synced = self.config.sync_path == SyncPath::Write
             && self.config.safeguards.syncs
             && core.in_flight.is_empty()
@@ -438,7 +443,7 @@ impl State {
             file: file.clone(),
             file_sequence,
             written: false,
-            synced_since: synced.then(now),
+            synced_since: synced.then_some(began),
             state,
             listeners,
         });

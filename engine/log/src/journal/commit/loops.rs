@@ -17,16 +17,18 @@ impl State {
     /// What the writer does next.
     fn turn(&self) -> Turn {
         let core = self.core.borrow();
-        let full = core.open.len() >= self.config.frame_bytes_max;
-        let may = core.failed.is_none()
+        let full = core.open_frame_is_full(&self.config);
+        let may_seal = core.failed.is_none()
             && core.open.entries > 0
             && core.writing < self.config.frames_in_flight_max
             && (core.writing == 0 || full);
-        match core.pace.pause(now()) {
-            _ if !may => Turn::Wait,
-            Some(pause) if !full && self.config.frames_gather => Turn::Gather(pause),
-            _ => Turn::Seal,
+        if !may_seal {
+            return Turn::Wait;
         }
+        if full || !self.config.frames_gather {
+            return Turn::Seal;
+        }
+        core.pace.pause(now()).map_or(Turn::Seal, Turn::Gather)
     }
 }
 
