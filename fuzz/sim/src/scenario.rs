@@ -120,7 +120,7 @@ impl Scenario {
         let mut random = fastrand::Rng::with_seed(seed);
         let sync_path = if seed.is_multiple_of(2) { SyncPath::Write } else { SyncPath::Ring };
         // Without waiting for company more frames are on their way at the same time.
-        let frames_gather = seed / 2 % 2 == 0;
+        let frames_gather = (seed / 2).is_multiple_of(2);
         let storage = StorageConfig { sync_path, frames_gather, ..storage(&mut random) };
         let log = LogConfig {
             segment_bytes: random.u64(20_000..100_000),
