@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use document::{Arrows, Document, unsafe_files};
 use manifest::Manifest;
@@ -105,6 +106,22 @@ fn packages_import_only_along_the_drawn_arrows() {
     let findings: Vec<Finding> =
         manifests.iter().flat_map(|manifest| manifest.check(&arrows)).collect();
     assert_tidy(&findings);
+}
+
+/// The README starts the broker with `cargo run`, which takes any package that names a program if
+/// the workspace does not say which.
+#[test]
+fn cargo_runs_the_broker_unless_told_otherwise() {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .expect("cargo starts");
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&metadata.stdout).expect("cargo describes the workspace");
+    let members = metadata["workspace_default_members"].as_array().expect("a list of packages");
+    let members: Vec<&str> = members.iter().filter_map(serde_json::Value::as_str).collect();
+    assert!(matches!(members[..], [only] if only.contains("/bin#")), "{members:?}");
 }
 
 #[test]
