@@ -15,7 +15,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use corelog_client::{Admin, ClientConfig, ClientError, Endpoint};
+use corelog_client::blocking::Admin;
+use corelog_client::{ClientConfig, ClientError, Endpoint};
 use fastrand::Rng;
 
 use crate::payload::Pool;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use corelog_client::{ClientConfig, Cluster, Endpoint};
+use corelog_client::blocking::Cluster;
+use corelog_client::{ClientConfig, Endpoint};
 
 use crate::advice::failure;
 use crate::failure::Failure;

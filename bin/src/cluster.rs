@@ -1,6 +1,6 @@
 //! `corelog cluster`: what a cluster consists of and how it does.
 
-use corelog_client::Admin;
+use corelog_client::blocking::Admin;
 
 use crate::advice::failure;
 use crate::bootstrap::Bootstrap;

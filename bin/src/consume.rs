@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 use std::str::FromStr;
 use std::time::Duration;
 
+use corelog_client::ConsumerConfig;
+use corelog_client::blocking::Consumer;
 use corelog_client::consumer::{ConsumedRecord, From, Partitions, Until};
-use corelog_client::{Consumer, ConsumerConfig};
 use corelog_model::{Offset, Timestamp};
 
 use crate::advice::failure;

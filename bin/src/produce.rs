@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
+use corelog_client::blocking::Producer;
 use corelog_client::producer::{Acks, Message, Reports};
-use corelog_client::{ClientError, Producer, ProducerConfig};
+use corelog_client::{ClientError, ProducerConfig};
 use corelog_model::Codec;
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! `corelog topic`: creates, shows, grows and deletes topics.
 
-use corelog_client::Admin;
 use corelog_client::admin::{NewTopic, Resource};
+use corelog_client::blocking::Admin;
 use corelog_client::{ClientError, TopicPartition, offsets::Moment};
 
 use crate::advice::{advice_on, failure};

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use corelog_client::ClientError;
+use corelog_client::blocking::Producer;
 use corelog_client::producer::{Delivery, Message};
-use corelog_client::{ClientError, Producer};
 use fastrand::Rng;
 
 use super::clock::Clock;

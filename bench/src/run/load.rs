@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use corelog_client::connection::{Connection, wait_readable};
-use corelog_client::{ClientError, Producer};
+use corelog_client::ClientError;
+use corelog_client::blocking::Producer;
+use corelog_client::blocking::connection::{Connection, wait_readable};
 
 use super::clock::{BusyMeter, Clock, prepare_thread};
 use super::lane::{Lane, LaneContext, Measured, Pause};

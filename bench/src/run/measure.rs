@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use corelog_client::{Admin, Consumer};
+use corelog_client::blocking::{Admin, Consumer};
 
 use super::clock::Clock;
 use super::lane::LaneContext;

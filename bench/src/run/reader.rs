@@ -8,8 +8,9 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use corelog_client::blocking::Consumer;
 use corelog_client::consumer::{ConsumedRecord, From, Partitions, Until};
-use corelog_client::{ClientError, Consumer, TopicPartition};
+use corelog_client::{ClientError, TopicPartition};
 use corelog_model::Offset;
 
 use super::clock::{BusyMeter, Clock, prepare_thread};

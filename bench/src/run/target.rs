@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use corelog_client::admin::{NewTopic, Resource};
+use corelog_client::blocking::{Admin, Cluster, Consumer, Producer};
 use corelog_client::consumer::{From, Partitions, Until};
 use corelog_client::offsets::Moment;
 use corelog_client::producer::{Acks, Message, Reports};
 use corelog_client::{
-    Admin, ClientConfig, ClientError, Cluster, Consumer, ConsumerConfig, Endpoint, Producer,
-    ProducerConfig, TopicPartition,
+    ClientConfig, ClientError, ConsumerConfig, Endpoint, ProducerConfig, TopicPartition,
 };
 use corelog_model::{NodeId, Offset};
 use corelog_wire::ApiKey;

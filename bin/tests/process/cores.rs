@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use corelog_client::{Admin, Endpoint};
+use corelog_client::Endpoint;
+use corelog_client::blocking::Admin;
 use corelog_model::Codec;
 
 use crate::support::{

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use corelog_client::blocking::Producer;
 use corelog_client::producer::{Message, ProducerConfig};
-use corelog_client::{ClientError, Endpoint, Producer};
+use corelog_client::{ClientError, Endpoint};
 use corelog_model::{Codec, ErrorCode};
 
 use crate::support::{

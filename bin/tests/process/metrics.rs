@@ -8,7 +8,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use corelog_client::{ClientConfig, Connection};
+use corelog_client::ClientConfig;
+use corelog_client::blocking::Connection;
 use corelog_model::{Codec, ErrorCode};
 use corelog_wire::api::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use corelog_wire::{ListOffsetsRequest, ListOffsetsResponse};

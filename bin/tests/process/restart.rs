@@ -3,8 +3,8 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use corelog_client::Admin;
 use corelog_client::admin::{ConfigSource, Resource};
+use corelog_client::blocking::Admin;
 use corelog_model::{Codec, NodeId};
 
 use crate::support::{

@@ -7,9 +7,8 @@
 //! [`Connection`], [`Cluster`], [`Producer`], [`Consumer`], [`Admin`].
 
 pub mod admin;
-pub mod cluster;
+pub mod blocking;
 pub mod config;
-pub mod connection;
 pub mod consumer;
 mod endpoint;
 mod error;
@@ -17,17 +16,18 @@ pub mod frame_buffer;
 pub mod metadata;
 pub mod murmur2;
 pub mod offsets;
+pub mod operation;
 pub mod producer;
 pub mod session;
+mod target;
 pub mod versions;
 
-pub use admin::Admin;
-pub use cluster::{Cluster, Target, Topics};
 pub use config::ClientConfig;
-pub use connection::Connection;
-pub use consumer::{Consumer, ConsumerConfig};
+pub use consumer::ConsumerConfig;
 pub use endpoint::Endpoint;
 pub use error::ClientError;
 pub use metadata::{Metadata, TopicPartition};
-pub use producer::{Producer, ProducerConfig};
+pub use operation::{Operation, Repeat};
+pub use producer::ProducerConfig;
 pub use session::{CorrelationId, Reply, Session};
+pub use target::{Target, Topics};

@@ -5,10 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use corelog_model::{ErrorCode, LeaderEpoch, NodeId, TopicId};
-use corelog_wire::MetadataResponse;
-use corelog_wire::api::metadata::{MetadataResponsePartition, MetadataResponseTopic};
+use corelog_wire::api::metadata::{
+    MetadataRequestTopic, MetadataResponsePartition, MetadataResponseTopic,
+};
+use corelog_wire::{ApiKey, MetadataRequest, MetadataResponse};
 
-use crate::{ClientError, Endpoint};
+use crate::target::Topics;
+use crate::{ClientConfig, ClientError, Endpoint};
 
 /// A topic's name and a partition's number. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +77,35 @@ pub enum Scope {
     Everything,
     /// The topics asked for.
     Asked,
+}
+
+impl Scope {
+    /// The scope of the answer to a question about these topics.
+    pub fn of(topics: Topics<'_>) -> Self {
+        match topics {
+            Topics::All => Self::Everything,
+            Topics::Named(_) => Self::Asked,
+        }
+    }
+}
+
+/// The question about nodes and topics.
+pub(crate) fn metadata_request(
+    topics: Topics<'_>,
+    config: &ClientConfig,
+) -> MetadataRequest<'static> {
+    let asked = |name: &&str| MetadataRequestTopic {
+        name: Some((*name).to_owned().into()),
+        ..MetadataRequestTopic::default()
+    };
+    MetadataRequest {
+        topics: match topics {
+            Topics::All => None,
+            Topics::Named(names) => Some(names.iter().map(asked).collect()),
+        },
+        allow_auto_topic_creation: config.allow_auto_topic_creation,
+        ..MetadataRequest::default()
+    }
 }
 
 /// The newest that is known of the cluster.
@@ -186,6 +218,25 @@ impl Metadata {
     /// Why a topic that was asked for is not there.
     pub fn refusal(&self, topic: &str) -> Option<ErrorCode> {
         self.refused.get(topic).copied()
+    }
+
+    /// A topic that was asked for, or the server's reason why it is not there.
+    pub(crate) fn known_topic(&self, name: &str) -> Result<&Topic, ClientError> {
+        self.topic(name).ok_or_else(|| ClientError::Refused {
+            api: ApiKey::Metadata,
+            about: format!("topic {name}"),
+            code: self.refusal(name).unwrap_or(ErrorCode::UnknownTopicOrPartition),
+            message: None,
+        })
+    }
+
+    /// A topic that was asked for. Unlike with [`Metadata::known_topic`], one that the server does
+    /// not know is missing for good.
+    pub(crate) fn require_topic(&self, name: &str) -> Result<&Topic, ClientError> {
+        self.known_topic(name).map_err(|error| match error.code() {
+            Some(ErrorCode::UnknownTopicOrPartition) => ClientError::NoTopic(name.to_owned()),
+            _ => error,
+        })
     }
 
     /// A partition.

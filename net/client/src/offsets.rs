@@ -1,5 +1,5 @@
 //! Where partitions begin and end, and which offset a moment has: ListOffsets, asked at the
-//! leaders.
+//! leaders. Pure.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,9 @@ use corelog_model::{LeaderEpoch, NodeId, Offset, Timestamp};
 use corelog_wire::api::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use corelog_wire::{ApiKey, ListOffsetsRequest, ListOffsetsResponse};
 
-use crate::cluster::{Cluster, Target};
-use crate::{ClientError, TopicPartition};
+use crate::operation::{Operation, Repeat, server_timeout_ms};
+use crate::target::Target;
+use crate::{ClientConfig, ClientError, Metadata, Reply, TopicPartition};
 
 /// A place in a partition that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,55 +33,99 @@ impl Moment {
     }
 }
 
-impl Cluster {
-    /// The offset of a moment in each partition; none where no record is that late. Topics must be
-    /// known, and no requests open at the leaders.
-    pub fn list_offsets(
-        &mut self,
-        wanted: &BTreeMap<TopicPartition, Moment>,
-    ) -> Result<BTreeMap<TopicPartition, Option<Offset>>, ClientError> {
-        let mut found = BTreeMap::new();
-        self.with_retries(|cluster| {
-            let mut by_node: BTreeMap<NodeId, Vec<(&TopicPartition, Moment, LeaderEpoch)>> =
-                BTreeMap::new();
-            let mut later = None;
-            for (at, moment) in wanted.iter().filter(|(at, _)| !found.contains_key(*at)) {
-                match cluster.metadata().require_leader(at) {
-                    Ok((node, epoch)) => {
-                        by_node.entry(node).or_default().push((at, *moment, epoch));
-                    }
-                    Err(error) => later = Some(error),
-                }
-            }
-            for (node, partitions) in by_node {
-                // One node that is away must not keep the others from being asked.
-                match cluster.list_offsets_of(node, &partitions) {
-                    Err(error) if error.is_retriable() => later = Some(error),
-                    Err(error) => return Err(error),
-                    Ok(results) => {
-                        for (at, result) in results {
-                            match result {
-                                Ok(offset) => drop(found.insert(at, offset)),
-                                Err(error) if error.is_retriable() => later = Some(error),
-                                Err(error) => return Err(error),
-                            }
-                        }
-                    }
-                }
-            }
-            later.map_or(Ok(()), Err)
-        })?;
-        Ok(found)
+/// What the leaders of some partitions say of each.
+pub(crate) type Answers = Vec<(TopicPartition, Result<Option<Offset>, ClientError>)>;
+
+/// The moments that are looked up, round by round: each round asks the leaders of what is not found
+/// yet.
+#[derive(Debug)]
+pub(crate) struct Lookup<'w> {
+    wanted: &'w BTreeMap<TopicPartition, Moment>,
+    found: BTreeMap<TopicPartition, Option<Offset>>,
+    /// Why something of this round is to be asked again.
+    later: Option<ClientError>,
+}
+
+impl<'w> Lookup<'w> {
+    /// Nothing is found yet.
+    pub(crate) fn new(wanted: &'w BTreeMap<TopicPartition, Moment>) -> Self {
+        Self { wanted, found: BTreeMap::new(), later: None }
     }
 
-    #[expect(clippy::type_complexity, reason = "a list of results, used once")]
-    fn list_offsets_of(
-        &mut self,
-        node: NodeId,
-        partitions: &[(&TopicPartition, Moment, LeaderEpoch)],
-    ) -> Result<Vec<(TopicPartition, Result<Option<Offset>, ClientError>)>, ClientError> {
+    /// Begins a round: what to ask now.
+    pub(crate) fn round(&mut self, metadata: &Metadata) -> Vec<ListOffsets> {
+        self.later = None;
+        let mut by_node: BTreeMap<NodeId, Vec<Asked>> = BTreeMap::new();
+        for (at, moment) in self.wanted.iter().filter(|(at, _)| !self.found.contains_key(*at)) {
+            match metadata.require_leader(at) {
+                Ok((node, epoch)) => {
+                    let asked = Asked { at: at.clone(), moment: *moment, epoch };
+                    by_node.entry(node).or_default().push(asked);
+                }
+                Err(error) => self.later = Some(error),
+            }
+        }
+        by_node.into_iter().map(|(node, partitions)| ListOffsets { node, partitions }).collect()
+    }
+
+    /// Takes what a leader says. Fails with what will not pass.
+    pub(crate) fn take(&mut self, result: Result<Answers, ClientError>) -> Result<(), ClientError> {
+        // One node that is away must not keep the others from being asked.
+        let answers = match result {
+            Err(error) if error.is_retriable() => vec![Err(error)],
+            Err(error) => return Err(error),
+            Ok(answers) => {
+                answers.into_iter().map(|(at, result)| result.map(|offset| (at, offset))).collect()
+            }
+        };
+        for answer in answers {
+            match answer {
+                Ok((at, offset)) => drop(self.found.insert(at, offset)),
+                Err(error) if error.is_retriable() => self.later = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a round: an error when there is something to ask again.
+    pub(crate) fn end_round(&mut self) -> Result<(), ClientError> {
+        self.later.take().map_or(Ok(()), Err)
+    }
+
+    /// The offsets; none where no record is that late.
+    pub(crate) fn into_found(self) -> BTreeMap<TopicPartition, Option<Offset>> {
+        self.found
+    }
+}
+
+/// A moment of a partition that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asked {
+    at: TopicPartition,
+    moment: Moment,
+    epoch: LeaderEpoch,
+}
+
+/// Asks a leader for moments of its partitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListOffsets {
+    node: NodeId,
+    partitions: Vec<Asked>,
+}
+
+impl Operation for ListOffsets {
+    type Request = ListOffsetsRequest<'static>;
+    type Answer = Answers;
+    const REPEAT: Repeat = Repeat::Harmless;
+
+    fn target(&self) -> Target {
+        Target::Node(self.node)
+    }
+
+    fn request(&self, config: &ClientConfig) -> Self::Request {
         let mut topics: Vec<ListOffsetsTopic<'_>> = Vec::new();
-        for (at, moment, epoch) in partitions {
+        for Asked { at, moment, epoch } in &self.partitions {
             let partition = ListOffsetsPartition {
                 partition_index: at.partition,
                 current_leader_epoch: epoch.0,
@@ -89,21 +134,23 @@ impl Cluster {
             match topics.last_mut() {
                 Some(topic) if *topic.name == *at.topic => topic.partitions.push(partition),
                 _ => topics.push(ListOffsetsTopic {
-                    name: at.topic.as_ref().into(),
+                    name: at.topic.as_ref().to_owned().into(),
                     partitions: vec![partition],
                 }),
             }
         }
-        let timeout_ms = self.config().request_timeout.as_millis() / 2;
-        let request = ListOffsetsRequest {
+        ListOffsetsRequest {
             replica_id: -1,
             topics,
-            timeout_ms: i32::try_from(timeout_ms).unwrap_or(i32::MAX),
+            timeout_ms: server_timeout_ms(config),
             ..ListOffsetsRequest::default()
-        };
-        let reply = self.call(Target::Node(node), &request)?;
+        }
+    }
+
+    fn read(&self, reply: &Reply) -> Result<Answers, ClientError> {
         let response: ListOffsetsResponse<'_> = reply.decode()?;
-        let answer = |(at, _, _): &(&TopicPartition, Moment, LeaderEpoch)| {
+        let answer = |asked: &Asked| {
+            let at = &asked.at;
             let topics = response.topics.iter().filter(|topic| *topic.name == *at.topic);
             let partition = topics
                 .flat_map(|topic| &topic.partitions)
@@ -112,8 +159,8 @@ impl Cluster {
             let code = partition.error_code;
             let result = ClientError::refused(ApiKey::ListOffsets, at.to_string(), code, None)
                 .map(|()| Some(Offset(partition.offset)).filter(|offset| *offset >= Offset::ZERO));
-            Ok(((*at).clone(), result))
+            Ok((at.clone(), result))
         };
-        partitions.iter().map(answer).collect()
+        self.partitions.iter().map(answer).collect()
     }
 }

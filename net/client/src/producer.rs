@@ -1,46 +1,27 @@
-//! Sends records: a driver around the [`Sender`], which decides, and the connections of a
-//! [`Cluster`], which carry. One thread, no tasks: time passes when a method is called.
+//! What a producer is made of, without sockets and clock: records become batches, the [`Sender`]
+//! decides what is sent when and where, and [`request`] writes and reads it. The drivers are
+//! [`crate::Producer`] and [`crate::blocking::Producer`].
 
 mod batch;
 mod config;
 mod partitioner;
 mod queue;
-mod request;
+pub(crate) mod request;
 mod sender;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use corelog_model::{NodeId, Offset, RecordHeader, Timestamp};
+use corelog_model::{Offset, RecordHeader, Timestamp};
 
-use crate::cluster::{Cluster, Topics};
-use crate::connection::{Connection, wait_readable};
-use crate::{ClientError, Reply, TopicPartition};
+use crate::{ClientError, TopicPartition};
 
 pub use batch::{Identity, NewRecord};
 pub use config::{Acks, ProducerConfig, Reports};
 pub use partitioner::{Choice, Partitioner};
 pub use queue::Answer;
 pub use sender::{Departing, Input, Output, PushError, Pushed, RequestId, Sender};
-
-/// How long one wait for an answer may be before time is looked at again.
-const WAIT_MAX: Duration = Duration::from_secs(1);
-
-/// Sends records to topics.
-#[derive(Debug)]
-pub struct Producer {
-    cluster: Cluster,
-    config: ProducerConfig,
-    sender: Sender,
-    partitioner: Partitioner,
-    started: Instant,
-    /// When the batches are next looked at although none is full.
-    next_look: Duration,
-    /// The requests without an answer, for each node in the order they were sent.
-    open: BTreeMap<NodeId, VecDeque<request::OpenProduce>>,
-}
 
 /// A record with its destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +47,7 @@ impl<'a> Message<'a> {
         Self { topic, partition: None, key: None, value, headers: &[], timestamp: None }
     }
 
-    fn choice(&self) -> Choice<'a> {
+    pub(crate) fn choice(&self) -> Choice<'a> {
         match (self.partition, self.key) {
             (Some(partition), _) => Choice::Partition(partition),
             (None, Some(key)) => Choice::Key(key),
@@ -130,272 +111,8 @@ impl Totals {
     }
 }
 
-impl Producer {
-    /// A producer over the connections of a cluster. An idempotent one gets its id here.
-    pub fn new(mut cluster: Cluster, config: ProducerConfig) -> Result<Self, ClientError> {
-        config.check()?;
-        let identity = if config.is_idempotent {
-            Some(request::init_producer_id(&mut cluster)?)
-        } else {
-            None
-        };
-        // Any number will do: it only spreads the first choices of producers.
-        let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
-        Ok(Self {
-            cluster,
-            sender: Sender::new(config.clone(), identity),
-            config,
-            partitioner: Partitioner::new(seed / 1000),
-            started: Instant::now(),
-            next_look: Duration::ZERO,
-            open: BTreeMap::new(),
-        })
-    }
-
-    /// The cluster.
-    pub fn cluster(&self) -> &Cluster {
-        &self.cluster
-    }
-
-    /// What was sent so far.
-    pub fn totals(&self) -> &Totals {
-        self.sender.totals()
-    }
-
-    /// Takes a record. It goes out when its batch is full or old enough, so somebody has to call
-    /// [`Producer::poll`] or [`Producer::flush`] in the end. Waits when the memory for records is
-    /// full. The ticket comes back with the result.
-    pub fn send(&mut self, message: &Message<'_>) -> Result<Ticket, ClientError> {
-        let (at, record) = self.route(message)?;
-        let pushed = self.push(&at, &record)?;
-        self.note_filled(message, pushed);
-        if pushed.has_filled_batch || self.next_look <= self.now() {
-            self.pump(Duration::ZERO)?;
-        }
-        Ok(pushed.ticket)
-    }
-
-    /// [`Producer::send`] for callers that keep to a schedule: never waits and touches no socket.
-    /// None when the memory for records is full now. Waits for the metadata all the same when the
-    /// topic is not known yet.
-    pub fn try_send(&mut self, message: &Message<'_>) -> Result<Option<Ticket>, ClientError> {
-        let (at, record) = self.route(message)?;
-        match self.sender.push(self.now(), &at, &record) {
-            Ok(pushed) => {
-                self.note_filled(message, pushed);
-                Ok(Some(pushed.ticket))
-            }
-            Err(PushError::NoRoom) => Ok(None),
-            Err(PushError::Refused(error)) => Err(error),
-        }
-    }
-
-    /// Where a record goes, and what goes there.
-    fn route<'m>(
-        &mut self,
-        message: &Message<'m>,
-    ) -> Result<(TopicPartition, NewRecord<'m>), ClientError> {
-        if self.cluster.metadata().topic(message.topic).is_none() {
-            self.cluster.require_topics(&[message.topic])?;
-        }
-        let missing = || ClientError::NoTopic(message.topic.to_owned());
-        let topic = self.cluster.metadata().topic(message.topic).ok_or_else(missing)?;
-        let at = self.partitioner.choose(message.topic, topic, message.choice())?;
-        let record = NewRecord {
-            key: message.key,
-            value: message.value,
-            headers: message.headers,
-            timestamp: message.timestamp.unwrap_or_else(wall_clock),
-        };
-        Ok((at, record))
-    }
-
-    fn note_filled(&mut self, message: &Message<'_>, pushed: Pushed) {
-        if pushed.has_filled_batch && message.choice() == Choice::Any {
-            self.partitioner.batch_filled(message.topic);
-        }
-    }
-
-    fn push(&mut self, at: &TopicPartition, record: &NewRecord<'_>) -> Result<Pushed, ClientError> {
-        let begun = self.now();
-        loop {
-            let now = self.now();
-            match self.sender.push(now, at, record) {
-                Ok(pushed) => return Ok(pushed),
-                Err(PushError::Refused(error)) => return Err(error),
-                Err(PushError::NoRoom) => {}
-            }
-            let waited = now.saturating_sub(begun);
-            let left = self.config.send_timeout.saturating_sub(waited);
-            if left.is_zero() {
-                let (after_ms, buffered) =
-                    (waited.as_millis() as u64, self.sender.buffered_bytes());
-                return Err(ClientError::NoRoom { after_ms, buffered });
-            }
-            self.pump(left)?;
-        }
-    }
-
-    /// Sends what is due and takes what has arrived, without waiting; gives the results since the
-    /// last call. Records wait at most `linger` when it is called at least as often.
-    pub fn poll(&mut self) -> Result<Vec<Delivery>, ClientError> {
-        self.pump(Duration::ZERO)?;
-        Ok(self.sender.take_deliveries())
-    }
-
-    /// Sends everything and waits until each record has its result; gives the results since the
-    /// last call. A record that fails is a result, not an error of this call.
-    pub fn flush(&mut self) -> Result<Vec<Delivery>, ClientError> {
-        self.sender.close_batches();
-        while !self.sender.is_idle() {
-            self.pump(WAIT_MAX)?;
-        }
-        Ok(self.sender.take_deliveries())
-    }
-
-    /// How long until [`Producer::poll`] has something to do although no answer arrives: a batch
-    /// becomes old enough, a pause ends. None when only an answer can change anything.
-    pub fn time_to_wakeup(&self) -> Option<Duration> {
-        let now = self.now();
-        self.sender.next_wakeup(now).map(|at| at.saturating_sub(now))
-    }
-
-    /// The connections on which an answer can arrive, for callers that wait for several producers
-    /// with [`wait_readable`].
-    pub fn waiting_connections(&self) -> impl Iterator<Item = &Connection> {
-        let open = self.cluster.open_connections().map(|(_, connection)| connection);
-        open.filter(|connection| connection.open_requests() > 0)
-    }
-
-    fn now(&self) -> Duration {
-        self.started.elapsed()
-    }
-
-    /// One round: what is due goes out, what arrives within `wait` is taken.
-    fn pump(&mut self, wait: Duration) -> Result<(), ClientError> {
-        self.step(Input::Tick);
-        let now = self.now();
-        let wakeup = self.sender.next_wakeup(now);
-        self.next_look = now + self.config.linger.max(Duration::from_millis(1));
-        let wait = wait.min(WAIT_MAX).min(wakeup.map_or(WAIT_MAX, |at| at.saturating_sub(now)));
-        self.collect(wait)
-    }
-
-    fn step(&mut self, input: Input) {
-        let mut inputs = VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
-            let now = self.now();
-            for output in self.sender.step(now, self.cluster.metadata(), input) {
-                inputs.extend(self.perform(output));
-            }
-        }
-    }
-
-    /// Does what the sender asks for; gives what it has to know at once.
-    fn perform(&mut self, output: Output) -> Option<Input> {
-        match output {
-            Output::Refresh(topics) => {
-                let topics: Vec<&str> = topics.iter().map(AsRef::as_ref).collect();
-                // A failure is met again by the next attempt to send, and its time is bounded.
-                let _ = self.cluster.refresh(Topics::Named(&topics));
-                Some(Input::Tick)
-            }
-            Output::Send(departing) => {
-                let (request, node) = (departing.request, departing.node);
-                match request::send(&mut self.cluster, &self.config, departing) {
-                    Ok(request::Sent::Open(open)) => {
-                        self.open.entry(node).or_default().push_back(open);
-                        None
-                    }
-                    Ok(request::Sent::Done(answers)) => Some(Input::Answered { request, answers }),
-                    Err(error) => {
-                        self.lose_others(node, &error);
-                        Some(Input::Lost { request, error })
-                    }
-                }
-            }
-        }
-    }
-
-    /// A connection that broke while a request was sent takes the earlier ones with it.
-    fn lose_others(&mut self, node: NodeId, error: &ClientError) {
-        if !error.ends_connection() {
-            return;
-        }
-        self.cluster.disconnect(node);
-        for open in self.open.remove(&node).unwrap_or_default() {
-            self.step(Input::Lost { request: open.request, error: error.clone() });
-        }
-    }
-
-    /// Takes the answers that arrive within `wait`.
-    fn collect(&mut self, wait: Duration) -> Result<(), ClientError> {
-        self.open.retain(|_, open| !open.is_empty());
-        if self.open.is_empty() {
-            std::thread::sleep(wait);
-            return Ok(());
-        }
-        let nodes: Vec<NodeId> = self.open.keys().copied().collect();
-        let waiting: Vec<(NodeId, &Connection)> =
-            self.cluster.open_connections().filter(|(node, _)| nodes.contains(node)).collect();
-        let left = waiting.iter().map(|(_, connection)| connection.time_left()).min();
-        let sockets: Vec<&Connection> = waiting.iter().map(|(_, connection)| *connection).collect();
-        let readable = wait_readable(&sockets, wait.min(left.unwrap_or(wait)))?;
-        let readable: Vec<(NodeId, bool)> =
-            waiting.iter().map(|(node, _)| *node).zip(readable).collect();
-        for node in nodes {
-            if let Some((_, is_readable)) = readable.iter().find(|(which, _)| *which == node) {
-                self.collect_from(node, *is_readable);
-            } else {
-                self.lose_all(node, &ClientError::NoNode(node.0));
-            }
-        }
-        Ok(())
-    }
-
-    fn collect_from(&mut self, node: NodeId, is_readable: bool) {
-        let mut is_readable = is_readable;
-        loop {
-            let Some(connection) = self.cluster.open_connection(node) else { return };
-            let reply = match (is_readable, connection.open_requests()) {
-                (_, 0) => return,
-                (true, _) => connection.try_receive(),
-                (false, _) if connection.time_left().is_zero() => Err(connection.timed_out()),
-                (false, _) => connection.buffered_reply(),
-            };
-            is_readable = false;
-            match reply.and_then(|reply| reply.map(|reply| self.take(node, &reply)).transpose()) {
-                Ok(Some(())) => {}
-                Ok(None) => return,
-                Err(error) => return self.lose_all(node, &error),
-            }
-        }
-    }
-
-    fn take(&mut self, node: NodeId, reply: &Reply) -> Result<(), ClientError> {
-        let open = self.open.get_mut(&node).and_then(VecDeque::pop_front);
-        let open = open.expect("the session gives replies to open requests only, in their order");
-        assert!(open.correlation == reply.correlation(), "replies come in the order of requests");
-        let answers = match request::read(self.cluster.metadata_mut(), &open, reply) {
-            Ok(answers) => answers,
-            Err(error) => {
-                self.step(Input::Lost { request: open.request, error: error.clone() });
-                return Err(error);
-            }
-        };
-        self.step(Input::Answered { request: open.request, answers });
-        Ok(())
-    }
-
-    fn lose_all(&mut self, node: NodeId, error: &ClientError) {
-        self.cluster.disconnect(node);
-        for open in self.open.remove(&node).unwrap_or_default() {
-            self.step(Input::Lost { request: open.request, error: error.clone() });
-        }
-    }
-}
-
-fn wall_clock() -> Timestamp {
+/// The time by the clock of this machine, for records without a time of their own.
+pub(crate) fn wall_clock() -> Timestamp {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }

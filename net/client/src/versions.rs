@@ -54,7 +54,7 @@ impl ServerVersions {
 
     /// The highest version that both sides speak and that is at most `max`.
     pub fn best(&self, api: ApiKey, max: i16) -> Option<i16> {
-        let ours = spoken(api.info())?;
+        let ours = spoken(api.info());
         let (theirs_min, theirs_max) = *self.ranges.get(&api.code())?;
         let best = ours.max.min(theirs_max).min(max);
         (ours.min.max(theirs_min) <= best).then_some(best)
@@ -63,10 +63,8 @@ impl ServerVersions {
     /// [`ServerVersions::best`], or the error that says which versions there are.
     pub fn require(&self, api: ApiKey, max: i16, peer: &Endpoint) -> Result<i16, ClientError> {
         self.best(api, max).ok_or_else(|| {
-            let ours = match spoken(api.info()) {
-                None => "none".to_owned(),
-                Some(ours) => format!("{}-{}", ours.min, ours.max.min(max)),
-            };
+            let ours = spoken(api.info());
+            let ours = format!("{}-{}", ours.min, ours.max.min(max));
             let theirs = match self.ranges.get(&api.code()) {
                 None => "none".to_owned(),
                 Some((min, max)) => format!("{min}-{max}"),
@@ -81,9 +79,19 @@ impl ServerVersions {
     }
 }
 
-/// What this client writes: versions that are stable and that the wire format knows.
-fn spoken(info: &ApiInfo) -> Option<VersionRange> {
-    info.served()
+/// What this client writes: versions that are stable in Kafka and that the wire format knows,
+/// whatever a server of ours serves of them.
+fn spoken(info: &ApiInfo) -> VersionRange {
+    let stable_max = match info.key {
+        // Two-phase commit (KIP-939) is not stable.
+        ApiKey::InitProducerId => 5,
+        // Topics by id (KIP-848) came with Kafka 4.1 as unstable versions.
+        ApiKey::OffsetCommit | ApiKey::OffsetFetch => 9,
+        // The earliest offset that tiered storage still has to upload (KIP-1023).
+        ApiKey::ListOffsets => 10,
+        _ => info.max,
+    };
+    VersionRange { min: info.min, max: info.max.min(stable_max) }
 }
 
 #[cfg(test)]
@@ -105,7 +113,8 @@ mod tests {
 
     #[test]
     fn versions_that_are_not_stable_are_not_spoken() {
-        let versions = ServerVersions::new([(22, (0, 6)), (2, (0, 11))]);
+        let versions = ServerVersions::new([(22, (0, 6)), (2, (0, 11)), (8, (2, 10))]);
+        assert_eq!(versions.best(ApiKey::OffsetCommit, i16::MAX), Some(9));
         assert_eq!(versions.best(ApiKey::InitProducerId, i16::MAX), Some(5));
         assert_eq!(versions.best(ApiKey::ListOffsets, i16::MAX), Some(10));
     }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use corelog_client::Endpoint;
+use corelog_client::blocking::Consumer;
 use corelog_client::consumer::{ConsumedRecord, ConsumerConfig, From, Partitions, Until};
-use corelog_client::{Consumer, Endpoint};
 use corelog_model::Offset;
 
 use super::workload::{Delivery, WriterKind, connect, record};

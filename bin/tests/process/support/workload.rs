@@ -7,8 +7,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use corelog_client::admin::NewTopic;
+use corelog_client::blocking::{Admin, Cluster, Producer};
 use corelog_client::producer::{Acks, Message, ProducerConfig, Ticket};
-use corelog_client::{Admin, ClientConfig, Cluster, Endpoint, Producer};
+use corelog_client::{ClientConfig, Endpoint};
 use corelog_model::{Codec, Offset};
 
 const PAUSE_EVERY_RECORDS: u64 = 16;

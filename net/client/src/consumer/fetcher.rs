@@ -60,6 +60,8 @@ pub struct FetchFrom {
     pub offset: Offset,
     /// The epoch of the leader asked, as far as the client knows.
     pub leader_epoch: LeaderEpoch,
+    /// Which assignment or seek it goes back to; see [`Fetcher::is_current`].
+    pub generation: u64,
 }
 
 /// What a response says about one partition.
@@ -84,6 +86,7 @@ pub struct Fetcher {
     refresh_not_before: Duration,
     /// For the order of serving.
     next_turn: u64,
+    next_generation: u64,
     scratch: Vec<u8>,
 }
 
@@ -93,6 +96,10 @@ struct Position {
     /// Where to stop.
     end: Option<Offset>,
     high_watermark: Option<Offset>,
+    /// Changes when somebody else than a response moves the position.
+    generation: u64,
+    /// Whether it is not to be asked for.
+    is_paused: bool,
     pause_until: Duration,
     /// Since when nothing but errors came, and the last one.
     trouble: Option<(Duration, ClientError)>,
@@ -116,6 +123,7 @@ impl Fetcher {
             refresh: BTreeSet::new(),
             refresh_not_before: Duration::ZERO,
             next_turn: 1,
+            next_generation: 0,
             scratch: Vec::new(),
         }
     }
@@ -126,11 +134,48 @@ impl Fetcher {
             next,
             end,
             high_watermark: None,
+            generation: self.next_generation,
+            is_paused: false,
             pause_until: Duration::ZERO,
             trouble: None,
             turn: 0,
         };
+        self.next_generation += 1;
         self.positions.insert(at, position);
+    }
+
+    /// Reads a partition no more.
+    pub fn unassign(&mut self, at: &TopicPartition) {
+        self.positions.remove(at);
+    }
+
+    /// Goes on at another offset. Says whether the partition is assigned.
+    pub fn seek(&mut self, at: &TopicPartition, next: Offset) -> bool {
+        let Some(position) = self.positions.get_mut(at) else { return false };
+        position.next = next;
+        position.trouble = None;
+        position.pause_until = Duration::ZERO;
+        position.generation = self.next_generation;
+        self.next_generation += 1;
+        true
+    }
+
+    /// Asks for a partition no more, or again. Says whether it is assigned.
+    pub fn set_paused(&mut self, at: &TopicPartition, is_paused: bool) -> bool {
+        let Some(position) = self.positions.get_mut(at) else { return false };
+        position.is_paused = is_paused;
+        true
+    }
+
+    /// Whether a partition is assigned and paused.
+    pub fn is_paused(&self, at: &TopicPartition) -> bool {
+        self.positions.get(at).is_some_and(|position| position.is_paused)
+    }
+
+    /// Whether what a node says to this question is still of use: the partition was neither taken
+    /// away nor moved meanwhile.
+    pub fn is_current(&self, from: &FetchFrom) -> bool {
+        self.positions.get(&from.at).is_some_and(|position| position.generation == from.generation)
     }
 
     /// The offset that is read next.
@@ -169,7 +214,7 @@ impl Fetcher {
                 let after_ms = now.saturating_sub(*since).as_millis() as u64;
                 return Err(ClientError::GaveUp { after_ms, last: Box::new(last.clone()) });
             }
-            if position.is_done() || position.pause_until > now {
+            if position.is_done() || position.is_paused || position.pause_until > now {
                 continue;
             }
             let Some((node, leader_epoch)) = metadata.leader(at) else {
@@ -179,7 +224,8 @@ impl Fetcher {
                 self.refresh.insert(Arc::clone(&at.topic));
                 continue;
             };
-            let from = FetchFrom { at: at.clone(), offset: position.next, leader_epoch };
+            let (offset, generation) = (position.next, position.generation);
+            let from = FetchFrom { at: at.clone(), offset, leader_epoch, generation };
             by_node.entry(node).or_default().push((position.turn, from));
         }
         let mut outputs = Vec::new();

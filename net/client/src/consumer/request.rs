@@ -1,43 +1,75 @@
-//! Fetch on the wire: what goes out for a [`Fetch`], and what comes back. Without fetch sessions:
-//! every request names its partitions, every response tells about each of them.
+//! Fetch on the wire: what goes out for a [`Fetch`], and what comes back.
 
-use std::time::Instant;
+use std::collections::BTreeMap;
 
 use corelog_model::{ErrorCode, LeaderEpoch, NodeId, Offset};
-use corelog_wire::api::fetch::{FetchPartition, FetchTopic};
+use corelog_wire::api::fetch::{FetchPartition, FetchTopic, ForgottenTopic};
 use corelog_wire::{ApiKey, FetchRequest, FetchResponse, Uuid};
 
-use crate::consumer::ConsumerConfig;
 use crate::consumer::fetcher::{Fetch, FetchFrom, Fetched};
+use crate::consumer::{ConsumerConfig, FetchSession};
 use crate::metadata::Node;
-use crate::{ClientError, Cluster, CorrelationId, Endpoint, Metadata, Reply, TopicPartition};
+use crate::{ClientError, Endpoint, Metadata, Reply, TopicPartition};
 
 /// The last version that names topics; later ones have ids.
 const NAMED_TOPICS_MAX: i16 = 12;
 
 /// A Fetch request that waits for its answer.
 #[derive(Debug)]
-pub(super) struct OpenFetch {
-    pub(super) sent: Instant,
-    correlation: CorrelationId,
-    /// The partitions, and the ids under which they were asked for.
-    partitions: Vec<(TopicPartition, Uuid)>,
+pub(crate) struct OpenFetch {
+    /// Everything that the node serves with this request.
+    asked: BTreeMap<TopicPartition, FetchFrom>,
+    /// The names of topics that go by id.
+    names: BTreeMap<Uuid, TopicPartition>,
+    /// Whether the answer tells about each partition.
+    is_full: bool,
 }
 
-/// Sends a request.
-pub(super) fn send(
-    cluster: &mut Cluster,
+/// What a response says.
+#[derive(Debug)]
+pub(crate) enum Answer<'r> {
+    /// Something about some partitions.
+    Partitions(Vec<(FetchFrom, Fetched<'r>)>),
+    /// The node does not know the session: everything is to be named anew.
+    SessionLost,
+}
+
+/// The message for a [`Fetch`], and the highest version that can say what it says.
+pub(crate) fn prepare(
+    metadata: &Metadata,
     config: &ConsumerConfig,
+    session: &mut FetchSession,
     fetch: Fetch,
-) -> Result<OpenFetch, ClientError> {
+) -> (FetchRequest<'static>, i16, OpenFetch) {
     let id = |from: &FetchFrom| {
-        let topic = cluster.metadata().topic(&from.at.topic);
+        let topic = metadata.topic(&from.at.topic);
         topic.map_or([0; 16], |topic| *topic.id.as_bytes())
     };
     let ids: Vec<Uuid> = fetch.partitions.iter().map(id).collect();
-    let version_max = if ids.contains(&[0; 16]) { NAMED_TOPICS_MAX } else { i16::MAX };
+    let is_named = ids.contains(&[0; 16]);
+    let version_max = if is_named { NAMED_TOPICS_MAX } else { i16::MAX };
+    let id = |id: Uuid| if is_named { [0; 16] } else { id };
+    let wanted = fetch.partitions.into_iter().zip(ids).map(|(from, of)| (from, id(of)));
+    let wanted: Vec<(FetchFrom, Uuid)> = wanted.collect();
+    let plan = session.plan(&wanted);
+    let request = FetchRequest {
+        max_wait_ms: i32::try_from(config.max_wait.as_millis()).unwrap_or(i32::MAX),
+        min_bytes: bytes(config.min_bytes),
+        max_bytes: bytes(config.max_bytes),
+        session_id: plan.session_id,
+        session_epoch: plan.session_epoch,
+        topics: topics(config, &plan.named),
+        forgotten_topics_data: forgotten(&plan.forgotten),
+        ..FetchRequest::default()
+    };
+    let names = wanted.iter().map(|(from, id)| (*id, from.at.clone())).collect();
+    let asked = wanted.into_iter().map(|(from, _)| (from.at.clone(), from)).collect();
+    (request, version_max, OpenFetch { asked, names, is_full: plan.is_full() })
+}
+
+fn topics(config: &ConsumerConfig, named: &[(FetchFrom, Uuid)]) -> Vec<FetchTopic<'static>> {
     let mut topics: Vec<FetchTopic<'_>> = Vec::new();
-    for (from, id) in fetch.partitions.iter().zip(&ids) {
+    for (from, id) in named {
         let partition = FetchPartition {
             partition: from.at.partition,
             current_leader_epoch: from.leader_epoch.0,
@@ -49,41 +81,49 @@ pub(super) fn send(
         match topics.last_mut() {
             Some(topic) if *topic.topic == *from.at.topic => topic.partitions.push(partition),
             _ => topics.push(FetchTopic {
-                topic: from.at.topic.as_ref().into(),
+                topic: from.at.topic.as_ref().to_owned().into(),
                 topic_id: *id,
                 partitions: vec![partition],
             }),
         }
     }
-    let request = FetchRequest {
-        max_wait_ms: i32::try_from(config.max_wait.as_millis()).unwrap_or(i32::MAX),
-        min_bytes: bytes(config.min_bytes),
-        max_bytes: bytes(config.max_bytes),
-        topics,
-        ..FetchRequest::default()
-    };
-    let connection = cluster.connection(fetch.node)?;
-    let version = connection.version_within(ApiKey::Fetch, version_max)?;
-    let sent = Instant::now();
-    let correlation = connection.send(version, &request, &[])?;
-    let partitions = fetch.partitions.into_iter().zip(ids).map(|(from, id)| (from.at, id));
-    Ok(OpenFetch { sent, correlation, partitions: partitions.collect() })
+    topics
+}
+
+fn forgotten(partitions: &[(TopicPartition, Uuid)]) -> Vec<ForgottenTopic<'static>> {
+    let mut topics: Vec<ForgottenTopic<'_>> = Vec::new();
+    for (at, id) in partitions {
+        match topics.last_mut() {
+            Some(topic) if *topic.topic == *at.topic => topic.partitions.push(at.partition),
+            _ => topics.push(ForgottenTopic {
+                topic: at.topic.as_ref().to_owned().into(),
+                topic_id: *id,
+                partitions: vec![at.partition],
+            }),
+        }
+    }
+    topics
 }
 
 fn bytes(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
-/// Reads what a response says: something about each partition of the request, or an error. What
-/// the server says about leaders goes into the metadata (KIP-951).
-pub(super) fn read<'r>(
+/// Reads what a response says: something about each partition where the request named all, else
+/// news of some; or an error. What the server says about leaders goes into the metadata (KIP-951).
+pub(crate) fn read<'r>(
     metadata: &mut Metadata,
+    session: &mut FetchSession,
     open: &OpenFetch,
     reply: &'r Reply,
-) -> Result<Vec<(TopicPartition, Fetched<'r>)>, ClientError> {
-    assert!(open.correlation == reply.correlation(), "replies come in the order of requests");
+) -> Result<Answer<'r>, ClientError> {
     let response: FetchResponse<'r> = reply.decode()?;
+    if !open.is_full && is_about_session(response.error_code) {
+        session.reset();
+        return Ok(Answer::SessionLost);
+    }
     ClientError::refused(ApiKey::Fetch, "all partitions asked for", response.error_code, None)?;
+    session.answered(response.session_id);
     for endpoint in &response.node_endpoints {
         let Ok(port) = u16::try_from(endpoint.port) else { continue };
         metadata.apply_node(Node {
@@ -93,20 +133,43 @@ pub(super) fn read<'r>(
         });
     }
     let is_named = reply.version() <= NAMED_TOPICS_MAX;
-    let mut all = Vec::with_capacity(open.partitions.len());
-    for (at, id) in &open.partitions {
-        let topics = response.responses.iter().filter(|topic| {
-            if is_named { *topic.topic == *at.topic } else { topic.topic_id == *id }
-        });
-        let data = topics
-            .flat_map(|topic| &topic.partitions)
-            .find(|data| data.partition_index == at.partition)
-            .ok_or_else(|| reply.lacks(at.to_string()))?;
-        let epoch = LeaderEpoch(data.current_leader.leader_epoch);
-        metadata.apply_leader(at, NodeId(data.current_leader.leader_id), epoch);
-        let code = ErrorCode::from_code(data.error_code).unwrap_or(ErrorCode::UnknownServerError);
-        let high_watermark = Offset(data.high_watermark);
-        all.push((at.clone(), Fetched { code, high_watermark, records: data.records.bytes() }));
+    let mut all = Vec::new();
+    for topic in response.responses {
+        let name = if is_named {
+            TopicPartition::new(&topic.topic, 0).topic
+        } else {
+            match open.names.get(&topic.topic_id) {
+                Some(at) => at.topic.clone(),
+                None => continue,
+            }
+        };
+        for data in topic.partitions {
+            let at = TopicPartition { topic: name.clone(), partition: data.partition_index };
+            let Some(from) = open.asked.get(&at) else { continue };
+            let epoch = LeaderEpoch(data.current_leader.leader_epoch);
+            metadata.apply_leader(&at, NodeId(data.current_leader.leader_id), epoch);
+            let code = ErrorCode::from_code(data.error_code);
+            let code = code.unwrap_or(ErrorCode::UnknownServerError);
+            let high_watermark = Offset(data.high_watermark);
+            let records = data.records.bytes();
+            all.push((from.clone(), Fetched { code, high_watermark, records }));
+        }
     }
-    Ok(all)
+    if open.is_full {
+        let is_there = |at: &&TopicPartition| all.iter().any(|(from, _)| from.at == **at);
+        if let Some(missing) = open.asked.keys().find(|at| !is_there(at)) {
+            return Err(reply.lacks(missing.to_string()));
+        }
+    }
+    Ok(Answer::Partitions(all))
+}
+
+fn is_about_session(code: i16) -> bool {
+    [
+        ErrorCode::FetchSessionIdNotFound,
+        ErrorCode::InvalidFetchSessionEpoch,
+        ErrorCode::FetchSessionTopicIdError,
+    ]
+    .iter()
+    .any(|about| about.code() == code)
 }

@@ -14,8 +14,8 @@ use corelog_wire::api::metadata::{
 };
 
 use super::*;
-use crate::Metadata;
 use crate::metadata::Scope;
+use crate::{ClientError, Metadata, TopicPartition};
 
 fn at(partition: i32) -> TopicPartition {
     TopicPartition::new("t", partition)
@@ -79,7 +79,8 @@ fn take(
 }
 
 fn from(partition: i32, offset: i64) -> FetchFrom {
-    FetchFrom { at: at(partition), offset: Offset(offset), leader_epoch: LeaderEpoch(3) }
+    let (offset, leader_epoch) = (Offset(offset), LeaderEpoch(3));
+    FetchFrom { at: at(partition), offset, leader_epoch, generation: partition as u64 }
 }
 
 fn fetch(node: i32, partitions: Vec<FetchFrom>) -> Output {

@@ -1,104 +1,88 @@
-//! Produce and InitProducerId on the wire: what goes out for a [`Departing`], and what comes back.
+//! Produce on the wire: what goes out for a [`Departing`], and what comes back.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use corelog_model::{ErrorCode, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId};
+use corelog_model::{ErrorCode, LeaderEpoch, NodeId, Offset};
 use corelog_wire::api::produce::{PartitionProduceData, TopicProduceData};
-use corelog_wire::{
-    ApiKey, InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse,
-    Records, Uuid,
-};
+use corelog_wire::{ProduceRequest, ProduceResponse, Records, Uuid};
 
-use crate::cluster::{Cluster, Target};
 use crate::metadata::Node;
+use crate::operation::server_timeout_ms;
+use crate::producer::Acks;
 use crate::producer::queue::Answer;
 use crate::producer::sender::{Departing, RequestId};
-use crate::producer::{Acks, Identity, ProducerConfig};
-use crate::{ClientError, CorrelationId, Endpoint, Metadata, Reply, TopicPartition};
+use crate::{ClientConfig, ClientError, Endpoint, Metadata, Reply, TopicPartition};
 
 /// The last version that names topics; later ones have ids.
 const NAMED_TOPICS_MAX: i16 = 12;
 
 /// A Produce request that waits for its answer.
 #[derive(Debug)]
-pub(super) struct OpenProduce {
-    pub(super) request: RequestId,
-    pub(super) correlation: CorrelationId,
+pub(crate) struct OpenProduce {
+    pub(crate) request: RequestId,
     /// The partitions, and the ids under which they were sent.
     partitions: Vec<(TopicPartition, Uuid)>,
 }
 
-/// What follows from sending.
+/// A Produce request before it is sent.
 #[derive(Debug)]
-pub(super) enum Sent {
-    /// An answer will come.
-    Open(OpenProduce),
-    /// There is none to come.
-    Done(Vec<(TopicPartition, Answer)>),
+pub(crate) struct Produce<'a> {
+    /// The message; its records are external.
+    pub(crate) body: ProduceRequest<'a>,
+    /// The records, in the order of the message.
+    pub(crate) records: Vec<&'a Arc<Vec<u8>>>,
+    /// The highest version that can say what it says.
+    pub(crate) version_max: i16,
+    ids: Vec<Uuid>,
 }
 
-/// Asks for the id of an idempotent producer.
-pub(super) fn init_producer_id(cluster: &mut Cluster) -> Result<Identity, ClientError> {
-    let request = InitProducerIdRequest {
-        transactional_id: None,
-        transaction_timeout_ms: i32::MAX,
-        ..InitProducerIdRequest::default()
-    };
-    cluster.with_retries(|cluster| {
-        let reply = cluster.call(Target::Any, &request)?;
-        let response: InitProducerIdResponse = reply.decode()?;
-        ClientError::refused(ApiKey::InitProducerId, "this producer", response.error_code, None)?;
-        if response.producer_id < 0 || response.producer_epoch < 0 {
-            return Err(reply.lacks("the producer's id"));
+impl<'a> Produce<'a> {
+    /// The message for batches in the order of their partitions.
+    pub(crate) fn new(
+        metadata: &Metadata,
+        config: &ClientConfig,
+        acks: Acks,
+        departing: &'a Departing,
+    ) -> Self {
+        let batches = &departing.batches;
+        let ids: Vec<Uuid> = batches.iter().map(|(at, _)| topic_id(metadata, at)).collect();
+        let version_max = if ids.contains(&[0; 16]) { NAMED_TOPICS_MAX } else { i16::MAX };
+        let mut topics: Vec<TopicProduceData<'_>> = Vec::new();
+        // Batches come in the order of their partitions, so those of a topic are neighbours.
+        for ((at, bytes), id) in batches.iter().zip(&ids) {
+            let records = Records::External { len: bytes.len() };
+            let data = PartitionProduceData { index: at.partition, records };
+            match topics.last_mut() {
+                Some(topic) if *topic.name == *at.topic => topic.partition_data.push(data),
+                _ => topics.push(TopicProduceData {
+                    name: at.topic.as_ref().into(),
+                    topic_id: *id,
+                    partition_data: vec![data],
+                }),
+            }
         }
-        Ok(Identity {
-            id: ProducerId(response.producer_id),
-            epoch: ProducerEpoch(response.producer_epoch),
-        })
-    })
+        let body = ProduceRequest {
+            transactional_id: None,
+            acks: acks.number(),
+            timeout_ms: server_timeout_ms(config),
+            topic_data: topics,
+        };
+        Self { body, records: batches.iter().map(|(_, bytes)| bytes).collect(), version_max, ids }
+    }
+
+    /// What is kept until the answer is there.
+    pub(crate) fn into_open(self, departing: &Departing) -> OpenProduce {
+        let partitions =
+            departing.batches.iter().zip(self.ids).map(|((at, _), id)| (at.clone(), id));
+        OpenProduce { request: departing.request, partitions: partitions.collect() }
+    }
 }
 
-/// Sends a request.
-pub(super) fn send(
-    cluster: &mut Cluster,
-    config: &ProducerConfig,
-    departing: Departing,
-) -> Result<Sent, ClientError> {
-    let Departing { request, node, batches } = departing;
-    let ids: Vec<Uuid> = batches.iter().map(|(at, _)| topic_id(cluster.metadata(), at)).collect();
-    let version_max = if ids.contains(&[0; 16]) { NAMED_TOPICS_MAX } else { i16::MAX };
-    let timeout_ms = cluster.config().request_timeout.as_millis() / 2;
-    let mut topics: Vec<TopicProduceData<'_>> = Vec::new();
-    // Batches come in the order of their partitions, so those of a topic are neighbours.
-    for ((at, bytes), id) in batches.iter().zip(&ids) {
-        let records = Records::External { len: bytes.len() };
-        let data = PartitionProduceData { index: at.partition, records };
-        match topics.last_mut() {
-            Some(topic) if *topic.name == *at.topic => topic.partition_data.push(data),
-            _ => topics.push(TopicProduceData {
-                name: at.topic.as_ref().into(),
-                topic_id: *id,
-                partition_data: vec![data],
-            }),
-        }
-    }
-    let body = ProduceRequest {
-        transactional_id: None,
-        acks: config.acks.number(),
-        timeout_ms: i32::try_from(timeout_ms).unwrap_or(i32::MAX),
-        topic_data: topics,
-    };
-    let records: Vec<&[u8]> = batches.iter().map(|(_, bytes)| bytes.as_slice()).collect();
-    let connection = cluster.connection(node)?;
-    let version = connection.version_within(ApiKey::Produce, version_max)?;
-    if config.acks == Acks::None {
-        connection.notify(version, &body, &records)?;
-        let done = |(at, _)| (at, Answer::Appended(Offset::NONE));
-        return Ok(Sent::Done(batches.into_iter().map(done).collect()));
-    }
-    let correlation = connection.send(version, &body, &records)?;
-    let partitions = batches.into_iter().zip(ids).map(|((at, _), id)| (at, id)).collect();
-    Ok(Sent::Open(OpenProduce { request, correlation, partitions }))
+/// The answers to a request that gets none: acks 0.
+pub(crate) fn unanswered(departing: &Departing) -> Vec<(TopicPartition, Answer)> {
+    let done = |(at, _): &(TopicPartition, _)| (at.clone(), Answer::Appended(Offset::NONE));
+    departing.batches.iter().map(done).collect()
 }
 
 fn topic_id(metadata: &Metadata, at: &TopicPartition) -> Uuid {
@@ -107,7 +91,7 @@ fn topic_id(metadata: &Metadata, at: &TopicPartition) -> Uuid {
 
 /// Reads the answers: one for each partition of the request, or an error. What the server says
 /// about leaders goes into the metadata (KIP-951).
-pub(super) fn read(
+pub(crate) fn read(
     metadata: &mut Metadata,
     open: &OpenProduce,
     reply: &Reply,

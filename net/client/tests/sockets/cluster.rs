@@ -1,8 +1,9 @@
 //! Several nodes: metadata, moved leaders, nodes that are away, and what must not be done twice.
 
 use corelog_client::admin::{CreatedTopic, NewTopic};
+use corelog_client::blocking::{Admin, Cluster};
 use corelog_client::offsets::Moment;
-use corelog_client::{Admin, ClientError, Cluster, Endpoint, TopicPartition, Topics};
+use corelog_client::{ClientError, Endpoint, TopicPartition, Topics};
 use corelog_model::{ErrorCode, NodeId, Offset, TopicId};
 use corelog_wire::api::create_topics::CreatableTopicResult;
 use corelog_wire::api::delete_topics::DeletableTopicResult;

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use corelog_client::{ClientError, Connection};
+use corelog_client::ClientError;
+use corelog_client::blocking::Connection;
 use corelog_wire::frame::FrameError;
 use corelog_wire::{
     ApiKey, ApiVersionsResponse, DescribeClusterResponse, MetadataRequest, MetadataResponse,

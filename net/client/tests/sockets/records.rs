@@ -3,11 +3,10 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use corelog_client::blocking::{Cluster, Consumer, Producer};
 use corelog_client::consumer::{From, Partitions, Until};
 use corelog_client::producer::{Acks, Delivery, Message};
-use corelog_client::{
-    ClientError, Cluster, Consumer, ConsumerConfig, Endpoint, Producer, ProducerConfig,
-};
+use corelog_client::{ClientError, ConsumerConfig, Endpoint, ProducerConfig};
 use corelog_model::{BatchBuilder, BatchView, Codec, ErrorCode, Offset, Timestamp};
 use corelog_wire::api::current_leader::{LeaderIdAndEpoch, NodeEndpoint};
 use corelog_wire::api::fetch::{FetchableTopicResponse, PartitionData};
@@ -263,7 +262,8 @@ fn fetched(code: ErrorCode, records: &[u8]) -> FetchResponse<'_> {
 fn offset_of(asked: &Asked) -> i64 {
     assert_eq!((asked.api, asked.version), (ApiKey::Fetch, 18));
     let request: FetchRequest<'_> = asked.decode();
-    assert_eq!((request.session_id, request.session_epoch), (0, -1));
+    // The fake keeps no sessions, so that each request names everything and asks for one.
+    assert_eq!((request.session_id, request.session_epoch), (0, 0));
     assert_eq!(request.topics[0].topic_id, TOPIC_ID);
     request.topics[0].partitions[0].fetch_offset
 }

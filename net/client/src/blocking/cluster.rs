@@ -4,13 +4,16 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use corelog_model::{ErrorCode, NodeId};
-use corelog_wire::api::metadata::MetadataRequestTopic;
-use corelog_wire::{ApiKey, MetadataRequest, MetadataResponse, Request};
+use corelog_model::{ErrorCode, NodeId, Offset};
+use corelog_wire::{ApiKey, MetadataResponse, Request};
 
+use crate::blocking::connection::Connection;
 use crate::config::Backoff;
-use crate::metadata::Scope;
-use crate::{ClientConfig, ClientError, Connection, Endpoint, Metadata, Reply};
+use crate::metadata::{Scope, metadata_request};
+use crate::offsets::{Lookup, Moment};
+use crate::operation::{FindCoordinator, Operation, Repeat};
+use crate::target::{Target, Topics};
+use crate::{ClientConfig, ClientError, Endpoint, Metadata, Reply, TopicPartition};
 
 /// Connections to the nodes of a cluster.
 #[derive(Debug)]
@@ -21,26 +24,6 @@ pub struct Cluster {
     connections: BTreeMap<NodeId, Connection>,
     /// A connection to a server of the bootstrap list, whose node is not known.
     entry: Option<Connection>,
-}
-
-/// Who shall answer a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// Whoever can be reached.
-    Any,
-    /// The controller, or whoever can be reached where the cluster names none.
-    Controller,
-    /// A certain node.
-    Node(NodeId),
-}
-
-/// Which topics to ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Topics<'a> {
-    /// Every topic.
-    All,
-    /// These; none is allowed and asks for the nodes only.
-    Named(&'a [&'a str]),
 }
 
 impl Cluster {
@@ -74,18 +57,7 @@ impl Cluster {
 
     /// Asks for the nodes and topics, once.
     pub fn refresh(&mut self, topics: Topics<'_>) -> Result<(), ClientError> {
-        let asked = |name: &&str| MetadataRequestTopic {
-            name: Some((*name).to_owned().into()),
-            ..MetadataRequestTopic::default()
-        };
-        let mut request = MetadataRequest {
-            topics: match topics {
-                Topics::All => None,
-                Topics::Named(names) => Some(names.iter().map(asked).collect()),
-            },
-            allow_auto_topic_creation: self.config.allow_auto_topic_creation,
-            ..MetadataRequest::default()
-        };
+        let mut request = metadata_request(topics, &self.config);
         let reply = self.call_with(Target::Any, |connection| {
             let version = connection.version(ApiKey::Metadata)?;
             if version == 0 && request.topics.is_none() {
@@ -96,11 +68,7 @@ impl Cluster {
         })?;
         let response: MetadataResponse<'_> = reply.decode()?;
         ClientError::refused(ApiKey::Metadata, "the cluster", response.error_code, None)?;
-        let scope = match topics {
-            Topics::All => Scope::Everything,
-            Topics::Named(_) => Scope::Asked,
-        };
-        self.metadata.apply(&response, scope);
+        self.metadata.apply(&response, Scope::of(topics));
         Ok(())
     }
 
@@ -117,11 +85,7 @@ impl Cluster {
                 return Ok(());
             }
             cluster.refresh(Topics::Named(&missing))?;
-            let still = missing.iter().find(|name| cluster.metadata.topic(name).is_none());
-            let Some(name) = still else { return Ok(()) };
-            let code = cluster.metadata.refusal(name).unwrap_or(ErrorCode::UnknownTopicOrPartition);
-            let (api, about) = (ApiKey::Metadata, format!("topic {name}"));
-            Err(ClientError::Refused { api, about, code, message: None })
+            missing.iter().try_for_each(|name| cluster.metadata.known_topic(name).map(drop))
         })
         .map_err(|error| match error {
             ClientError::GaveUp { last, .. }
@@ -132,6 +96,37 @@ impl Cluster {
             }
             error => error,
         })
+    }
+
+    /// Asks, and tries anew what may pass.
+    pub fn perform<O: Operation>(&mut self, operation: &O) -> Result<O::Answer, ClientError> {
+        match O::REPEAT {
+            Repeat::Harmless => self.with_retries(|cluster| cluster.once(operation)),
+            Repeat::Unsafe => self.with_safe_retries(|cluster| cluster.once(operation)),
+        }
+    }
+
+    /// Asks, once.
+    pub fn once<O: Operation>(&mut self, operation: &O) -> Result<O::Answer, ClientError> {
+        let request = operation.request(&self.config);
+        let reply = self.call(operation.target(), &request)?;
+        operation.read(&reply)
+    }
+
+    /// The offset of a moment in each partition; none where no record is that late. Topics must be
+    /// known, and no requests open at the leaders.
+    pub fn list_offsets(
+        &mut self,
+        wanted: &BTreeMap<TopicPartition, Moment>,
+    ) -> Result<BTreeMap<TopicPartition, Option<Offset>>, ClientError> {
+        let mut lookup = Lookup::new(wanted);
+        self.with_retries(|cluster| {
+            for operation in lookup.round(&cluster.metadata) {
+                lookup.take(cluster.once(&operation))?;
+            }
+            lookup.end_round()
+        })?;
+        Ok(lookup.into_found())
     }
 
     /// Sends a request in the best version and waits for its reply.
@@ -154,6 +149,12 @@ impl Cluster {
             Target::Node(node) => Some(node),
             Target::Controller => self.metadata.controller(),
             Target::Any => None,
+            Target::Group(group) => {
+                let coordinator = self.once(&FindCoordinator { group })?;
+                let node = coordinator.id;
+                self.metadata.apply_node(coordinator);
+                Some(node)
+            }
         };
         let Some(node) = node else { return self.call_any(call) };
         let connection = self.connection(node)?;
