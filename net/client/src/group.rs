@@ -14,7 +14,11 @@ pub mod offsets;
 mod ownership;
 mod reconciliation;
 mod request;
+#[cfg(test)]
+mod rig;
 mod server_side;
+#[cfg(test)]
+mod simulation;
 mod subscription;
 
 pub use assignor::Assignor;

@@ -50,6 +50,15 @@ impl Ownership {
         true
     }
 
+    /// Asks to give up everything, as soon as the last question is answered. Says whether there is
+    /// anything to wait for; partitions that are lost are not waited for.
+    pub(super) fn surrender(&mut self, outputs: &mut Vec<Output>) -> bool {
+        if !self.owned.is_empty() && self.is_free() {
+            self.revoke(self.owned.clone(), outputs);
+        }
+        !self.owned.is_empty()
+    }
+
     /// Hands over partitions. Says whether there is anything to wait for.
     pub(super) fn assign(
         &mut self,

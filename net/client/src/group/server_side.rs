@@ -391,12 +391,7 @@ impl ConsumerMember {
     /// Gives up everything, then leaves. An open request is waited for.
     fn leave(&mut self, now: Duration, outputs: &mut Vec<Output>) {
         let Phase::Leaving(after) = self.phase else { return };
-        if !self.held.owned().is_empty() {
-            if !self.held.is_free() || self.held.revoke(self.held.owned().clone(), outputs) {
-                return;
-            }
-        }
-        if !self.link.is_idle() {
+        if self.held.surrender(outputs) || !self.link.is_idle() {
             return;
         }
         let is_static = self.config.instance_id.is_some();

@@ -125,12 +125,7 @@ impl ClassicMember {
     /// the requests of a connection in their order, so leaving could not overtake it.
     pub(super) fn leave(&mut self, now: Duration, outputs: &mut Vec<Output>) {
         let Phase::Leaving(after) = self.phase else { return };
-        if !self.held.owned().is_empty() {
-            if !self.held.is_free() || self.held.revoke(self.held.owned().clone(), outputs) {
-                return;
-            }
-        }
-        if !self.link.is_idle() {
+        if self.held.surrender(outputs) || !self.link.is_idle() {
             return;
         }
         if self.member_id.is_empty() || !self.says_goodbye(after) {
