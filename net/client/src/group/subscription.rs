@@ -173,3 +173,121 @@ fn read_sticky(reader: &mut Reader<'_>) -> Result<BTreeSet<TopicPartition>, Wire
     }
     Ok(partitions)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::rig::{set, topics};
+
+    fn wanted<'m>(
+        topics: &'m BTreeSet<Arc<str>>,
+        owned: &'m BTreeSet<TopicPartition>,
+        last: Option<&'m (i32, BTreeSet<TopicPartition>)>,
+    ) -> Wanted<'m> {
+        Wanted { topics, owned, generation: 5, last, rack: Some("r") }
+    }
+
+    /// ConsumerProtocolSubscription.json, version 3: Topics, UserData, OwnedPartitions (1+),
+    /// GenerationId (2+), RackId (3+), behind an int16 version.
+    #[test]
+    fn a_subscription_has_the_bytes_of_kafkas_schema() {
+        let (topics, owned) = (topics(&["ab", "c"]), set("ab", &[1, 2]));
+        let bytes = wanted(&topics, &owned, None).encode(Assignor::Range).unwrap();
+        let expected: [&[u8]; 10] = [
+            &[0, 3],       // version
+            &[0, 0, 0, 2], // two topics
+            b"\0\x02ab\0\x01c",
+            &[0xff, 0xff, 0xff, 0xff], // user data: null
+            &[0, 0, 0, 1],             // one topic with owned partitions
+            b"\0\x02ab",
+            &[0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2], // partitions 1 and 2
+            &[0, 0, 0, 5],                         // generation
+            &[0, 1],
+            b"r",
+        ];
+        assert_eq!(bytes, expected.concat());
+    }
+
+    /// ConsumerProtocolAssignment.json, version 3: AssignedPartitions, UserData, behind an int16
+    /// version.
+    #[test]
+    fn an_assignment_has_the_bytes_of_kafkas_schema() {
+        let bytes = encode_assignment(&(&set("a", &[0, 7]) | &set("b", &[1]))).unwrap();
+        let expected: [&[u8]; 7] = [
+            &[0, 3],
+            &[0, 0, 0, 2],
+            b"\0\x01a",
+            &[0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 7],
+            b"\0\x01b",
+            &[0, 0, 0, 1, 0, 0, 0, 1],
+            &[0xff, 0xff, 0xff, 0xff],
+        ];
+        assert_eq!(bytes, expected.concat());
+        assert_eq!(decode_assignment(&bytes), Ok(&set("a", &[0, 7]) | &set("b", &[1])));
+    }
+
+    /// StickyAssignor's user data, version 1: previous_assignment of (topic: string, partitions:
+    /// array of int32), generation: int32. CooperativeStickyAssignor's: generation: int32.
+    #[test]
+    fn sticky_user_data_has_the_bytes_of_kafkas_assignors() {
+        let (topics, none) = (topics(&["a"]), BTreeSet::new());
+        let last = (4, set("a", &[0, 7]));
+        let user_data = |assignor, last| {
+            let bytes = wanted(&topics, &none, last).encode(assignor).unwrap();
+            let (_, subscription) = ConsumerProtocolSubscription::decode(&bytes).unwrap();
+            subscription.user_data.map(Bytes::into_owned)
+        };
+        let expected: [&[u8]; 4] =
+            [&[0, 0, 0, 1], b"\0\x01a", &[0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 7], &[0, 0, 0, 4]];
+        assert_eq!(user_data(Assignor::Sticky, Some(&last)), Some(expected.concat()));
+        assert_eq!(user_data(Assignor::Sticky, None), None);
+        let generation = |number: i32| Some(number.to_be_bytes().to_vec());
+        assert_eq!(user_data(Assignor::CooperativeSticky, Some(&last)), generation(4));
+        assert_eq!(user_data(Assignor::CooperativeSticky, None), generation(-1));
+        assert_eq!(user_data(Assignor::RoundRobin, Some(&last)), None);
+    }
+
+    #[test]
+    fn a_sticky_member_is_read_from_its_user_data() {
+        let (topics, none) = (topics(&["a"]), BTreeSet::new());
+        let last = (4, set("a", &[0, 7]));
+        let bytes = wanted(&topics, &none, Some(&last)).encode(Assignor::Sticky).unwrap();
+        let member = decode_member(Assignor::Sticky, "m", Some("i"), &bytes).unwrap();
+        assert_eq!((member.id.as_str(), member.instance_id.as_deref()), ("m", Some("i")));
+        assert_eq!((member.generation, &member.owned), (4, &last.1));
+        // Version 0 has no generation; what is neither version says nothing.
+        let v1 = encode_sticky(4, &last.1).unwrap();
+        assert_eq!(decode_sticky(&v1[..v1.len() - 4]), (-1, last.1));
+        assert_eq!(decode_sticky(&v1[..5]), (-1, none.clone()));
+        assert_eq!(decode_sticky(&[]), (-1, none.clone()));
+        assert_eq!(decode_sticky(&[0x7f, 0xff, 0xff, 0xff, 0, 1]), (-1, none));
+    }
+
+    #[test]
+    fn a_cooperative_member_is_read_from_its_fields_or_its_old_user_data() {
+        let (topics, owned) = (topics(&["a"]), set("a", &[3]));
+        let last = (4, owned.clone());
+        let subscription = wanted(&topics, &owned, Some(&last));
+        let new = subscription.encode(Assignor::CooperativeSticky).unwrap();
+        let member = decode_member(Assignor::CooperativeSticky, "m", None, &new).unwrap();
+        assert_eq!((member.generation, &member.owned), (5, &owned));
+        let (_, subscription) = ConsumerProtocolSubscription::decode(&new).unwrap();
+        let old = subscription.encode(1).unwrap();
+        let member = decode_member(Assignor::CooperativeSticky, "m", None, &old).unwrap();
+        assert_eq!((member.generation, &member.owned), (4, &owned));
+    }
+
+    #[test]
+    fn the_oldest_subscription_has_topics_only() {
+        let bytes = [0, 0, 0, 0, 0, 1, 0, 1, b'a', 0, 0, 0, 0];
+        let member = decode_member(Assignor::Range, "m", None, &bytes).unwrap();
+        let expected = GroupMember {
+            id: "m".to_owned(),
+            topics: topics(&["a"]),
+            generation: -1,
+            ..GroupMember::default()
+        };
+        assert_eq!(member, expected);
+        assert!(decode_member(Assignor::Range, "m", None, &bytes[..7]).is_err());
+    }
+}
