@@ -258,7 +258,8 @@ impl ConsumerMember {
             self.told = None;
             return self.refused(now, code, response.error_message.as_deref(), outputs);
         }
-        if !matches!(self.phase, Phase::In) {
+        if open.epoch != self.epoch {
+            // It speaks of a membership that is over.
             return Ok(());
         }
         if let Some(id) = response.member_id.as_deref() {
@@ -332,7 +333,19 @@ impl ConsumerMember {
                 outputs.push(Output::Refresh { topics: BTreeSet::new(), ids: unknown });
             }
             self.reconciliation.advance(&mut self.held, outputs);
+        }
+        if self.sends_heartbeats() {
             self.heartbeat(now, outputs);
+        }
+    }
+
+    /// Whether the coordinator is to hear of the member: also while the application gives up its
+    /// partitions at the end.
+    fn sends_heartbeats(&self) -> bool {
+        match self.phase {
+            Phase::In => true,
+            Phase::Leaving(_) => self.epoch > JOINS && !self.held.owned().is_empty(),
+            Phase::Out | Phase::Stalled | Phase::Closed => false,
         }
     }
 
@@ -354,7 +367,9 @@ impl ConsumerMember {
         if !is_due || !may_join || !self.link.is_ready(now) {
             return;
         }
-        let Some(wanted) = self.wanted.clone() else { return };
+        // A member that leaves wants what it last wanted.
+        let last = self.told.as_ref().map(|told| &told.wanted);
+        let Some(wanted) = self.wanted.as_ref().or(last).cloned() else { return };
         let told = self.told.take();
         let is_full = told.is_none();
         let partitions = self.reconciliation.reported().clone();
@@ -439,13 +454,11 @@ impl ConsumerMember {
     }
 
     pub(super) fn next_wakeup(&self, now: Duration) -> Option<Duration> {
-        if !matches!(self.phase, Phase::In) {
-            return None;
-        }
-        let ready_at = self.link.ready_at().map(|ready_at| {
+        let is_in = matches!(self.phase, Phase::In);
+        let ready_at = self.link.ready_at().filter(|_| self.sends_heartbeats()).map(|ready_at| {
             if self.has_news() { ready_at } else { ready_at.max(self.heartbeat_at) }
         });
-        let times = [Some(self.poll_until), ready_at, Some(self.refresh_at)];
+        let times = [ready_at, is_in.then_some(self.poll_until), is_in.then_some(self.refresh_at)];
         times.into_iter().flatten().filter(|at| *at > now).min()
     }
 

@@ -52,7 +52,7 @@ fn a_leader_asks_for_missing_metadata_then_assigns_to_all() {
     rig.subscribe(0, &["t"]);
     let answer = leader(1, Assignor::Range, &[("me", &["t"]), ("other", &["t", "s"])]);
     let refresh = Output::Refresh { topics: topics(&["s"]), ids: BTreeSet::new() };
-    assert_eq!(rig.step(0, Input::Reply(&answer)), [refresh.clone()]);
+    assert_eq!(rig.step(0, Input::Reply(&answer)), std::slice::from_ref(&refresh));
     assert_eq!(rig.member.metadata_topics(), topics(&["s", "t"]));
     assert_eq!(rig.step(1, Input::Tick), [refresh], "it asks again after a pause");
     rig.metadata = metadata(&[("s", 1), ("t", 4)]);
