@@ -1,5 +1,9 @@
 //! The way from what a KIP-848 member owns to what its coordinator wants it to own: partitions are
 //! given up first, and reported as given up; then what is free is taken over.
+//!
+//! What is reported counts: a partition that is left out is granted to another member. So one that
+//! is handed over belongs to every report from that moment on, though a report for its sake waits
+//! until the application has answered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,14 +18,13 @@ use crate::{Metadata, TopicPartition};
 /// A partition as the coordinator names it.
 pub(super) type Slot = (TopicId, i32);
 
-/// What a member owns, should own, and has said to own.
+/// What a member owns and should own.
 #[derive(Debug, Default)]
 pub(super) struct Reconciliation {
     /// The topics of everything below, as far as they are known.
     names: BTreeMap<TopicId, Arc<str>>,
     target: BTreeSet<Slot>,
     owned: BTreeSet<Slot>,
-    reported: BTreeSet<Slot>,
     stage: Stage,
 }
 
@@ -46,9 +49,14 @@ impl Reconciliation {
         self.names.retain(|id, _| ids.contains(id));
     }
 
-    /// What the coordinator is to be told: it changes when the application has answered.
-    pub(super) fn reported(&self) -> &BTreeSet<Slot> {
-        &self.reported
+    /// What the member owns, and so reports.
+    pub(super) fn owned(&self) -> &BTreeSet<Slot> {
+        &self.owned
+    }
+
+    /// Whether the application is taking over partitions.
+    pub(super) fn is_taking_over(&self) -> bool {
+        matches!(self.stage, Stage::Assigning)
     }
 
     /// The topics it deals with.
@@ -77,12 +85,8 @@ impl Reconciliation {
             return;
         }
         match std::mem::take(&mut self.stage) {
-            Stage::Settled => {}
-            Stage::Revoking(gone) => {
-                self.owned.retain(|slot| !gone.contains(slot));
-                self.reported = self.owned.clone();
-            }
-            Stage::Assigning => self.reported = self.owned.clone(),
+            Stage::Settled | Stage::Assigning => {}
+            Stage::Revoking(gone) => self.owned.retain(|slot| !gone.contains(slot)),
         }
         let gone: BTreeSet<Slot> = &self.owned - &self.target;
         let named = gone.iter().filter_map(|slot| self.named(*slot)).collect();

@@ -78,7 +78,7 @@ pub(super) fn set(topic: &str, numbers: &[i32]) -> BTreeSet<TopicPartition> {
     numbers.iter().map(|number| TopicPartition::new(topic, *number)).collect()
 }
 
-pub(super) fn at(seconds: u64) -> Duration {
+pub(super) const fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 

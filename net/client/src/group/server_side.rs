@@ -353,8 +353,12 @@ impl ConsumerMember {
     fn has_news(&self) -> bool {
         self.told.as_ref().is_none_or(|told| {
             self.wanted.as_ref().is_some_and(|wanted| *wanted != told.wanted)
-                || *self.reconciliation.reported() != told.partitions
+                || self.has_acknowledgement(told)
         })
+    }
+
+    fn has_acknowledgement(&self, told: &Told) -> bool {
+        !self.reconciliation.is_taking_over() && *self.reconciliation.owned() != told.partitions
     }
 
     /// Sends a heartbeat: everything when the member joins or an answer was missing, else only what
@@ -372,13 +376,16 @@ impl ConsumerMember {
         let Some(wanted) = self.wanted.as_ref().or(last).cloned() else { return };
         let told = self.told.take();
         let is_full = told.is_none();
-        let partitions = self.reconciliation.reported().clone();
         let names_differ = told.as_ref().is_none_or(|told| told.wanted.topics != wanted.topics);
         let pattern_differs = match &told {
             None => wanted.pattern.is_some() || self.has_told_pattern,
             Some(told) => told.wanted.pattern != wanted.pattern,
         };
-        let owned_differ = told.as_ref().is_none_or(|told| told.partitions != partitions);
+        let owned_differ = told.as_ref().is_none_or(|told| self.has_acknowledgement(told));
+        let partitions = match told {
+            Some(told) if !owned_differ => told.partitions,
+            _ => self.reconciliation.owned().clone(),
+        };
         let config = &self.config;
         let full = |text: &Option<String>| text.clone().filter(|_| is_full).map(Into::into);
         let request = ConsumerGroupHeartbeatRequest {

@@ -1,5 +1,5 @@
-//! A coordinator of one classic group in memory, with members, a network and applications around
-//! it that are slow, stall, break and come back, all of one seed.
+//! A coordinator of one group in memory, classic or of KIP-848, with members, a network and
+//! applications around it that are slow, stall, break and come back, all of one seed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use super::rig::{at, broken};
 use super::{
-    Assignor, Departure, GroupConfig, GroupRequest, Input, Membership, Output, Subscription,
+    Assignor, Departure, GroupConfig, GroupRequest, Input, Membership, Output, Protocol,
+    Subscription,
 };
 use crate::{Metadata, Reply, TopicPartition};
+use assigning::Assigning;
 use coordinator::{Answer, Coordinator};
 
+mod assigning;
 mod coordinator;
 mod properties;
 
@@ -32,6 +35,47 @@ impl Random {
 
     fn millis(&mut self, bound: u64) -> Duration {
         Duration::from_millis(self.below(bound))
+    }
+}
+
+/// The coordinator, of either protocol.
+enum Side {
+    Classic(Coordinator),
+    Consumer(Assigning),
+}
+
+impl Side {
+    fn knows(&self, id: &str) -> bool {
+        match self {
+            Self::Classic(coordinator) => coordinator.knows(id),
+            Self::Consumer(coordinator) => coordinator.knows(id),
+        }
+    }
+
+    /// Generation or epoch of the group.
+    fn epoch(&self) -> i32 {
+        match self {
+            Self::Classic(coordinator) => coordinator.generation,
+            Self::Consumer(coordinator) => coordinator.epoch,
+        }
+    }
+
+    fn next_wakeup(&self) -> Option<Duration> {
+        match self {
+            Self::Classic(coordinator) => coordinator.next_wakeup(),
+            Self::Consumer(coordinator) => coordinator.next_wakeup(),
+        }
+    }
+
+    fn tick(&mut self, now: Duration, metadata: &Metadata) -> Vec<Answer> {
+        match self {
+            Self::Classic(coordinator) => coordinator.tick(now),
+            Self::Consumer(coordinator) => {
+                coordinator.learn(metadata);
+                coordinator.tick(now);
+                Vec::new()
+            }
+        }
     }
 }
 
@@ -61,7 +105,7 @@ pub(super) struct World {
     now: Duration,
     random: Random,
     metadata: Metadata,
-    coordinator: Coordinator,
+    coordinator: Side,
     apps: Vec<App>,
     events: BTreeMap<(Duration, u64), (usize, Event)>,
     next: u64,
@@ -70,12 +114,16 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(seed: u64, metadata: Metadata) -> Self {
+    pub(super) fn new(protocol: Protocol, seed: u64, metadata: Metadata) -> Self {
+        let coordinator = match protocol {
+            Protocol::Classic => Side::Classic(Coordinator::default()),
+            Protocol::Consumer => Side::Consumer(Assigning::default()),
+        };
         Self {
             now: Duration::ZERO,
             random: Random(seed | 1),
             metadata,
-            coordinator: Coordinator::default(),
+            coordinator,
             apps: Vec::new(),
             events: BTreeMap::new(),
             next: 0,
@@ -83,9 +131,13 @@ impl World {
         }
     }
 
-    fn config(assignors: &[Assignor]) -> GroupConfig {
+    fn config(&self, assignors: &[Assignor]) -> GroupConfig {
         GroupConfig {
             group: "g".to_owned(),
+            protocol: match self.coordinator {
+                Side::Classic(_) => Protocol::Classic,
+                Side::Consumer(_) => Protocol::Consumer,
+            },
             session_timeout: at(6),
             heartbeat_interval: at(2),
             rebalance_timeout: at(20),
@@ -97,7 +149,7 @@ impl World {
     /// Adds a member; says its place.
     pub(super) fn add(&mut self, assignors: &[Assignor], topics: &[&str]) -> usize {
         let seed = [(); 16].map(|()| self.random.below(256) as u8);
-        let membership = Membership::new(Self::config(assignors), seed);
+        let membership = Membership::new(self.config(assignors), seed);
         self.apps.push(App {
             membership,
             open: None,
@@ -126,7 +178,7 @@ impl World {
     /// The member's process ends without a word.
     pub(super) fn crash(&mut self, place: usize) {
         self.apps[place].is_gone = true;
-        self.apps[place].membership = Membership::new(Self::config(&[Assignor::Range]), [0; 16]);
+        self.apps[place].membership = Membership::new(self.config(&[Assignor::Range]), [0; 16]);
         self.apps[place].open = None;
         self.events.retain(|_, (owner, _)| *owner != place);
     }
@@ -198,7 +250,7 @@ impl World {
             let next = event.into_iter().chain(awake).chain(self.coordinator.next_wakeup()).min();
             let Some(next) = next.filter(|next| *next <= end) else { break };
             self.now = self.now.max(next);
-            let answers = self.coordinator.tick(self.now);
+            let answers = self.coordinator.tick(self.now, &self.metadata);
             self.deliver(answers);
             for place in 0..self.apps.len() {
                 self.step(place, Input::Tick);
@@ -215,7 +267,11 @@ impl World {
         match event {
             Event::Arrive(number, request) => {
                 let is_refused = self.is_rough && self.random.is_one_in(40);
-                let answers = self.coordinator.take(self.now, place, number, &request, is_refused);
+                let (now, request) = (self.now, &request);
+                let answers = match &mut self.coordinator {
+                    Side::Classic(side) => side.take(now, place, number, request, is_refused),
+                    Side::Consumer(side) => side.take(now, place, number, request, is_refused),
+                };
                 self.deliver(answers);
             }
             Event::Reply(number, reply) => {

@@ -18,10 +18,10 @@ const ALL: [&[Assignor]; 5] = [
 #[track_caller]
 fn check_settled(world: &mut World, partitions: &[(&str, i32)]) -> Vec<usize> {
     world.run(at(120));
-    let (owned, generation) = (world.owned(), world.coordinator.generation);
+    let (owned, generation) = (world.owned(), world.coordinator.epoch());
     world.run(at(60));
     assert_eq!(world.owned(), owned, "partitions still move");
-    assert_eq!(world.coordinator.generation, generation, "the group still rebalances");
+    assert_eq!(world.coordinator.epoch(), generation, "the group still rebalances");
     let all: BTreeSet<TopicPartition> = owned.values().flatten().cloned().collect();
     let expected: BTreeSet<TopicPartition> = partitions
         .iter()
@@ -69,7 +69,7 @@ proptest! {
     #[test]
     fn no_partition_has_two_owners_and_after_a_storm_each_has_one(seed: u64) {
         for assignors in ALL {
-            let mut world = World::new(seed, metadata(&[("a", 7), ("b", 4)]));
+            let mut world = World::new(Protocol::Classic, seed, metadata(&[("a", 7), ("b", 4)]));
             world.add(assignors, &["a", "b"]);
             world.add(assignors, &["a", "b"]);
             storm(&mut world, assignors, 25);
@@ -85,9 +85,24 @@ proptest! {
     }
 
     #[test]
+    fn the_same_holds_where_the_coordinator_assigns(seed: u64) {
+        let assignors = &[Assignor::Range];
+        let mut world = World::new(Protocol::Consumer, seed, metadata(&[("a", 7), ("b", 4)]));
+        world.add(assignors, &["a", "b"]);
+        world.add(assignors, &["a", "b"]);
+        storm(&mut world, assignors, 40);
+        for place in world.owned().into_keys() {
+            world.subscribe(place, &["a", "b"]);
+        }
+        world.metadata = metadata(&[("a", 7), ("b", 5)]);
+        let counts = check_settled(&mut world, &[("a", 7), ("b", 5)]);
+        prop_assert!(is_even(&counts), "{counts:?}");
+    }
+
+    #[test]
     fn a_cooperative_newcomer_takes_only_its_share(seed: u64, members in 1_usize..6) {
         let assignors = &[Assignor::CooperativeSticky];
-        let mut world = World::new(seed, metadata(&[("a", 20)]));
+        let mut world = World::new(Protocol::Classic, seed, metadata(&[("a", 20)]));
         for _ in 0..members {
             world.add(assignors, &["a"]);
         }
@@ -117,7 +132,7 @@ proptest! {
     #[test]
     fn an_eager_sticky_group_keeps_what_it_had(seed: u64, members in 2_usize..6) {
         let assignors = &[Assignor::Sticky];
-        let mut world = World::new(seed, metadata(&[("a", 20)]));
+        let mut world = World::new(Protocol::Classic, seed, metadata(&[("a", 20)]));
         for _ in 0..members {
             world.add(assignors, &["a"]);
         }

@@ -191,3 +191,16 @@ fn a_member_that_is_about_to_join_leaves_after_the_answer() {
     assert_eq!(sent_heartbeat(&outputs), quiet(-1));
     assert_eq!(rig.step(1, Input::Failed(&broken())), [Output::Left]);
 }
+
+#[test]
+fn a_report_of_everything_has_what_is_being_taken_over() {
+    let mut rig = Rig::new(config());
+    rig.subscribe(0, &["t"]);
+    rig.step(0, Input::Reply(&beaten(1, Some(&[("t", &[0, 1])]))));
+    sent_heartbeat(&rig.step(5, Input::Tick));
+    rig.step(5, Input::Failed(&broken()));
+    // Left out, they would be granted to others while the application reads them.
+    assert_eq!(sent_heartbeat(&rig.step(6, Input::Tick)), full(1, &[listed("t", &[0, 1])]));
+    rig.step(6, Input::Reply(&beaten(1, None)));
+    assert_eq!(rig.step(7, Input::Assigned), [], "that was the acknowledgement");
+}
