@@ -178,6 +178,7 @@ impl ClassicMember {
             Input::Revoked => self.held.revoked(),
             Input::Assigned => self.held.assigned(),
             Input::Reply(reply) => self.answered(now, reply, outputs)?,
+            Input::CommitRefused { epoch, code } => self.commit_refused(epoch, code, outputs)?,
             Input::Failed(error) => self.failed(now, error, outputs)?,
             Input::CoordinatorLost => {
                 self.link.lose_coordinator();

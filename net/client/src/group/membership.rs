@@ -21,7 +21,8 @@ pub enum Input<'r> {
     Unsubscribe,
     /// The moment of [`Membership::next_wakeup`] has come, or the metadata is newer.
     Tick,
-    /// The application is alive.
+    /// The application is alive. It has to say so within the rebalance timeout, also while it
+    /// gives up or takes over partitions; else the member leaves until it does.
     Polled,
     /// The answer to the open request.
     Reply(&'r Reply),
@@ -33,6 +34,14 @@ pub enum Input<'r> {
     Revoked,
     /// The application has taken over what [`Output::Assign`] named.
     Assigned,
+    /// An OffsetCommit by the member of this epoch was refused. Codes that say nothing of the
+    /// membership are passed over.
+    CommitRefused {
+        /// The epoch of [`Membership::identity`] when it was sent.
+        epoch: i32,
+        /// What the coordinator said of it.
+        code: ErrorCode,
+    },
     /// The member leaves for good; everything after this but answers is passed over.
     Leave(Departure),
 }

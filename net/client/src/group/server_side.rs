@@ -157,6 +157,7 @@ impl ConsumerMember {
             Input::Revoked => self.held.revoked(),
             Input::Assigned => self.held.assigned(),
             Input::Reply(reply) => self.answered(now, reply, outputs)?,
+            Input::CommitRefused { epoch, code } => self.commit_refused(now, epoch, code),
             Input::Failed(error) => {
                 if self.link.is_idle() {
                     return Ok(());
@@ -275,6 +276,20 @@ impl ConsumerMember {
             self.reconciliation.aim(&assignment.topic_partitions);
         }
         Ok(())
+    }
+
+    /// A commit that was refused may mean that the member is out: the next heartbeat tells, and is
+    /// sent at once.
+    fn commit_refused(&mut self, now: Duration, epoch: i32, code: ErrorCode) {
+        match code {
+            ErrorCode::UnknownMemberId | ErrorCode::StaleMemberEpoch if epoch == self.epoch => {
+                self.heartbeat_at = now;
+            }
+            ErrorCode::NotCoordinator | ErrorCode::CoordinatorNotAvailable => {
+                self.link.lose_coordinator();
+            }
+            _ => {}
+        }
     }
 
     fn refused(

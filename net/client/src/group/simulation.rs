@@ -87,10 +87,13 @@ enum Event {
     Revoked,
     Assigned,
     Poll,
+    Metadata,
 }
 
 struct App {
     membership: Membership,
+    /// What it knows of the cluster: nothing at first, and later what was true.
+    known: Metadata,
     /// The request that is open, by its number.
     open: Option<u64>,
     loses_reply: bool,
@@ -152,6 +155,7 @@ impl World {
         let membership = Membership::new(self.config(assignors), seed);
         self.apps.push(App {
             membership,
+            known: Metadata::default(),
             open: None,
             loses_reply: false,
             is_gone: false,
@@ -189,7 +193,8 @@ impl World {
     }
 
     fn step(&mut self, place: usize, input: Input<'_>) {
-        let outputs = self.apps[place].membership.step(self.now, input, &self.metadata);
+        let app = &mut self.apps[place];
+        let outputs = app.membership.step(self.now, input, &app.known);
         for output in outputs {
             self.perform(place, output);
         }
@@ -222,7 +227,11 @@ impl World {
                 self.schedule(pause, place, Event::Assigned);
             }
             Output::FindCoordinator | Output::Lose(_) => {}
-            Output::Refresh { .. } => {}
+            Output::Refresh { topics, ids } => {
+                assert!(!topics.is_empty() || !ids.is_empty(), "nothing is asked for");
+                let latency = self.random.millis(1000);
+                self.schedule(latency, place, Event::Metadata);
+            }
             Output::Left => self.apps[place].left += 1,
             Output::Fail(error) => panic!("member {place} fails: {error}"),
         }
@@ -286,6 +295,10 @@ impl World {
                     self.step(place, Input::Failed(&broken()));
                 }
             }
+            Event::Metadata => {
+                self.apps[place].known = self.metadata.clone();
+                self.step(place, Input::Tick);
+            }
             Event::Revoked => self.step(place, Input::Revoked),
             Event::Assigned => self.step(place, Input::Assigned),
             Event::Poll => {
@@ -296,6 +309,9 @@ impl World {
                 let stall = self.is_rough && self.random.is_one_in(60);
                 let pause = if stall { at(25) } else { at(1) };
                 self.schedule(pause, place, Event::Poll);
+                if self.random.is_one_in(5) {
+                    self.schedule(Duration::ZERO, place, Event::Metadata);
+                }
             }
         }
     }

@@ -176,6 +176,40 @@ impl ClassicMember {
         Ok(())
     }
 
+    /// What a commit that was refused says about the membership.
+    pub(super) fn commit_refused(
+        &mut self,
+        epoch: i32,
+        code: ErrorCode,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), ClientError> {
+        if epoch != self.generation || epoch == NO_GENERATION {
+            return Ok(());
+        }
+        match code {
+            ErrorCode::UnknownMemberId => {
+                let reason = "the coordinator does not know the member";
+                self.out_of_generation(Id::Forget, reason, outputs);
+            }
+            ErrorCode::IllegalGeneration => {
+                self.out_of_generation(Id::Keep, "the generation is over", outputs);
+            }
+            ErrorCode::RebalanceInProgress => {
+                if matches!(self.phase, Phase::Stable | Phase::Leading(_)) {
+                    self.rejoin("the group rebalances");
+                }
+            }
+            ErrorCode::NotCoordinator | ErrorCode::CoordinatorNotAvailable => {
+                self.link.lose_coordinator();
+            }
+            ErrorCode::FencedInstanceId => {
+                return Err(refusal(ApiKey::OffsetCommit, &self.config.group, code, None));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// What follows from a refusal. An error of it is the end of the member.
     fn refused(
         &mut self,

@@ -247,3 +247,20 @@ fn an_expression_is_not_for_classic_groups() {
     let outputs = rig.step(0, Input::Subscribe(pattern));
     assert!(matches!(outputs[..], [Output::Fail(ClientError::Setting(_))]), "{outputs:?}");
 }
+
+#[test]
+fn a_commit_that_is_refused_says_what_a_heartbeat_would() {
+    let commit = |config: GroupConfig, epoch, code| {
+        let mut rig = Rig::stable(config, &[0]);
+        rig.step(1, Input::CommitRefused { epoch, code })
+    };
+    let outputs = commit(eager(), 1, ErrorCode::UnknownMemberId);
+    assert_eq!((&outputs[0], &*sent_join(&outputs).member_id), (&lost(), ""));
+    let outputs = commit(eager(), 1, ErrorCode::IllegalGeneration);
+    assert_eq!((&outputs[0], &*sent_join(&outputs).member_id), (&lost(), "me"));
+    sent_join(&commit(cooperative(), 1, ErrorCode::RebalanceInProgress));
+    check_failed(&commit(eager(), 1, ErrorCode::FencedInstanceId), ErrorCode::FencedInstanceId);
+    assert_eq!(commit(eager(), 0, ErrorCode::UnknownMemberId), [], "of another generation");
+    assert_eq!(commit(eager(), 1, ErrorCode::OffsetMetadataTooLarge), []);
+    assert_eq!(commit(eager(), 1, ErrorCode::NotCoordinator), []);
+}

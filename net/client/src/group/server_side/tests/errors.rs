@@ -133,3 +133,17 @@ fn leaving_goes_on_when_the_coordinator_refuses() {
     let refusal = refused(ErrorCode::UnknownMemberId);
     assert_eq!(rig.step(6, Input::Reply(&refusal)), [Output::Left]);
 }
+
+#[test]
+fn a_commit_that_is_refused_brings_the_next_heartbeat_forward() {
+    for code in [ErrorCode::UnknownMemberId, ErrorCode::StaleMemberEpoch] {
+        let mut rig = Rig::stable(config(), &[0]);
+        assert_eq!(rig.step(1, Input::CommitRefused { epoch: 9, code }), []);
+        let outputs = rig.step(1, Input::CommitRefused { epoch: 1, code });
+        assert_eq!(sent_heartbeat(&outputs), quiet(1));
+    }
+    let mut rig = Rig::stable(config(), &[0]);
+    let code = ErrorCode::NotCoordinator;
+    assert_eq!(rig.step(1, Input::CommitRefused { epoch: 1, code }), []);
+    assert_eq!(rig.step(5, Input::Tick)[0], Output::FindCoordinator);
+}
