@@ -38,7 +38,7 @@ fn is_even(counts: &[usize]) -> bool {
 }
 
 /// Members come, go, crash, change their minds and stall, and every request may be lost.
-fn storm(world: &mut World, assignors: &[Assignor], rounds: u64) {
+fn storm(world: &mut World, configs: &[&[Assignor]], rounds: u64) {
     world.is_rough = true;
     for _ in 0..rounds {
         let pause = world.random.millis(15_000);
@@ -51,7 +51,8 @@ fn storm(world: &mut World, assignors: &[Assignor], rounds: u64) {
             (2, Some(place)) => world.subscribe(place, &["a"]),
             (3, Some(place)) => world.subscribe(place, &["a", "b"]),
             (4, _) if present.len() < 6 => {
-                world.add(assignors, &["a", "b"]);
+                let config = configs[world.random.below(configs.len() as u64) as usize];
+                world.add(config, &["a", "b"]);
             }
             (5, _) => {
                 let count = 3 + world.random.below(4) as i32;
@@ -72,7 +73,7 @@ proptest! {
             let mut world = World::new(Protocol::Classic, seed, metadata(&[("a", 7), ("b", 4)]));
             world.add(assignors, &["a", "b"]);
             world.add(assignors, &["a", "b"]);
-            storm(&mut world, assignors, 25);
+            storm(&mut world, &[assignors], 25);
             for place in world.owned().into_keys() {
                 world.subscribe(place, &["a", "b"]);
             }
@@ -90,7 +91,24 @@ proptest! {
         let mut world = World::new(Protocol::Consumer, seed, metadata(&[("a", 7), ("b", 4)]));
         world.add(assignors, &["a", "b"]);
         world.add(assignors, &["a", "b"]);
-        storm(&mut world, assignors, 40);
+        storm(&mut world, &[assignors], 40);
+        for place in world.owned().into_keys() {
+            world.subscribe(place, &["a", "b"]);
+        }
+        world.metadata = metadata(&[("a", 7), ("b", 5)]);
+        let counts = check_settled(&mut world, &[("a", 7), ("b", 5)]);
+        prop_assert!(is_even(&counts), "{counts:?}");
+    }
+
+    /// The second half of KIP-429's upgrade: some members still speak range.
+    #[test]
+    fn a_group_on_its_way_to_cooperation_has_one_owner_for_each_partition(seed: u64) {
+        let old: &[Assignor] = &[Assignor::CooperativeSticky, Assignor::Range];
+        let new: &[Assignor] = &[Assignor::CooperativeSticky];
+        let mut world = World::new(Protocol::Classic, seed, metadata(&[("a", 7), ("b", 4)]));
+        world.add(old, &["a", "b"]);
+        world.add(new, &["a", "b"]);
+        storm(&mut world, &[old, new], 25);
         for place in world.owned().into_keys() {
             world.subscribe(place, &["a", "b"]);
         }
