@@ -13,6 +13,7 @@ pub mod consumer;
 mod endpoint;
 mod error;
 pub mod frame_buffer;
+pub mod group;
 pub mod metadata;
 pub mod murmur2;
 pub mod offsets;
