@@ -56,7 +56,11 @@ pub fn advice_on(error: &ClientError) -> &'static str {
         ClientError::GaveUp { last, .. } => advice_on(last),
         ClientError::RecordTooLarge { .. } => "raise --batch-bytes, or send smaller records",
         ClientError::NoRoom { .. } => "look at the load and the log of the servers",
-        ClientError::DeliveriesNotTaken(_) | ClientError::Setting(_) => "report this",
+        ClientError::DeliveriesNotTaken(_)
+        | ClientError::Setting(_)
+        | ClientError::Abandoned
+        | ClientError::NotAssigned(_) => "report this",
+        ClientError::NoOffset(_) => "say where to begin with --from",
         ClientError::Batch { .. } | ClientError::Records { .. } | ClientError::Record { .. } => {
             "run corelog log verify on the partition's folder, and read on with --from OFFSET"
         }

@@ -16,6 +16,8 @@ pub struct ClientConfig {
     /// How long a topic may be unknown before it counts as missing: a topic that was just created
     /// takes a moment to reach every node.
     pub topic_timeout: Duration,
+    /// Async only: how old the metadata of the topics of a group may become.
+    pub metadata_age_max: Duration,
     /// The first pause between two attempts; each further one is twice as long.
     pub retry_pause: Duration,
     /// The longest pause between two attempts.
@@ -34,6 +36,7 @@ impl Default for ClientConfig {
             request_timeout: Duration::from_secs(30),
             operation_timeout: Duration::from_secs(60),
             topic_timeout: Duration::from_secs(5),
+            metadata_age_max: Duration::from_secs(300),
             retry_pause: Duration::from_millis(50),
             retry_pause_max: Duration::from_secs(1),
             frame_bytes_max: 128 * 1024 * 1024,

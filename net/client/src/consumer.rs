@@ -1,6 +1,6 @@
-//! What a consumer is made of, without sockets and clock: the [`Fetcher`] decides what is asked where
-//! and from which offset, [`request`] writes and reads it. The drivers are [`crate::Consumer`] and
-//! [`crate::blocking::Consumer`].
+//! What a consumer is made of, without sockets and clock: the [`Fetcher`] decides what is asked
+//! where and from which offset, `request` writes and reads it. The drivers are [`crate::Consumer`]
+//! and [`crate::blocking::Consumer`].
 
 mod fetch_session;
 mod fetcher;
@@ -32,9 +32,29 @@ pub struct ConsumerConfig {
     pub retry_pause: Duration,
     /// How long a partition may give errors before the consumer fails.
     pub trouble_timeout: Duration,
-    /// How many reports of answered fetches are kept for [`Consumer::take_fetches`]; the oldest
-    /// ones go first. With 0 none are made.
+    /// Blocking only: how many reports of answered fetches are kept for
+    /// [`take_fetches`](crate::blocking::Consumer::take_fetches); the oldest ones go first. With 0
+    /// none are made.
     pub fetch_reports_max: usize,
+    /// Async only: how many records one poll gives; Kafka's `max.poll.records`.
+    pub poll_records_max: usize,
+    /// Async only: where to begin without an offset, or with one that is gone.
+    pub reset: OffsetReset,
+    /// Async only: how often a member of a group commits by itself what it has handed over before
+    /// the current poll; none leaves it to the application. Kafka's `auto.commit.interval.ms`.
+    pub auto_commit: Option<Duration>,
+}
+
+/// Where a consumer begins without an offset, or with one that is gone; Kafka's
+/// `auto.offset.reset`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OffsetReset {
+    /// At the first record that is still there.
+    Earliest,
+    /// Behind the last record.
+    Latest,
+    /// Nowhere: it is an error.
+    Fail,
 }
 
 impl Default for ConsumerConfig {
@@ -48,6 +68,9 @@ impl Default for ConsumerConfig {
             retry_pause: Duration::from_millis(100),
             trouble_timeout: Duration::from_secs(60),
             fetch_reports_max: 0,
+            poll_records_max: 500,
+            reset: OffsetReset::Latest,
+            auto_commit: Some(Duration::from_secs(5)),
         }
     }
 }

@@ -194,6 +194,15 @@ pub enum ClientError {
     /// More results of sent records wait than are allowed.
     #[error("{0} delivery results were not taken")]
     DeliveriesNotTaken(usize),
+    /// The runtime ended before a record had its result.
+    #[error("the client ended before the result was there")]
+    Abandoned,
+    /// Nothing says where reading of a partition begins.
+    #[error("{0} has no committed offset, and no policy says where to begin")]
+    NoOffset(TopicPartition),
+    /// What was asked of a partition that is not assigned.
+    #[error("{0} is not assigned")]
+    NotAssigned(TopicPartition),
     /// A setting that contradicts another one.
     #[error("{0}")]
     Setting(&'static str),

@@ -84,7 +84,7 @@ impl Scope {
     pub fn of(topics: Topics<'_>) -> Self {
         match topics {
             Topics::All => Self::Everything,
-            Topics::Named(_) => Self::Asked,
+            Topics::Named(_) | Topics::Ids(_) => Self::Asked,
         }
     }
 }
@@ -98,10 +98,12 @@ pub(crate) fn metadata_request(
         name: Some((*name).to_owned().into()),
         ..MetadataRequestTopic::default()
     };
+    let by_id = |id: &TopicId| MetadataRequestTopic { name: None, topic_id: *id.as_bytes() };
     MetadataRequest {
         topics: match topics {
             Topics::All => None,
             Topics::Named(names) => Some(names.iter().map(asked).collect()),
+            Topics::Ids(ids) => Some(ids.iter().map(by_id).collect()),
         },
         allow_auto_topic_creation: config.allow_auto_topic_creation,
         ..MetadataRequest::default()

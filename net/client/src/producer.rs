@@ -1,5 +1,5 @@
 //! What a producer is made of, without sockets and clock: records become batches, the [`Sender`]
-//! decides what is sent when and where, and [`request`] writes and reads it. The drivers are
+//! decides what is sent when and where, and `request` writes and reads it. The drivers are
 //! [`crate::Producer`] and [`crate::blocking::Producer`].
 
 mod batch;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use corelog_model::NodeId;
+use corelog_model::{NodeId, TopicId};
 
 /// Who shall answer a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,4 +24,6 @@ pub enum Topics<'a> {
     All,
     /// These; none is allowed and asks for the nodes only.
     Named(&'a [&'a str]),
+    /// Those with these ids, for servers that know topics by id (KIP-516).
+    Ids(&'a [TopicId]),
 }

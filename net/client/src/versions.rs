@@ -1,6 +1,7 @@
 //! Which version of an API both sides speak: the negotiation that opens every connection.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use corelog_model::ErrorCode;
 use corelog_wire::{ApiInfo, ApiKey, ApiVersionsResponse, VersionRange};
@@ -62,13 +63,26 @@ impl ServerVersions {
 
     /// [`ServerVersions::best`], or the error that says which versions there are.
     pub fn require(&self, api: ApiKey, max: i16, peer: &Endpoint) -> Result<i16, ClientError> {
-        self.best(api, max).ok_or_else(|| {
+        self.require_in(api, 0..=max, peer)
+    }
+
+    /// The highest version that both sides speak within `range`, or the error that says which there
+    /// are.
+    pub fn require_in(
+        &self,
+        api: ApiKey,
+        range: RangeInclusive<i16>,
+        peer: &Endpoint,
+    ) -> Result<i16, ClientError> {
+        let best = self.best(api, *range.end()).filter(|best| range.contains(best));
+        best.ok_or_else(|| {
             let ours = spoken(api.info());
-            let ours = format!("{}-{}", ours.min, ours.max.min(max));
+            let (min, max) = (ours.min.max(*range.start()), ours.max.min(*range.end()));
             let theirs = match self.ranges.get(&api.code()) {
                 None => "none".to_owned(),
                 Some((min, max)) => format!("{min}-{max}"),
             };
+            let ours = format!("{min}-{max}");
             ClientError::Version { address: peer.clone(), api, ours, theirs }
         })
     }
@@ -126,6 +140,10 @@ mod tests {
         assert_eq!(
             versions.require(ApiKey::Produce, 12, &peer).unwrap_err().to_string(),
             "a:1 does not offer Produce in a version this client speaks (3-12; offered: 0-2)"
+        );
+        assert_eq!(
+            versions.require_in(ApiKey::Produce, 4..=12, &peer).unwrap_err().to_string(),
+            "a:1 does not offer Produce in a version this client speaks (4-12; offered: 0-2)"
         );
         assert_eq!(
             versions.require(ApiKey::Fetch, 18, &peer).unwrap_err().to_string(),

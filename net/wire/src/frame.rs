@@ -52,6 +52,27 @@ impl EncodedFrame {
     pub fn wire_len(&self) -> usize {
         self.head.len() + self.external.iter().map(|(_, len)| len).sum::<usize>()
     }
+
+    /// The bytes in order: parts of the head, and the external records between them. None of the
+    /// parts is empty.
+    pub fn interleave<'f>(&'f self, records: &[&'f [u8]]) -> Vec<&'f [u8]> {
+        let records: Vec<&[u8]> =
+            records.iter().copied().filter(|slice| !slice.is_empty()).collect();
+        assert!(
+            records.iter().map(|slice| slice.len()).eq(self.external.iter().map(|(_, len)| *len)),
+            "the record slices have the lengths that the request says"
+        );
+        let mut parts = Vec::with_capacity(2 * records.len() + 1);
+        let mut written = 0;
+        for ((position, _), slice) in self.external.iter().zip(records) {
+            parts.push(&self.head[written..*position]);
+            parts.push(slice);
+            written = *position;
+        }
+        parts.push(&self.head[written..]);
+        parts.retain(|part| !part.is_empty());
+        parts
+    }
 }
 
 /// The frame of a request. External records are counted in the length prefix.

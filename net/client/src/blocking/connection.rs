@@ -208,7 +208,7 @@ impl Connection {
         frame: &EncodedFrame,
         records: &[&[u8]],
     ) -> Result<(), ClientError> {
-        let parts = interleave(frame, records);
+        let parts = frame.interleave(records);
         let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
         let mut slices = slices.as_mut_slice();
         let doing = || format!("the {} request was being sent", api.name());
@@ -238,25 +238,6 @@ impl Connection {
     fn broken(&self, doing: String, error: &std::io::Error) -> ClientError {
         ClientError::Broken { address: self.peer().clone(), doing, why: error.to_string() }
     }
-}
-
-/// The bytes of a frame in order: parts of its head, and the external records between them.
-fn interleave<'f>(frame: &'f EncodedFrame, records: &[&'f [u8]]) -> Vec<&'f [u8]> {
-    let records: Vec<&[u8]> = records.iter().copied().filter(|slice| !slice.is_empty()).collect();
-    assert!(
-        records.iter().map(|slice| slice.len()).eq(frame.external.iter().map(|(_, len)| *len)),
-        "the record slices have the lengths that the request says"
-    );
-    let mut parts = Vec::with_capacity(2 * records.len() + 1);
-    let mut written = 0;
-    for ((position, _), slice) in frame.external.iter().zip(records) {
-        parts.push(&frame.head[written..*position]);
-        parts.push(slice);
-        written = *position;
-    }
-    parts.push(&frame.head[written..]);
-    parts.retain(|part| !part.is_empty());
-    parts
 }
 
 fn open_socket(peer: &Endpoint, timeout: Duration) -> Result<TcpStream, ClientError> {

@@ -10,7 +10,7 @@ use corelog_wire::ApiKey;
 use crate::blocking::cluster::Cluster;
 use crate::blocking::connection::{Connection, wait_readable};
 use crate::operation::InitProducerId;
-use crate::producer::request::{self, OpenProduce, Produce, unanswered};
+use crate::producer::request::{self, OpenProduce, Produce};
 use crate::producer::{
     Acks, Choice, Delivery, Departing, Input, Message, NewRecord, Output, Partitioner,
     ProducerConfig, PushError, Pushed, Sender, Ticket, Totals, wall_clock,
@@ -204,12 +204,14 @@ impl Producer {
             }
             Output::Send(departing) => {
                 let (request, node) = (departing.request, departing.node);
-                match self.send_request(&departing) {
-                    Ok(Some(open)) => {
-                        self.open.entry(node).or_default().push_back(open);
+                match self.send_request(departing) {
+                    Ok((Some(correlation), open)) => {
+                        self.open.entry(node).or_default().push_back((correlation, open));
                         None
                     }
-                    Ok(None) => Some(Input::Answered { request, answers: unanswered(&departing) }),
+                    Ok((None, open)) => {
+                        Some(Input::Answered { request, answers: open.unanswered() })
+                    }
                     Err(error) => {
                         self.lose_others(node, &error);
                         Some(Input::Lost { request, error })
@@ -219,22 +221,23 @@ impl Producer {
         }
     }
 
-    /// None when no answer will come.
+    /// Without a correlation no answer will come.
     fn send_request(
         &mut self,
-        departing: &Departing,
-    ) -> Result<Option<(CorrelationId, OpenProduce)>, ClientError> {
-        let (acks, config) = (self.config.acks, self.cluster.config().clone());
-        let produce = Produce::new(self.cluster.metadata(), &config, acks, departing);
+        departing: Departing,
+    ) -> Result<(Option<CorrelationId>, OpenProduce), ClientError> {
+        let (acks, node) = (self.config.acks, departing.node);
+        let metadata = self.cluster.metadata();
+        let produce = Produce::new(metadata, self.cluster.config(), acks, departing);
         let records: Vec<&[u8]> = produce.records.iter().map(|bytes| bytes.as_slice()).collect();
-        let connection = self.cluster.connection(departing.node)?;
+        let connection = self.cluster.connection(node)?;
         let version = connection.version_within(ApiKey::Produce, produce.version_max)?;
         if acks == Acks::None {
             connection.notify(version, &produce.body, &records)?;
-            return Ok(None);
+            return Ok((None, produce.open));
         }
         let correlation = connection.send(version, &produce.body, &records)?;
-        Ok(Some((correlation, produce.into_open(departing))))
+        Ok((Some(correlation), produce.open))
     }
 
     /// A connection that broke while a request was sent takes the earlier ones with it.

@@ -1,5 +1,5 @@
-//! Incremental fetch sessions, the client's side (KIP-227): a node is told all partitions once, then
-//! only what changed, and answers only with news. Pure; one for each node.
+//! Incremental fetch sessions, the client's side (KIP-227): a node is told all partitions once,
+//! then only what changed, and answers only with news. Pure; one for each node.
 
 use std::collections::BTreeMap;
 

@@ -41,6 +41,10 @@ pub(crate) enum Verdict {
 /// The batches of one partition, oldest first: in flight, then ready, then open.
 #[derive(Debug)]
 pub(crate) struct PartitionQueue {
+    /// Until one batch with a sequence is in the log no two are on their way: Kafka takes any
+    /// sequence for the first of a producer it does not know, so the second could overtake a first
+    /// that came before its leader was ready, and lock it out.
+    is_first_alone: bool,
     builder: Option<BatchBuilder>,
     open: Option<OpenBatch>,
     ready: VecDeque<Batch>,
@@ -75,8 +79,9 @@ pub(crate) struct Departure {
 }
 
 impl PartitionQueue {
-    pub(crate) fn new(config: &ProducerConfig) -> Self {
+    pub(crate) fn new(config: &ProducerConfig, is_sequenced: bool) -> Self {
         Self {
+            is_first_alone: is_sequenced,
             builder: Some(BatchBuilder::new(config.codec, config.level)),
             open: None,
             ready: VecDeque::new(),
@@ -135,7 +140,7 @@ impl PartitionQueue {
         let may_leave = self.ready.is_empty()
             && !self.is_recovering
             && self.pause_until <= now
-            && self.in_flight.len() < in_flight_max;
+            && self.has_place(in_flight_max);
         if may_leave && self.open.as_ref().is_some_and(|open| open.opened_at() + linger <= now) {
             self.close();
         }
@@ -146,7 +151,17 @@ impl PartitionQueue {
         !self.ready.is_empty()
             && !self.is_recovering
             && self.pause_until <= now
-            && self.in_flight.len() < in_flight_max
+            && self.has_place(in_flight_max)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn assume_known(&mut self) {
+        self.is_first_alone = false;
+    }
+
+    fn has_place(&self, in_flight_max: usize) -> bool {
+        let max = if self.is_first_alone { 1 } else { in_flight_max };
+        self.in_flight.len() < max
     }
 
     /// Whether anything is not yet answered.
@@ -197,6 +212,7 @@ impl PartitionQueue {
     }
 
     fn delivered(&mut self, batch: Batch, offset: Offset) -> Verdict {
+        self.is_first_alone = false;
         self.expected_sequence = batch.next_sequence().unwrap_or(self.expected_sequence);
         Verdict::Delivered(batch, offset)
     }

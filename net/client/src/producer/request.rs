@@ -27,28 +27,29 @@ pub(crate) struct OpenProduce {
 
 /// A Produce request before it is sent.
 #[derive(Debug)]
-pub(crate) struct Produce<'a> {
+pub(crate) struct Produce {
     /// The message; its records are external.
-    pub(crate) body: ProduceRequest<'a>,
+    pub(crate) body: ProduceRequest<'static>,
     /// The records, in the order of the message.
-    pub(crate) records: Vec<&'a Arc<Vec<u8>>>,
+    pub(crate) records: Vec<Arc<Vec<u8>>>,
     /// The highest version that can say what it says.
     pub(crate) version_max: i16,
-    ids: Vec<Uuid>,
+    /// What is kept until the answer is there.
+    pub(crate) open: OpenProduce,
 }
 
-impl<'a> Produce<'a> {
+impl Produce {
     /// The message for batches in the order of their partitions.
     pub(crate) fn new(
         metadata: &Metadata,
         config: &ClientConfig,
         acks: Acks,
-        departing: &'a Departing,
+        departing: Departing,
     ) -> Self {
-        let batches = &departing.batches;
+        let Departing { request, batches, .. } = departing;
         let ids: Vec<Uuid> = batches.iter().map(|(at, _)| topic_id(metadata, at)).collect();
         let version_max = if ids.contains(&[0; 16]) { NAMED_TOPICS_MAX } else { i16::MAX };
-        let mut topics: Vec<TopicProduceData<'_>> = Vec::new();
+        let mut topics: Vec<TopicProduceData<'static>> = Vec::new();
         // Batches come in the order of their partitions, so those of a topic are neighbours.
         for ((at, bytes), id) in batches.iter().zip(&ids) {
             let records = Records::External { len: bytes.len() };
@@ -56,7 +57,7 @@ impl<'a> Produce<'a> {
             match topics.last_mut() {
                 Some(topic) if *topic.name == *at.topic => topic.partition_data.push(data),
                 _ => topics.push(TopicProduceData {
-                    name: at.topic.as_ref().into(),
+                    name: at.topic.as_ref().to_owned().into(),
                     topic_id: *id,
                     partition_data: vec![data],
                 }),
@@ -68,21 +69,18 @@ impl<'a> Produce<'a> {
             timeout_ms: server_timeout_ms(config),
             topic_data: topics,
         };
-        Self { body, records: batches.iter().map(|(_, bytes)| bytes).collect(), version_max, ids }
-    }
-
-    /// What is kept until the answer is there.
-    pub(crate) fn into_open(self, departing: &Departing) -> OpenProduce {
-        let partitions =
-            departing.batches.iter().zip(self.ids).map(|((at, _), id)| (at.clone(), id));
-        OpenProduce { request: departing.request, partitions: partitions.collect() }
+        let (partitions, records) = batches.into_iter().unzip::<_, _, Vec<_>, _>();
+        let partitions = partitions.into_iter().zip(ids).collect();
+        Self { body, records, version_max, open: OpenProduce { request, partitions } }
     }
 }
 
-/// The answers to a request that gets none: acks 0.
-pub(crate) fn unanswered(departing: &Departing) -> Vec<(TopicPartition, Answer)> {
-    let done = |(at, _): &(TopicPartition, _)| (at.clone(), Answer::Appended(Offset::NONE));
-    departing.batches.iter().map(done).collect()
+impl OpenProduce {
+    /// The answers to a request that gets none: acks 0.
+    pub(crate) fn unanswered(&self) -> Vec<(TopicPartition, Answer)> {
+        let done = |(at, _): &(TopicPartition, _)| (at.clone(), Answer::Appended(Offset::NONE));
+        self.partitions.iter().map(done).collect()
+    }
 }
 
 fn topic_id(metadata: &Metadata, at: &TopicPartition) -> Uuid {

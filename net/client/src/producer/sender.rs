@@ -148,7 +148,8 @@ impl Sender {
             return Err(PushError::NoRoom);
         }
         if !self.queues.contains_key(at) {
-            self.queues.insert(at.clone(), PartitionQueue::new(&self.config));
+            let queue = PartitionQueue::new(&self.config, self.identity.is_some());
+            self.queues.insert(at.clone(), queue);
         }
         let queue = self.queues.get_mut(at).expect("the queue was made above");
         let ticket = Ticket(self.next_ticket);
@@ -156,6 +157,12 @@ impl Sender {
         self.buffered_bytes += bytes;
         let has_filled_batch = queue.push(now, ticket, record, &self.config);
         Ok(Pushed { ticket, has_filled_batch })
+    }
+
+    /// What holds once each partition has a batch of this producer, for tests.
+    #[cfg(test)]
+    pub(crate) fn assume_known(&mut self) {
+        self.queues.values_mut().for_each(PartitionQueue::assume_known);
     }
 
     /// Advances by one input. `now` never goes back.

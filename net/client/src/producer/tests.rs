@@ -19,6 +19,8 @@ const OK: ErrorCode = ErrorCode::None;
 /// A sender whose batches hold two records, on partitions led by the given nodes.
 struct Bench {
     sender: Sender,
+    /// Whether the servers know the producer in each partition already.
+    is_known: bool,
     metadata: Metadata,
     now: Duration,
 }
@@ -76,7 +78,8 @@ impl Bench {
         let identity = Identity { id: ProducerId(7), epoch: ProducerEpoch(0) };
         let identity = config.is_idempotent.then_some(identity);
         let sender = Sender::new(config, identity);
-        Self { sender, metadata: metadata(leaders), now: Duration::ZERO }
+        let metadata = metadata(leaders);
+        Self { sender, is_known: true, metadata, now: Duration::ZERO }
     }
 
     fn after(&mut self, ms: u64) -> &mut Self {
@@ -89,6 +92,9 @@ impl Bench {
             NewRecord { key: None, value: Some(b"v"), headers: &[], timestamp: Timestamp(1) };
         for _ in 0..count {
             self.sender.push(self.now, &at(partition), &record).unwrap();
+        }
+        if self.is_known {
+            self.sender.assume_known();
         }
     }
 
@@ -212,6 +218,18 @@ fn several_requests_are_in_flight_up_to_the_bound() {
     let outputs = bench.answer(RequestId(0), 0, OK);
     let [Output::Send(next)] = outputs.as_slice() else { panic!("{outputs:?}") };
     assert_eq!(see(next), (RequestId(2), (1, batch(4))));
+}
+
+#[test]
+fn the_first_batch_of_a_producer_in_a_partition_is_alone() {
+    let mut bench = Bench { is_known: false, ..Bench::new(&[1], config()) };
+    bench.push(0, 6);
+    assert_eq!(bench.tick(), [(RequestId(0), (1, vec![(0, 0, 2)]))]);
+    bench.answer(RequestId(0), 0, ErrorCode::UnknownTopicOrPartition);
+    bench.after(1000);
+    assert_eq!(bench.sent_again(), [(1, vec![(0, 0, 2)])]);
+    let outputs = bench.answer(RequestId(1), 0, OK);
+    assert_eq!(outputs.len(), 2, "{outputs:?}");
 }
 
 #[test]

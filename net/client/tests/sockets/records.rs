@@ -122,6 +122,10 @@ fn a_record_without_room_is_not_taken_and_nobody_waits() {
 #[test]
 fn requests_are_in_flight_together() {
     let (one, _, mut producer) = producer(one_by_one());
+    // The first is alone.
+    one.answers(produced(ErrorCode::None, 0));
+    send(&mut producer, 1);
+    offsets(&mut producer);
     // Nothing is answered before the third request is there.
     one.then(|_| Action::Silence).then(|_| Action::Silence).then(|asked| {
         let response = |correlation_id: i32| {

@@ -1,0 +1,160 @@
+//! Topics, configs, groups and nodes: asked for and changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use corelog_model::{NodeId, Offset};
+
+use super::cluster::Cluster;
+use super::consumer::Committer;
+use crate::ClientError;
+use crate::TopicPartition;
+use crate::admin::{
+    AddPartitions, AlterConfigs, ClusterDescription, ConfigChange, ConfigEntry, CreateTopic,
+    CreatedTopic, DeleteGroup, DeleteRecords, DeleteTopic, DescribeClassicGroup, DescribeCluster,
+    DescribeConfigs, DescribeConsumerGroup, GroupDescription, GroupListing, ListGroups, NewTopic,
+    Resource,
+};
+use crate::group::CommittedOffset;
+use crate::metadata::Topic;
+use crate::target::Topics;
+
+/// Asks for and changes what a cluster holds. Clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    cluster: Cluster,
+}
+
+impl Admin {
+    /// Works on a cluster.
+    pub fn new(cluster: &Cluster) -> Self {
+        Self { cluster: cluster.clone() }
+    }
+
+    /// Creates a topic.
+    pub async fn create_topic(&self, topic: &NewTopic) -> Result<CreatedTopic, ClientError> {
+        self.cluster.perform(&CreateTopic { topic }).await
+    }
+
+    /// Deletes a topic and its data.
+    pub async fn delete_topic(&self, name: &str) -> Result<(), ClientError> {
+        self.cluster.perform(&DeleteTopic { name }).await
+    }
+
+    /// Gives a topic more partitions, `count` in all.
+    pub async fn add_partitions(&self, name: &str, count: i32) -> Result<(), ClientError> {
+        self.cluster.perform(&AddPartitions { name, count }).await
+    }
+
+    /// Every topic, by name.
+    pub async fn list_topics(&self) -> Result<BTreeMap<Arc<str>, Topic>, ClientError> {
+        self.cluster.refresh_anew(Topics::All).await?;
+        let metadata = self.cluster.metadata();
+        Ok(metadata.topics().map(|(name, topic)| (Arc::clone(name), topic.clone())).collect())
+    }
+
+    /// A topic as the cluster sees it now.
+    pub async fn describe_topic(&self, name: &str) -> Result<Topic, ClientError> {
+        self.cluster.refresh_anew(Topics::Named(&[name])).await?;
+        self.cluster.metadata().require_topic(name).cloned()
+    }
+
+    /// Deletes the records before an offset of each partition; -1 deletes all that may be read.
+    /// Gives where each partition begins now. When one node fails, others may have deleted.
+    pub async fn delete_records(
+        &self,
+        before: &BTreeMap<TopicPartition, Offset>,
+    ) -> Result<BTreeMap<TopicPartition, Offset>, ClientError> {
+        let topics: BTreeSet<&str> = before.keys().map(|at| at.topic.as_ref()).collect();
+        self.cluster.require_topics(&topics.into_iter().collect::<Vec<_>>()).await?;
+        let mut by_node: BTreeMap<NodeId, BTreeMap<TopicPartition, Offset>> = BTreeMap::new();
+        let metadata = self.cluster.metadata();
+        for (at, offset) in before {
+            let (node, _) = metadata.require_leader(at)?;
+            by_node.entry(node).or_default().insert(at.clone(), *offset);
+        }
+        let mut begins = BTreeMap::new();
+        for (node, before) in by_node {
+            begins.extend(self.cluster.perform(&DeleteRecords { node, before }).await?);
+        }
+        Ok(begins)
+    }
+
+    /// The configs of a topic, node or group, by name.
+    pub async fn describe_configs(
+        &self,
+        resource: &Resource,
+    ) -> Result<Vec<ConfigEntry>, ClientError> {
+        self.cluster.perform(&DescribeConfigs { resource }).await
+    }
+
+    /// Changes single configs of a resource, all or none (KIP-339).
+    pub async fn alter_configs(
+        &self,
+        resource: &Resource,
+        changes: &[(String, ConfigChange)],
+    ) -> Result<(), ClientError> {
+        self.cluster.perform(&AlterConfigs { resource, changes }).await
+    }
+
+    /// The nodes of the cluster; from Metadata where the server lacks DescribeCluster.
+    pub async fn describe_cluster(&self) -> Result<ClusterDescription, ClientError> {
+        match self.cluster.perform(&DescribeCluster).await {
+            Err(ClientError::Version { .. }) => {
+                self.cluster.refresh_anew(Topics::Named(&[])).await?;
+                Ok(ClusterDescription::of(&self.cluster.metadata()))
+            }
+            described => described,
+        }
+    }
+
+    /// The groups of all nodes, by name.
+    pub async fn list_groups(&self) -> Result<Vec<GroupListing>, ClientError> {
+        self.cluster.refresh_anew(Topics::Named(&[])).await?;
+        let mut groups = Vec::new();
+        for node in self.cluster.metadata().nodes() {
+            groups.extend(self.cluster.perform(&ListGroups { node: node.id }).await?);
+        }
+        groups.sort();
+        Ok(groups)
+    }
+
+    /// A group and its members, of whichever protocol. A group that does not exist is described as
+    /// `Dead`, or refused, as the server likes.
+    pub async fn describe_group(&self, group: &str) -> Result<GroupDescription, ClientError> {
+        let group: Arc<str> = group.into();
+        let described =
+            self.cluster.perform(&DescribeConsumerGroup { group: Arc::clone(&group) }).await;
+        match described {
+            Ok(Some(described)) => Ok(described),
+            // A server that knows only classic groups does not know the question.
+            Ok(None) | Err(ClientError::Version { .. }) => {
+                self.cluster.perform(&DescribeClassicGroup { group }).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes a group without members, and its offsets.
+    pub async fn delete_group(&self, group: &str) -> Result<(), ClientError> {
+        self.cluster.perform(&DeleteGroup { group: group.into() }).await
+    }
+
+    /// What a group has stored for these partitions; none where there is nothing.
+    pub async fn group_offsets(
+        &self,
+        group: &str,
+        partitions: &BTreeSet<TopicPartition>,
+    ) -> Result<BTreeMap<TopicPartition, Option<CommittedOffset>>, ClientError> {
+        Committer::new(self.cluster.clone(), group).committed(partitions).await
+    }
+
+    /// Stores offsets for a group that has no members.
+    pub async fn set_group_offsets(
+        &self,
+        group: &str,
+        offsets: &BTreeMap<TopicPartition, CommittedOffset>,
+    ) -> Result<(), ClientError> {
+        Committer::new(self.cluster.clone(), group).commit_from_outside(offsets).await
+    }
+}
