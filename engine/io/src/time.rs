@@ -71,7 +71,7 @@ pub async fn sleep(duration: Duration) {
     if let Some(machine) = crate::sim::current() {
         return machine.sleep(duration).await;
     }
-    glommio::timer::sleep(duration).await;
+    crate::ring::timers::Sleep::new(duration).await;
 }
 
 /// The time limit of [`timeout`] passed first.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use glommio::{LocalExecutorBuilder, Placement, PoolPlacement};
 
 use super::load::heartbeat_was_late;
+use super::timers;
 
 // While any task is runnable, completions are collected only this often: it decides how long a
 // journal write waits on a busy core. Shorter ones make the sleep that the heartbeat ends likelier.
@@ -64,6 +65,7 @@ where
         .spawn(|| async {
             // It beats until nothing is awaited any more: the very last wait may need it too.
             let _heartbeat = glommio::spawn_local(beat());
+            let _timers = glommio::spawn_local(timers::drive());
             main().await
         })
         .map_err(io::Error::from)?;

@@ -6,3 +6,4 @@ pub mod executor;
 pub mod file;
 pub(crate) mod load;
 pub mod preflight;
+pub(crate) mod timers;
