@@ -12,6 +12,7 @@
     allow(clippy::float_cmp, reason = "tests compare numbers that are computed exactly")
 )]
 
+pub mod affinity;
 pub mod compare;
 pub mod keys;
 pub mod latency;
