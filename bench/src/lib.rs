@@ -14,6 +14,7 @@
 
 pub mod affinity;
 pub mod compare;
+pub mod fairness;
 pub mod keys;
 pub mod latency;
 pub mod ledger;
