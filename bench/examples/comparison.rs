@@ -64,8 +64,9 @@ fn repeat(p99_us: u64, round: u64) -> Repeat {
     let scale = p99_us * (100 + (round * 5 + p99_us) % 14) / 100;
     for message in 1..=60_000_u64 {
         let rare = 60_000 / message;
-        produce
-            .record(Duration::from_micros(scale / 3 + scale * rare.min(400).ilog2() as u64 / 10));
+        produce.record(Duration::from_micros(
+            scale / 3 + scale * u64::from(rare.min(400).ilog2()) / 10,
+        ));
     }
     Repeat {
         offered_per_second: Some(10_000.0),
@@ -102,12 +103,13 @@ fn corelog() -> Fairness {
             ("node min.insync.replicas", "1"),
             ("topic cleanup.policy", "delete"),
             ("topic compression.type", "producer"),
-            ("topic flush.messages", "1"),
-            ("topic flush.ms", "0"),
+            ("topic flush.messages", NEVER),
+            ("topic flush.ms", NEVER),
             ("topic max.message.bytes", "1048588"),
             ("topic min.insync.replicas", "1"),
             ("topic segment.bytes", "268435456"),
         ]),
+        notes: vec!["it syncs before it acknowledges, whatever flush.messages says".to_owned()],
         ..Fairness::default()
     }
 }
@@ -118,6 +120,7 @@ fn kafka(flush_messages: &str) -> Fairness {
         version: Some("speaks 4.2-IV1 among brokers".to_owned()),
         protocol: "Produce 13, Fetch 18".to_owned(),
         broker_cpus: Some("0".to_owned()),
+        notes: Vec::new(),
         configs: configs(&[
             ("node default.replication.factor", "1"),
             ("node inter.broker.protocol.version", "4.2-IV1"),

@@ -191,6 +191,7 @@ mod tests {
         let verdict = compare_page(&few).verdict;
         assert_eq!(verdict.grade, Grade::Invalid);
         assert_eq!(verdict.answer.as_deref(), Some("a and b: undecided"));
+        assert!(verdict.headline.starts_with("3 pairs are valid, 6 are needed."));
     }
 
     #[test]

@@ -103,7 +103,13 @@ fn headline(result: &CompareResult) -> String {
         Better::Lower => "Lower",
         Better::Higher => "Higher",
     };
-    format!("{metric}: {}. {better} is better.", numbers.join(", "))
+    let numbers = numbers.join(", ");
+    let valid = result.comparisons.iter().map(|one| one.ratios.len()).min().unwrap_or_default();
+    if result.is_any(Decision::Undecided) {
+        let why = format!("{valid} pairs are valid, {PAIRS_MIN} are needed");
+        return format!("{why}. Of little worth, {metric}: {numbers}. {better} is better.");
+    }
+    format!("{metric}: {numbers}. {better} is better.")
 }
 
 /// The middle of the valid rounds; of all when none is valid.
@@ -314,7 +320,7 @@ fn differences(result: &CompareResult, settings: Settings) -> Section {
         "Nothing, as far as the targets tell."
     } else {
         "As far as the targets tell. Who acknowledges before data is on disk does less work: look \
-         at the flush settings before the ratio."
+         at the flush settings, and at the remarks below them, before the ratio."
     };
     let title = "What is not equal on both sides".to_owned();
     Section { title, text: text.to_owned(), items }

@@ -29,7 +29,7 @@ impl Table {
             rows.iter().all(|row| row.len() == header.len()),
             "every row has one cell for each column"
         );
-        let header = header.iter().map(|name| escape(name)).collect();
+        let header = header.into_iter().map(|name| escape(&name)).collect();
         Self { header, rows }
     }
 
