@@ -23,6 +23,7 @@ fn good() -> Page {
         title: "corelog against Kafka: durable produce, 1 KiB messages".into(),
         verdict: Verdict {
             grade: Grade::Good,
+            answer: None,
             headline: "corelog holds p99.9 below 10 ms up to 180 k msg/s on one core; Kafka with \
                        flush.messages=1 up to 41 k msg/s."
                 .into(),
@@ -73,6 +74,7 @@ fn bad() -> Page {
     page.title = "corelog: many stalls, many series, very long names <script>".into();
     page.verdict = Verdict {
         grade: Grade::Bad,
+        answer: None,
         headline: "p99.9 is 48.2 ms at 100 k msg/s, above the objective of 10 ms.".into(),
         numbers: vec![key("48.2 ms", "p99.9 of durable produce at 100 k msg/s")],
     };
@@ -111,6 +113,7 @@ fn invalid() -> Page {
     let mut page = good();
     page.verdict = Verdict {
         grade: Grade::Invalid,
+        answer: None,
         headline: "The client was late for 12 % of the messages: it was the limit, not the broker."
             .into(),
         numbers: Vec::new(),

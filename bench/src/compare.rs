@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fairness;
 use crate::objective::{Better, Metric};
 use crate::result::{FORMAT, Fairness, RunResult};
 use crate::statistics::{Significance, median, signed_rank};
@@ -140,28 +141,10 @@ fn decide(better: Better, threshold: f64, ratios: &[f64], significance: &Signifi
 
 /// What makes two targets no equals, in words.
 pub fn differences(one: &Fairness, other: &Fairness) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut compare = |what: &str, one: String, other: String| {
-        if one != other {
-            found.push(format!("{what}: {one} against {other}"));
-        }
-    };
-    let number = |value: Option<u64>| value.map_or("unknown".to_owned(), |it| it.to_string());
-    compare("acks", one.acks.clone(), other.acks.clone());
-    compare("replicas", number(one.replicas), number(other.replicas));
-    compare("protocol", one.protocol.clone(), other.protocol.clone());
-    let cpus = |it: &Fairness| it.broker_cpus.clone().unwrap_or_else(|| "unknown".to_owned());
-    compare("broker CPUs", cpus(one), cpus(other));
-    let value = |of: &Fairness, name: &str| {
-        let found = of.configs.iter().find(|(config, _)| config == name);
-        found.map_or("not told".to_owned(), |(_, value)| value.clone())
-    };
-    let names = one.configs.iter().chain(&other.configs).map(|(name, _)| name.clone());
-    let names: std::collections::BTreeSet<String> = names.collect();
-    for name in names.iter().filter(|name| *name != "node broker.rack") {
-        compare(name, value(one, name), value(other, name));
-    }
-    found
+    let unequal = fairness::of_targets(&[one, other]).into_iter().filter(|it| it.equal().is_none());
+    let words =
+        |it: fairness::Setting| format!("{}: {} against {}", it.name, it.value(0), it.value(1));
+    unequal.map(words).collect()
 }
 
 #[cfg(test)]

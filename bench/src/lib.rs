@@ -12,7 +12,9 @@
     allow(clippy::float_cmp, reason = "tests compare numbers that are computed exactly")
 )]
 
+pub mod affinity;
 pub mod compare;
+pub mod fairness;
 pub mod keys;
 pub mod latency;
 pub mod ledger;

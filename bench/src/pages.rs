@@ -9,6 +9,7 @@ pub use compare::compare_page;
 pub use run::run_page;
 pub use sweep::sweep_page;
 
+use crate::fairness;
 use crate::latency::LatencyResult;
 use crate::report::{Axis, Chart, Series, Style, Unit};
 use crate::result::Fairness;
@@ -48,23 +49,13 @@ fn latency_chart(title: &str, series: Vec<Series>) -> Chart {
     Chart::new(title, Axis::percentiles(), Axis::log("Latency", Unit::Seconds), series)
 }
 
-/// What a reader needs to judge whether a comparison is fair.
-fn facts(fairness: &Fairness, workload: &RawWorkload) -> Vec<(String, String)> {
-    let unknown = || "unknown".to_owned();
-    let version = fairness.version.clone().unwrap_or_else(unknown);
-    let mut facts = vec![
-        ("Broker".to_owned(), format!("{} {version}", fairness.software)),
-        ("Protocol".to_owned(), fairness.protocol.clone()),
-        ("Acks".to_owned(), fairness.acks.clone()),
-        ("Replicas".to_owned(), fairness.replicas.map_or_else(unknown, |count| count.to_string())),
-        ("Broker's CPUs".to_owned(), fairness.broker_cpus.clone().unwrap_or_else(unknown)),
-    ];
-    facts.extend(fairness.configs.iter().cloned());
-    facts.extend(fairness.notes.iter().map(|note| ("Note".to_owned(), note.clone())));
-    if let Some(name) = &workload.name {
-        facts.insert(0, ("Workload".to_owned(), name.clone()));
-    }
-    facts
+/// What a reader needs to judge whether a comparison is fair, as far as it is known.
+fn facts(target: &Fairness, workload: &RawWorkload) -> Vec<(String, String)> {
+    let settings = fairness::of_targets(&[target]);
+    let known = |it: fairness::Setting| (it.name.clone(), it.value(0).to_owned());
+    let name = workload.name.iter().map(|name| ("workload".to_owned(), name.clone()));
+    let notes = target.notes.iter().map(|note| ("note".to_owned(), note.clone()));
+    name.chain(settings.into_iter().map(known)).chain(notes).collect()
 }
 
 fn seconds(nanos: u64) -> String {
@@ -76,7 +67,7 @@ mod tests {
     use super::*;
     use crate::compare::CompareResult;
     use crate::objective::Metric;
-    use crate::report::{Grade, Item};
+    use crate::report::{Grade, Item, KeyNumber, Settings};
     use crate::result::RunResult;
     use crate::result::tests::{repeat, result};
     use crate::series::{Points, Second};
@@ -155,17 +146,87 @@ mod tests {
         assert_eq!(page.verdict.numbers[0].value, "2 k msg/s");
     }
 
-    #[test]
-    fn a_comparison_is_drawn_and_says_who_is_worse() {
-        let of = |name: &str, latency_ms: u64| {
-            let mut run = result((0..8).map(|_| repeat(latency_ms, 100.0)).collect());
-            run.target.name = name.to_owned();
+    /// A comparison of targets with these latencies in milliseconds.
+    fn comparison(targets: &[(&str, u64)]) -> CompareResult {
+        let of = |(name, latency_ms): &(&str, u64)| {
+            let mut run = result((0..8).map(|_| repeat(*latency_ms, 100.0)).collect());
+            run.target.name = (*name).to_owned();
             run
         };
-        let runs = vec![of("old", 2), of("new", 8)];
-        let page = compare_page(&CompareResult::new(Metric::Produce(99.0), 0.1, runs));
+        CompareResult::new(Metric::Produce(99.0), 0.1, targets.iter().map(of).collect())
+    }
+
+    #[track_caller]
+    fn check_answer(targets: &[(&str, u64)], grade: Grade, answer: &str) {
+        let verdict = compare_page(&comparison(targets)).verdict;
+        assert_eq!((verdict.grade, verdict.answer.as_deref()), (grade, Some(answer)));
+    }
+
+    #[test]
+    fn a_comparison_says_who_is_ahead_by_how_much_and_how_surely() {
+        let page = compare_page(&comparison(&[("old", 2), ("new", 8)]));
         page.html().unwrap();
-        assert_eq!(page.verdict.grade, Grade::Bad);
-        assert!(page.verdict.headline.contains("of new is 4\u{d7} that of old: worse"));
+        assert_eq!(page.verdict.headline, "p99: old 2 ms, new 8 ms. Lower is better.");
+        let KeyNumber { value, label } = &page.verdict.numbers[0];
+        assert_eq!(value, "4\u{d7}");
+        assert_eq!(
+            label,
+            "p99 of new against old: significant (p\u{a0}=\u{a0}0.008, 8\u{a0}pairs)"
+        );
+    }
+
+    #[test]
+    fn the_answer_names_whoever_is_ahead() {
+        check_answer(&[("a", 2), ("b", 8)], Grade::Clear, "a is faster than b");
+        check_answer(&[("a", 8), ("b", 2)], Grade::Clear, "b is faster than a");
+        check_answer(&[("a", 8), ("b", 8)], Grade::Mixed, "a and b: no difference shown");
+        check_answer(
+            &[("a", 4), ("b", 8), ("c", 8), ("d", 1), ("e", 4)],
+            Grade::Clear,
+            "a is faster than b and c; d is faster than a; a and e: no difference shown",
+        );
+        let mut few = comparison(&[("a", 2), ("b", 8)]);
+        few.runs.iter_mut().for_each(|run| run.repeats.truncate(3));
+        let few = CompareResult::new(few.metric, few.threshold, few.runs);
+        let verdict = compare_page(&few).verdict;
+        assert_eq!(verdict.grade, Grade::Invalid);
+        assert_eq!(verdict.answer.as_deref(), Some("a and b: undecided"));
+        assert!(verdict.headline.starts_with("3 pairs are valid, 6 are needed."));
+    }
+
+    #[test]
+    fn what_contradicts_stands_before_what_one_side_does_not_tell() {
+        let mut result = comparison(&[("a", 2), ("b", 8)]);
+        let config = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        result.runs[0].fairness.configs = vec![
+            config("node num.io.threads", "8"),
+            config("topic flush.messages", "1"),
+            config("topic flush.ms", "1000"),
+        ];
+        let never = config("topic flush.messages", "9223372036854775807");
+        result.runs[1].fairness.configs = vec![never, config("topic flush.ms", "1000")];
+        let page = compare_page(&result);
+        let items = page.sections.iter().flat_map(|section| &section.items);
+        let found = items.filter_map(|item| match item {
+            Item::Settings(settings) => Some(settings),
+            _ => None,
+        });
+        let known = |value: &str| Some(value.to_owned());
+        let expected = Settings {
+            title: "Setting".to_owned(),
+            columns: vec!["a".to_owned(), "b".to_owned()],
+            different: vec![
+                ("topic flush.messages".to_owned(), vec![known("1"), known("never")]),
+                ("node num.io.threads".to_owned(), vec![known("8"), None]),
+            ],
+            equal: vec![config("topic flush.ms", "1000")],
+        };
+        assert_eq!(found.collect::<Vec<_>>(), [&expected]);
+        let html = page.html().unwrap();
+        let row = "<tr class=\"unequal\"><th scope=\"row\">topic flush.messages</th>";
+        assert!(html.contains(&format!("{row}<td>1</td><td>never</td>")));
+        let row = "<tr><th scope=\"row\">node num.io.threads</th>";
+        assert!(html.contains(&format!("{row}<td>8</td><td class=\"unknown\">unknown</td>")));
+        assert!(html.contains("The same for all: <span>topic flush.ms <b>1000</b></span>"));
     }
 }

@@ -212,8 +212,12 @@ pub struct BrokerUse {
     pub payload_bytes_per_cpu_second: f64,
     /// Bytes written to disk for each acknowledged byte of keys and values.
     pub write_amplification: Option<f64>,
-    /// CPUs it may use, as the kernel lists them.
+    /// CPUs it may use, as the kernel lists them. Threads may be pinned to fewer.
     pub cpus_allowed: String,
+    /// CPUs that those of its threads may use who did nine tenths of the work; none when it did
+    /// nothing, and in older files.
+    #[serde(default)]
+    pub cpus_busy: Option<String>,
 }
 
 /// A stall that was caused on purpose, and whether the numbers show it.
@@ -259,7 +263,8 @@ pub struct Fairness {
     /// Configs that decide when data is safe, and how large batches may be: of the topic and of
     /// the first node, as `topic NAME` or `node NAME` and its value.
     pub configs: Vec<(String, String)>,
-    /// CPUs of the broker's process, where it is known.
+    /// CPUs of the broker's process, and of its busy threads if those are others, where it is
+    /// known.
     pub broker_cpus: Option<String>,
     /// What one should know before comparing.
     pub notes: Vec<String>,

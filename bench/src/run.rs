@@ -19,6 +19,7 @@ use corelog_client::blocking::Admin;
 use corelog_client::{ClientConfig, ClientError, Endpoint};
 use fastrand::Rng;
 
+use crate::affinity;
 use crate::payload::Pool;
 use crate::result::{FORMAT, Fairness, LoopKind, Repeat, RunResult, Summary, TargetResult};
 use crate::series::Part;
@@ -175,8 +176,9 @@ pub fn run(job: &Job, watch: &mut Watch<'_>) -> Result<RunResult, RunError> {
         repeats.push(repeat);
         fairness = found;
     }
-    let cpus = repeats.iter().find_map(|repeat| Some(repeat.broker.as_ref()?.cpus_allowed.clone()));
-    fairness.broker_cpus = cpus;
+    let broker = repeats.iter().find_map(|repeat| repeat.broker.as_ref());
+    fairness.broker_cpus =
+        broker.map(|it| affinity::describe(&it.cpus_allowed, it.cpus_busy.as_deref()));
     Ok(RunResult {
         format: FORMAT,
         tool: format!("corelog-bench {}", env!("CARGO_PKG_VERSION")),

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use corelog_bench::report::{
     Axis, Bar, Bars, Chart, Column, Grade, Item, KeyNumber, Limit, Mark, Page, Refusal, Scale,
-    Section, Series, Span, Style, Table, Unit, Verdict, WriteError, write,
+    Section, Series, Settings, Span, Style, Table, Unit, Verdict, WriteError, write,
 };
 
 /// Compares a drawing with the committed one. With REPORT_BLESS set it becomes the committed one,
@@ -41,6 +41,7 @@ fn page(items: Vec<Item>) -> Page {
         title: "A page".into(),
         verdict: Verdict {
             grade: Grade::Mixed,
+            answer: None,
             headline: "It depends.".into(),
             numbers: vec![KeyNumber { value: "2 ms".into(), label: "p99".into() }],
         },
@@ -153,13 +154,21 @@ fn text_is_never_markup_wherever_it_stands() {
         columns: vec![Column::Text(evil.into()), Column::Number(evil.into())],
         rows: vec![vec![evil.into(), evil.into()]],
     };
+    let settings = Settings {
+        title: evil.into(),
+        columns: vec![evil.into()],
+        different: vec![(evil.into(), vec![Some(evil.into())])],
+        equal: vec![(evil.into(), evil.into())],
+    };
     let mut page = page(vec![
         Item::Chart(chart),
         Item::Bars(evil_bars),
         Item::Table(table),
+        Item::Settings(settings),
         Item::Note(evil.into()),
     ]);
     page.title = evil.into();
+    page.verdict.answer = Some(evil.into());
     page.verdict.headline = evil.into();
     page.verdict.numbers[0].label = evil.into();
     page.verdict.numbers[0].value = evil.into();
@@ -254,7 +263,11 @@ fn names_that_are_the_same_and_too_much_of_anything_are_refused() {
     let rows = vec![vec!["1".into()], vec!["1".into(), "2".into()]];
     let table = Table { title: "T".into(), columns, rows };
     let ragged = Refusal::Ragged { table: "T".into(), row: 1, cells: 2, columns: 1 };
-    assert_eq!(table.check(), Err(ragged));
+    assert_eq!(table.check(), Err(ragged.clone()));
+    let columns = vec!["one".into()];
+    let different = vec![("a".into(), vec![None]), ("b".into(), vec![None, None])];
+    let settings = Settings { title: "T".into(), columns, different, equal: vec![] };
+    assert_eq!(settings.check(), Err(ragged));
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn verdict(result: &RunResult) -> Verdict {
     } else {
         (Grade::Invalid, format!("Not valid: {}", reasons.join("; ")))
     };
-    Verdict { grade, headline, numbers: numbers.into_iter().flatten().collect() }
+    Verdict { grade, answer: None, headline, numbers: numbers.into_iter().flatten().collect() }
 }
 
 fn same(one: f64, other: f64) -> bool {

@@ -44,7 +44,7 @@ fn verdict(result: &SweepResult, objective: &str) -> Verdict {
         None => (Grade::Bad, format!("No rate kept {objective}: {why}"), "none".to_owned()),
     };
     let label = format!("sustainable at {objective}");
-    Verdict { grade, headline, numbers: vec![KeyNumber { value, label }] }
+    Verdict { grade, answer: None, headline, numbers: vec![KeyNumber { value, label }] }
 }
 
 fn curve(result: &SweepResult, objective: &str) -> Section {

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Axis, Bars, Chart, Item, Page, Scale, Table};
+use super::{Axis, Bars, Chart, Item, Page, Scale, Settings, Table};
 
 /// Numbers beyond this say nothing and would run out of the numbers that axes count with.
 const VALUE_MAX: f64 = 1e15;
@@ -98,6 +98,7 @@ impl Page {
                 Item::Chart(chart) => chart.check()?,
                 Item::Bars(bars) => bars.check()?,
                 Item::Table(table) => table.check()?,
+                Item::Settings(settings) => settings.check()?,
                 Item::Note(_) => {}
             }
         }
@@ -155,13 +156,26 @@ impl Bars {
 impl Table {
     /// Refuses rows that do not fit the columns.
     pub fn check(&self) -> Result<(), Refusal> {
-        let columns = self.columns.len();
-        let ragged = self.rows.iter().enumerate().find(|(_, row)| row.len() != columns);
-        ragged.map_or(Ok(()), |(row, cells)| {
-            let table = self.title.clone();
-            Err(Refusal::Ragged { table, row, cells: cells.len(), columns })
-        })
+        rectangular(&self.title, self.columns.len(), self.rows.iter().map(Vec::len))
     }
+}
+
+impl Settings {
+    /// Refuses rows that do not fit the columns.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let rows = self.different.iter().map(|(_, values)| values.len());
+        rectangular(&self.title, self.columns.len(), rows)
+    }
+}
+
+fn rectangular(
+    title: &str,
+    columns: usize,
+    rows: impl Iterator<Item = usize>,
+) -> Result<(), Refusal> {
+    rows.enumerate().find(|(_, cells)| *cells != columns).map_or(Ok(()), |(row, cells)| {
+        Err(Refusal::Ragged { table: title.to_owned(), row, cells, columns })
+    })
 }
 
 /// Where values are checked.

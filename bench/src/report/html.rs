@@ -1,5 +1,6 @@
 //! The page as one HTML file: style, font and drawings are inside, scripts are not needed.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use base64::Engine;
@@ -8,7 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use super::palette;
 use super::picture::{BOLD, REGULAR};
 use super::svg::{Frame, escape};
-use super::{Bars, Chart, Column, Grade, Item, Mark, Page, Refusal, Section, Table, Verdict};
+use super::{
+    Bars, Chart, Column, Grade, Item, Mark, Page, Refusal, Section, Settings, Table, Verdict,
+};
 
 impl Page {
     /// The page, whose links to PNG and CSV lead to files beside it.
@@ -41,7 +44,9 @@ impl Verdict {
             Grade::Mixed => ("mixed", "M4 8h16M4 16h9", "Mixed"),
             Grade::Bad => ("bad", "M6 6l12 12M18 6L6 18", "Bad"),
             Grade::Invalid => ("invalid", "M5 19L19 5", "Invalid"),
+            Grade::Clear => ("clear", "M5 5l7 7-7 7M13 5l7 7-7 7", "Clear"),
         };
+        let word = self.answer.as_deref().map_or(Cow::Borrowed(word), |it| escape(it).into());
         let headline = escape(&self.headline);
         let _ = writeln!(
             html,
@@ -71,6 +76,7 @@ impl Section {
                 Item::Chart(chart) => write_chart(html, chart, &name()),
                 Item::Bars(bars) => write_bars(html, bars, &name()),
                 Item::Table(table) => write_table(html, table),
+                Item::Settings(settings) => write_settings(html, settings),
                 Item::Note(note) => {
                     let _ = writeln!(html, "<p class=\"note\">{}</p>", escape(note));
                 }
@@ -150,6 +156,44 @@ fn write_table(html: &mut String, table: &Table) {
         html.push_str("</tr>\n");
     }
     html.push_str("</tbody>\n</table></div>\n");
+}
+
+/// The settings that are not equal in a table, the equal ones in a line below it.
+fn write_settings(html: &mut String, settings: &Settings) {
+    if !settings.different.is_empty() {
+        html.push_str("<div class=\"table\"><table class=\"settings\">\n");
+        let _ = write!(html, "<thead><tr><th scope=\"col\">{}</th>", escape(&settings.title));
+        for column in &settings.columns {
+            let _ = write!(html, "<th scope=\"col\">{}</th>", escape(column));
+        }
+        html.push_str("</tr></thead>\n<tbody>\n");
+        for (name, values) in &settings.different {
+            let class = if is_contradicted(values) { " class=\"unequal\"" } else { "" };
+            let _ = write!(html, "<tr{class}><th scope=\"row\">{}</th>", escape(name));
+            for value in values {
+                let _ = match value {
+                    Some(value) => write!(html, "<td>{}</td>", escape(value)),
+                    None => write!(html, "<td class=\"unknown\">unknown</td>"),
+                };
+            }
+            html.push_str("</tr>\n");
+        }
+        html.push_str("</tbody>\n</table></div>\n");
+    }
+    if !settings.equal.is_empty() {
+        html.push_str("<p class=\"equal\">The same for all:");
+        for (name, value) in &settings.equal {
+            let _ = write!(html, " <span>{} <b>{}</b></span>", escape(name), escape(value));
+        }
+        html.push_str("</p>\n");
+    }
+}
+
+/// Whether two are known to differ, not only one to be silent.
+fn is_contradicted(values: &[Option<String>]) -> bool {
+    let mut known = values.iter().flatten();
+    let first = known.next();
+    known.any(|value| Some(value) != first)
 }
 
 impl Column {

@@ -24,7 +24,7 @@ mod write;
 pub use bars::{Bar, Bars};
 pub use chart::{Axis, Chart, Limit, Mark, Scale, Series, Span, Style};
 pub use check::Refusal;
-pub use page::{Column, Grade, Item, KeyNumber, Page, Section, Table, Verdict};
+pub use page::{Column, Grade, Item, KeyNumber, Page, Section, Settings, Table, Verdict};
 pub use picture::PictureError;
 pub use unit::Unit;
 pub use write::{WriteError, write};

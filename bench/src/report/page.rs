@@ -20,8 +20,10 @@ pub struct Page {
 /// The answer in five seconds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// The answer in one word.
+    /// How it ended, which gives the colour.
     pub grade: Grade,
+    /// The answer in large print; the word of the grade without it.
+    pub answer: Option<String>,
     /// The answer in one sentence.
     pub headline: String,
     /// The numbers behind it, the most important first. One to four are readable.
@@ -39,6 +41,8 @@ pub enum Grade {
     Bad,
     /// The run says nothing, neither good nor bad.
     Invalid,
+    /// The question has an answer, which is neither good nor bad: one of two is ahead.
+    Clear,
 }
 
 /// A number in large print.
@@ -70,6 +74,8 @@ pub enum Item {
     Bars(Bars),
     /// Numbers in rows.
     Table(Table),
+    /// What is equal on all sides, and what is not.
+    Settings(Settings),
     /// A remark that must not be missed, such as a limit of the method.
     Note(String),
 }
@@ -94,6 +100,20 @@ pub enum Column {
     Number(String),
 }
 
+/// Settings side by side. Those that differ become rows that catch the eye, the others one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// What is set, in a heading.
+    pub title: String,
+    /// Whose settings, from the left.
+    pub columns: Vec<String>,
+    /// The settings that are not equal, each with a value for each column; none where it is not
+    /// known. A row whose known values are equal does not catch the eye.
+    pub different: Vec<(String, Vec<Option<String>>)>,
+    /// The settings that all have.
+    pub equal: Vec<(String, String)>,
+}
+
 impl Page {
     /// The charts and bars with the stem of the names of their files, in the order of the page.
     pub(super) fn figures(&self) -> impl Iterator<Item = (String, &Item)> {
@@ -112,7 +132,7 @@ impl Item {
         match self {
             Self::Chart(chart) => Some(&chart.title),
             Self::Bars(bars) => Some(&bars.title),
-            Self::Table(_) | Self::Note(_) => None,
+            Self::Table(_) | Self::Settings(_) | Self::Note(_) => None,
         }
     }
 }

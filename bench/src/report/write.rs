@@ -50,7 +50,7 @@ pub fn write(page: &Page, folder: &Path) -> Result<PathBuf, WriteError> {
         let (png, csv) = match item {
             Item::Chart(chart) => (chart.png(), chart.csv()),
             Item::Bars(bars) => (bars.png(), bars.csv()),
-            Item::Table(_) | Item::Note(_) => continue,
+            Item::Table(_) | Item::Settings(_) | Item::Note(_) => continue,
         };
         let png = png.map_err(|error| WriteError::Picture { name: name.clone(), error })?;
         put(&format!("{name}.png"), &png)?;

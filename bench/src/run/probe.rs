@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::affinity::{ThreadUse, busy_cpus};
 use crate::machine::{
     CpuTimes, Machine, ProcessUse, parse_context_switches, parse_cpu_model, parse_cpu_times,
     parse_cpus_allowed, parse_disk_bytes, parse_frequency_mhz, parse_load_average,
@@ -20,11 +21,12 @@ pub(super) struct Probe {
 }
 
 /// What was used up to a moment.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Look {
     cpu: CpuTimes,
     own: ProcessUse,
     broker: Option<ProcessUse>,
+    broker_threads: Vec<ThreadUse>,
     sees_disk: bool,
 }
 
@@ -43,6 +45,7 @@ impl Probe {
             cpu: read("/proc/stat").and_then(|text| parse_cpu_times(&text)).unwrap_or_default(),
             own: process_use("/proc/self").map_or(ProcessUse::default(), |(used, _)| used),
             broker: broker.map(|(used, _)| used),
+            broker_threads: self.broker.map(threads).unwrap_or_default(),
             sees_disk: broker.is_some_and(|(_, sees_disk)| sees_disk),
         }
     }
@@ -103,6 +106,7 @@ impl Probe {
                 .filter(|_| payload_bytes > 0)
                 .map(|bytes| bytes as f64 / payload),
             cpus_allowed: parse_cpus_allowed(&status).unwrap_or_default(),
+            cpus_busy: busy_cpus(&first.broker_threads, &last.broker_threads),
         })
     }
 }
@@ -160,6 +164,18 @@ fn process_use(folder: &str) -> Option<(ProcessUse, bool)> {
     Some((used, disk.is_some()))
 }
 
+/// The threads of a process. Those that end meanwhile are left out.
+fn threads(pid: u32) -> Vec<ThreadUse> {
+    let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let thread = |folder: &Path| {
+        let id = folder.file_name()?.to_str()?.parse().ok()?;
+        let cpu = parse_process_cpu(&fs::read_to_string(folder.join("stat")).ok()?)?;
+        let status = fs::read_to_string(folder.join("status")).ok()?;
+        Some(ThreadUse { id, cpu, cpus_allowed: parse_cpus_allowed(&status)? })
+    };
+    entries.filter_map(|entry| thread(&entry.path())).collect()
+}
+
 fn read(path: &str) -> Option<String> {
     fs::read_to_string(path).ok()
 }
@@ -179,6 +195,7 @@ mod tests {
         let last = probe.look();
         let broker = probe.broker_use(&first, &last, 1000).unwrap();
         assert!(broker.cpu_seconds > 0.0 && broker.resident_bytes > 0, "{broker:?}");
+        assert!(broker.cpus_busy.is_some(), "{broker:?}");
         let machine = probe.machine_use(&first, &last);
         assert!(machine.busy > 0.0 && machine.busy <= 1.0, "{machine:?}");
         assert!(super::machine().cpus > 0 && !is_visible(u32::MAX));

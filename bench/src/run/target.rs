@@ -49,6 +49,13 @@ const NODE_CONFIGS: [&str; 9] = [
     "num.io.threads",
 ];
 
+const CORELOG: &str = "corelog";
+
+/// It takes the flush settings of topics that come from Kafka and tells them unchanged, so alone
+/// they would say that it does less than it does.
+const CORELOG_SYNCS: &str =
+    "corelog syncs before it acknowledges, whatever flush.messages and flush.ms say";
+
 /// Connects to one target.
 #[derive(Debug, Clone)]
 pub(super) struct Connector<'c> {
@@ -252,8 +259,12 @@ pub(super) fn fairness(
     if workload.producer.acks == Acks::None {
         notes.push("acks 0: acknowledged means written to a socket".to_owned());
     }
+    let software = software(&node_names);
+    if software == CORELOG {
+        notes.push(CORELOG_SYNCS.to_owned());
+    }
     Ok(Fairness {
-        software: software(&node_names),
+        software,
         version: version.map(|(_, value)| format!("speaks {value} among brokers")),
         cluster_id: cluster.cluster_id,
         nodes: cluster.nodes.len() as u64,
@@ -272,7 +283,7 @@ fn software(config_names: &[String]) -> String {
     let name = if config_names.is_empty() {
         "unknown"
     } else if any("corelog.") {
-        "corelog"
+        CORELOG
     } else if any("redpanda") {
         "Redpanda"
     } else if any("log.cleaner.threads") || any("zookeeper.connect") || any("process.roles") {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use corelog_bench::compare::{CompareResult, Comparison, Decision, PAIRS_MIN};
+use corelog_bench::fairness::{self, Setting};
 use corelog_bench::objective::Metric;
 use corelog_bench::pages::compare_page;
 use corelog_bench::result::{RunResult, Summary};
@@ -247,17 +248,18 @@ impl CompareReport<'_> {
         Table::new(header, self.0.runs.iter().map(row).collect())
     }
 
+    /// The settings that are not equal, a column for each target.
     fn differences(&self) -> Option<Table> {
-        let rows: Vec<Vec<String>> = self
-            .0
-            .comparisons
-            .iter()
-            .flat_map(|one| {
-                let of = format!("{} / {}", one.base, one.other);
-                one.differences.iter().map(move |what| vec![of.clone(), what.clone()])
-            })
-            .collect();
-        (!rows.is_empty()).then(|| Table::new(["not equal", "what"], rows))
+        let runs = &self.0.runs;
+        let settings = fairness::of_runs(runs).into_iter().filter(|it| it.equal().is_none());
+        let row = |setting: Setting| {
+            let values = (0..runs.len()).map(|target| setting.value(target).to_owned());
+            std::iter::once(setting.name.clone()).chain(values).collect()
+        };
+        let rows: Vec<Vec<String>> = settings.map(row).collect();
+        let names = runs.iter().map(|run| run.target.name.clone());
+        let header = std::iter::once("not equal".to_owned()).chain(names).collect();
+        (!rows.is_empty()).then(|| Table::with_columns(header, rows))
     }
 
     fn findings(&self) -> Option<Table> {

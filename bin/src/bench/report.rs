@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use corelog_bench::fairness::shown;
 use corelog_bench::latency::{Latency, LatencyResult, QUANTILES};
 use corelog_bench::result::{BrokerUse, Latencies, Repeat, RunResult, StallResult};
 use corelog_bench::statistics::{Spread, spread};
@@ -201,7 +202,7 @@ fn fairness(result: &RunResult) -> Table {
         row("load CPUs", load_cpus(result)),
         row("machine", format!("{} x {}", result.machine.cpus, result.machine.cpu_model)),
     ];
-    rows.extend(fairness.configs.iter().map(|(name, value)| row(name, value)));
+    rows.extend(fairness.configs.iter().map(|(name, value)| row(name, shown(name, value))));
     rows.extend(fairness.notes.iter().map(|note| row("note", note)));
     Table::new(["for a fair comparison", "value"], rows)
 }

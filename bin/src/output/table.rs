@@ -10,7 +10,7 @@ const STYLE: TableStyle =
 /// so that no value can steer the terminal or break a line of a script's input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    header: Vec<&'static str>,
+    header: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
@@ -20,11 +20,17 @@ impl Table {
         header: [&'static str; COLUMNS],
         rows: Vec<Vec<String>>,
     ) -> Self {
+        Self::with_columns(header.map(str::to_owned).into(), rows)
+    }
+
+    /// The same, with columns that depend on what is shown.
+    pub fn with_columns(header: Vec<String>, rows: Vec<Vec<String>>) -> Self {
         assert!(
-            rows.iter().all(|row| row.len() == COLUMNS),
+            rows.iter().all(|row| row.len() == header.len()),
             "every row has one cell for each column"
         );
-        Self { header: header.to_vec(), rows }
+        let header = header.into_iter().map(|name| escape(&name)).collect();
+        Self { header, rows }
     }
 
     /// One line for each row, the header first, cells separated by one tab.

@@ -28,6 +28,9 @@ pub enum CoresError {
     /// No core at all.
     #[error("leaves no core to run on")]
     None,
+    /// No core at all, from somebody who may have meant the CPU of this number.
+    #[error("is a number of cores, and leaves none to run on")]
+    Zero,
     /// A CPU number that no machine has.
     #[error("names CPU {0}, but CPU numbers end at {max}", max = CPUS_MAX - 1)]
     TooHigh(usize),
@@ -62,6 +65,7 @@ impl CoresError {
             Self::TooMany { .. } | Self::NotAllowed { .. } => {
                 "choose other CPUs, or widen the affinity of the process (taskset, cpuset)"
             }
+            Self::Zero => "write 0-0 for CPU 0 alone, or all, or a number of cores from 1",
             Self::Syntax
             | Self::None
             | Self::TooHigh(_)
@@ -80,7 +84,7 @@ impl CoreChoice {
         }
         if !text.contains([',', '-']) {
             return match number(text)? {
-                0 => Err(CoresError::None),
+                0 => Err(CoresError::Zero),
                 count => Ok(Self::Count(count)),
             };
         }
@@ -178,6 +182,7 @@ mod tests {
     fn a_list_keeps_its_order() {
         check("5, 0-2", &[0, 1, 2, 3, 5], Ok(&[5, 0, 1, 2]));
         check("2-2", &[0, 1, 2], Ok(&[2]));
+        check("0-0", &[0, 1, 2], Ok(&[0]));
         check("2,", &[0, 1, 2], Ok(&[2]));
     }
 
@@ -198,8 +203,9 @@ mod tests {
         for text in ["", "x", "-1", "1-", "3-2", "0,x", "+2", "99999999999999999999"] {
             check(text, &[0, 1, 2, 3], Err(CoresError::Syntax));
         }
-        for text in ["0", ","] {
-            check(text, &[0], Err(CoresError::None));
+        check(",", &[0], Err(CoresError::None));
+        for text in ["0", " 00 "] {
+            check(text, &[0], Err(CoresError::Zero));
         }
         check("1,0-2", &[0, 1, 2], Err(CoresError::Twice(1)));
     }

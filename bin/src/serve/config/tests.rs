@@ -372,6 +372,14 @@ fn cores_beyond_the_affinity_are_refused_with_what_there_is() {
 }
 
 #[test]
+fn no_core_is_refused_with_the_way_to_write_cpu_0() {
+    Given::default().set("corelog.cores=0").refused(&[
+        "corelog.cores=0 (--set) is a number of cores, and leaves none to run on: write 0-0 for \
+         CPU 0 alone, or all, or a number of cores from 1",
+    ]);
+}
+
+#[test]
 fn sizes_that_do_not_fit_into_each_other_are_refused() {
     for (text, part) in [
         ("corelog.inflight.bytes=64MiB", "socket.request.max.bytes=104857600 (default) does not"),
