@@ -28,6 +28,8 @@ use self::clock::Clock;
 use self::lane::LaneContext;
 use self::target::Connector;
 
+pub use self::probe::{MachineWatch, this_machine};
+
 /// How much memory a request may take and how long a run waits for answers, where nothing else
 /// is said.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -195,7 +197,7 @@ pub fn run(job: &Job, watch: &mut Watch<'_>) -> Result<RunResult, RunError> {
         verdict: Verdict::over(repeats.iter().map(|repeat| &repeat.verdict)),
         summary: Summary::of(&repeats),
         fairness,
-        machine: probe::machine(),
+        machine: this_machine(),
         repeats,
     })
 }

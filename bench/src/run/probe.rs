@@ -107,13 +107,35 @@ impl Probe {
     }
 }
 
+/// Watches the machine while something else measures.
+#[derive(Debug)]
+pub struct MachineWatch {
+    probe: Probe,
+    first: Look,
+}
+
+impl MachineWatch {
+    /// From now on.
+    pub fn begin() -> Self {
+        let mut probe = Probe::new(None);
+        let first = probe.look();
+        Self { probe, first }
+    }
+
+    /// What the machine was busy with since.
+    pub fn end(&mut self) -> MachineUse {
+        let last = self.probe.look();
+        self.probe.machine_use(&self.first, &last)
+    }
+}
+
 /// CPU time of this process between two looks.
 pub(super) fn own_cpu(first: &Look, last: &Look) -> Duration {
     last.own.since(&first.own).cpu
 }
 
 /// The machine we are on.
-pub(super) fn machine() -> Machine {
+pub fn this_machine() -> Machine {
     let (cpu_model, cpus) = parse_cpu_model(&read("/proc/cpuinfo").unwrap_or_default());
     let governor = read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
     Machine {
@@ -181,6 +203,6 @@ mod tests {
         assert!(broker.cpu_seconds > 0.0 && broker.resident_bytes > 0, "{broker:?}");
         let machine = probe.machine_use(&first, &last);
         assert!(machine.busy > 0.0 && machine.busy <= 1.0, "{machine:?}");
-        assert!(super::machine().cpus > 0 && !is_visible(u32::MAX));
+        assert!(this_machine().cpus > 0 && !is_visible(u32::MAX));
     }
 }
