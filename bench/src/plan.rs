@@ -6,14 +6,14 @@
 //! broker on it, [`broker`] starts that broker and ends it.
 
 pub mod broker;
-// pub mod calibrate;
-// pub mod compare;
-// pub mod demand;
+pub mod calibrate;
+pub mod compare;
+pub mod demand;
 pub mod distribution;
-// pub mod fit;
+pub mod fit;
 pub mod metrics;
-// pub mod model;
+pub mod model;
 pub mod probe;
 pub mod profile;
 pub mod quantity;
-// pub mod size;
+pub mod size;

@@ -6,8 +6,12 @@ use clap::{Args, Subcommand};
 use crate::failure::Failure;
 use crate::output::Output;
 
+mod check;
+mod own_broker;
 mod probe;
+mod size;
 mod steps;
+mod terms;
 
 /// The command line of `plan`.
 #[derive(Debug, Args)]
@@ -21,6 +25,10 @@ pub struct Arguments {
 enum Action {
     /// Measures what this machine can do for a log, in about a minute, and saves it as a profile
     Probe(probe::ProbeArguments),
+    /// Says how many machines a workload needs, what binds first, and what each further one brings
+    Size(Box<size::SizeArguments>),
+    /// Runs what was predicted on a broker of this machine, and says how far off it was
+    Check(Box<check::CheckArguments>),
 }
 
 const STEPS_HELP: &str = "\
@@ -36,5 +44,7 @@ docs/capacity.md has the formulae, and says how to read what is printed.";
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     match &arguments.action {
         Action::Probe(arguments) => probe::run(arguments, output),
+        Action::Size(arguments) => size::run(arguments, output),
+        Action::Check(arguments) => check::run(arguments, output),
     }
 }

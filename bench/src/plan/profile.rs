@@ -177,8 +177,10 @@ pub struct Network {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CpuCost {
-    /// For each produce request with its batch.
+    /// For each produce request.
     pub request_s: f64,
+    /// For each batch in it.
+    pub batch_s: f64,
     /// For each group commit.
     pub frame_s: f64,
     /// For each record.
@@ -199,6 +201,8 @@ pub struct CalibrationRun {
     pub name: String,
     /// Produce requests.
     pub requests_per_second: f64,
+    /// Batches in them.
+    pub batches_per_second: f64,
     /// Group commits.
     pub frames_per_second: f64,
     /// Records.
@@ -239,9 +243,15 @@ pub struct Calibration {
     pub cost: CpuCost,
     /// The largest difference between a run's CPU and its fit, as a part of the run's.
     pub cost_error: f64,
-    /// Latency of one record at a time with nothing else going on, from the moment it was due.
+    /// Latency of a record now and then, from the moment it was due: the core sleeps in between.
     pub unloaded: Distribution,
-    /// Time of one group commit in the same run, by the broker's own clock.
+    /// How busy the core was then.
+    pub unloaded_cpu: f64,
+    /// Latency of one record after the other: the core is awake, but nobody waits for others.
+    pub awake: Distribution,
+    /// How busy the core was then.
+    pub awake_cpu: f64,
+    /// Time of one group commit when the core is awake, by the broker's own clock.
     pub unloaded_sync: Distribution,
     /// Bytes of record batches a second that one core takes in large batches.
     pub bytes_per_second_max: Measured,
@@ -338,6 +348,7 @@ pub(crate) mod tests {
                 version: "0.1.0".to_owned(),
                 cost: CpuCost {
                     request_s: 20e-6,
+                    batch_s: 0.0,
                     frame_s: 50e-6,
                     record_s: 0.1e-6,
                     byte_s: 0.5e-9,
@@ -345,6 +356,9 @@ pub(crate) mod tests {
                     fetched_byte_s: 0.2e-9,
                 },
                 unloaded: Distribution::constant(250e-6),
+                unloaded_cpu: 0.05,
+                awake: Distribution::constant(250e-6),
+                awake_cpu: 0.5,
                 unloaded_sync: Distribution::constant(100e-6),
                 bytes_per_second_max: Measured::exact(400e6),
                 idle_resident_bytes: 30 << 20,

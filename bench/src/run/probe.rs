@@ -37,11 +37,11 @@ impl Probe {
     /// What was used up to now.
     pub(super) fn look(&mut self) -> Look {
         self.look_at_frequencies();
-        let of = |pid: u32| process_use(&format!("/proc/{pid}"));
+        let of = |pid: u32| look_into(&format!("/proc/{pid}"));
         let broker = self.broker.and_then(of);
         Look {
             cpu: read("/proc/stat").and_then(|text| parse_cpu_times(&text)).unwrap_or_default(),
-            own: process_use("/proc/self").map_or(ProcessUse::default(), |(used, _)| used),
+            own: look_into("/proc/self").map_or(ProcessUse::default(), |(used, _)| used),
             broker: broker.map(|(used, _)| used),
             sees_disk: broker.is_some_and(|(_, sees_disk)| sees_disk),
         }
@@ -129,6 +129,11 @@ impl MachineWatch {
     }
 }
 
+/// What a process used so far; none when there is no such process, or we may not look.
+pub fn process_use(pid: u32) -> Option<ProcessUse> {
+    look_into(&format!("/proc/{pid}")).map(|(used, _)| used)
+}
+
 /// CPU time of this process between two looks.
 pub(super) fn own_cpu(first: &Look, last: &Look) -> Duration {
     last.own.since(&first.own).cpu
@@ -151,7 +156,7 @@ pub fn this_machine() -> Machine {
 
 /// Whether there is such a process, and whether we may look at it.
 pub(super) fn is_visible(pid: u32) -> bool {
-    process_use(&format!("/proc/{pid}")).is_some()
+    process_use(pid).is_some()
 }
 
 fn broker_between(first: &Look, last: &Look) -> Option<ProcessUse> {
@@ -159,7 +164,7 @@ fn broker_between(first: &Look, last: &Look) -> Option<ProcessUse> {
 }
 
 /// What a process used so far, and whether the kernel lets us see its disk bytes.
-fn process_use(folder: &str) -> Option<(ProcessUse, bool)> {
+fn look_into(folder: &str) -> Option<(ProcessUse, bool)> {
     let cpu = parse_process_cpu(&read(&format!("{folder}/stat"))?)?;
     let (resident_bytes, resident_bytes_max) =
         parse_resident_bytes(&read(&format!("{folder}/status"))?)?;

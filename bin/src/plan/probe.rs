@@ -5,17 +5,21 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use corelog_bench::pages::probe_page;
+use corelog_bench::plan::calibrate::{CalibrationError, CalibrationPlan, calibrate};
 use corelog_bench::plan::distribution::{Distribution, Measured};
 use corelog_bench::plan::probe::{self, ProbeError, ProbePlan};
-use corelog_bench::plan::profile::{Append, Beside, Profile};
+use corelog_bench::plan::profile::{Append, Beside, Calibration, CalibrationRun, Profile};
 use serde::Serialize;
 
-use crate::bench::report::{bytes, duration, percent};
+use crate::bench::report::{bytes, percent};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::{Output, Report, Table};
 
+use super::own_broker::OwnBroker;
 use super::steps::Steps;
+use super::terms::{time, write_report};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ProbeArguments {
@@ -34,6 +38,15 @@ pub(super) struct ProbeArguments {
     /// Measures nothing: answers the --peer of another machine until Ctrl-C
     #[arg(long, value_name = "HOST:PORT", exclusive = true)]
     serve: Option<String>,
+    /// Leaves out the broker; `plan size` and `plan check` need what it would tell
+    #[arg(long)]
+    no_broker: bool,
+    /// How long each of the ten runs on a broker is measured
+    #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = seconds)]
+    broker_seconds: f64,
+    /// Folder for a report as HTML, with its pictures as PNG and CSV
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// Shows nothing while it runs
     #[arg(long)]
     quiet: bool,
@@ -60,10 +73,38 @@ pub(super) fn run(arguments: &ProbeArguments, output: &mut Output) -> Result<(),
         steps.show(step.number, step.of, &step.name);
         if interrupt.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    let profile = profile.map_err(|error| unmeasured(&error))?;
+    let mut profile = profile.map_err(|error| unmeasured(&error))?;
+    if !arguments.no_broker {
+        profile.broker = Some(calibrated(arguments, &steps, &interrupt)?);
+    }
     drop(steps);
     save(&arguments.save, &profile)?;
+    write_report(arguments.report.as_ref(), || probe_page(&profile))?;
     output.show(&ProfileReport(&profile))
+}
+
+/// Short runs on a broker of our own, which has ended when this returns.
+fn calibrated(
+    arguments: &ProbeArguments,
+    steps: &Steps,
+    interrupt: &Interrupt,
+) -> Result<Calibration, Failure> {
+    let own = OwnBroker::start(&arguments.dir)?;
+    let each = Duration::from_secs_f64(arguments.broker_seconds);
+    let plan = CalibrationPlan { cpus: own.cpus.clone(), each };
+    let found = calibrate(&own.broker, &plan, &mut |step| {
+        steps.show(step.number, step.of, &step.name);
+        if interrupt.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    found.map_err(|error| match error {
+        CalibrationError::BrokenOff => {
+            Interrupt::failure("cannot calibrate a broker", "Ctrl-C came before the end")
+        }
+        error => {
+            let hint = "try corelog serve on this machine, or leave it out with --no-broker";
+            Failure::new(Exit::Failed, "cannot calibrate a broker", error, hint)
+        }
+    })
 }
 
 fn serve(address: &str, output: &mut Output) -> Result<(), Failure> {
@@ -105,7 +146,12 @@ pub(super) struct ProfileReport<'p>(pub(super) &'p Profile);
 impl Report for ProfileReport<'_> {
     fn tables(&self) -> Vec<Table> {
         let profile = self.0;
-        vec![place(profile), disk(profile), appends(profile), core(profile), network(profile)]
+        let mut tables =
+            vec![place(profile), disk(profile), appends(profile), core(profile), network(profile)];
+        if let Some(broker) = &profile.broker {
+            tables.extend([runs(broker), costs(broker)]);
+        }
+        tables
     }
 }
 
@@ -244,12 +290,62 @@ fn network(profile: &Profile) -> Table {
     Table::new(["network", "value", "error"], rows)
 }
 
-fn row(name: &str, value: String) -> Vec<String> {
-    vec![name.to_owned(), value]
+fn runs(broker: &Calibration) -> Table {
+    let row = |run: &CalibrationRun| {
+        let whole = |rate: f64| format!("{rate:.0}");
+        vec![
+            run.name.clone(),
+            whole(run.requests_per_second),
+            whole(run.frames_per_second),
+            whole(run.records_per_second),
+            format!("{}/s", bytes(run.bytes_per_second)),
+            format!("{}/s", bytes(run.fetched_bytes_per_second)),
+            percent(run.cpu),
+            percent(run.cpu_fitted),
+            if run.not_valid.is_empty() { "yes".to_owned() } else { run.not_valid.join("; ") },
+        ]
+    };
+    let header = [
+        "broker, one core",
+        "requests/s",
+        "commits/s",
+        "records/s",
+        "produced",
+        "fetched",
+        "CPU",
+        "by the costs",
+        "valid",
+    ];
+    Table::new(header, broker.runs.iter().map(row).collect())
 }
 
-fn time(seconds: f64) -> String {
-    duration(Duration::from_secs_f64(seconds))
+fn costs(broker: &Calibration) -> Table {
+    let cost = &broker.cost;
+    let nanos = |seconds: f64| format!("{:.3} ns", seconds * 1e9);
+    let most = &broker.bytes_per_second_max;
+    let most = format!("{}/s (error {})", bytes(most.value), error(most));
+    let rows = vec![
+        row("CPU of a produce request", time(cost.request_s)),
+        row("CPU of a batch", time(cost.batch_s)),
+        row("CPU of a group commit", time(cost.frame_s)),
+        row("CPU of a record", nanos(cost.record_s)),
+        row("CPU of a byte", nanos(cost.byte_s)),
+        row("CPU of a fetch", time(cost.fetch_s)),
+        row("CPU of a fetched byte", nanos(cost.fetched_byte_s)),
+        row("largest error of these costs", percent(broker.cost_error)),
+        row("latency now and then, p50", time(broker.unloaded.p50.value)),
+        row("latency now and then, p99", time(broker.unloaded.p99.value)),
+        row("latency one at a time, p50", time(broker.awake.p50.value)),
+        row("latency one at a time, p99", time(broker.awake.p99.value)),
+        row("most bytes of one core", most),
+        row("memory, idle", bytes(broker.idle_resident_bytes as f64)),
+        row("memory of a partition", bytes(broker.partition_bytes)),
+    ];
+    Table::new(["broker, one core", "value"], rows)
+}
+
+fn row(name: &str, value: String) -> Vec<String> {
+    vec![name.to_owned(), value]
 }
 
 fn error(of: &Measured) -> String {
