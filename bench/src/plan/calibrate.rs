@@ -28,7 +28,7 @@ const RUNS: [(&str, &str); 10] = [
     (
         "small requests",
         "[load]\nshape = 'closed:5'\n[message]\nsize = '256'\n\
-         [producer]\ncount = 8\nbatch_bytes = 1\n",
+         [topic]\npartitions = 1\n[producer]\ncount = 8\nbatch_bytes = 1\n",
     ),
     (
         "small records",
@@ -44,7 +44,7 @@ const RUNS: [(&str, &str); 10] = [
     (
         "small requests, read",
         "[load]\nshape = 'closed:5'\n[message]\nsize = '256'\n\
-         [producer]\ncount = 8\nbatch_bytes = 1\n[reader]\ntail_groups = 1\n",
+         [topic]\npartitions = 1\n[producer]\ncount = 8\nbatch_bytes = 1\n[reader]\ntail_groups = 1\n",
     ),
     (
         "large batches, read",
@@ -135,9 +135,9 @@ impl Calibration {
     /// Finds the costs that explain the runs, and how well they do.
     pub fn fit(&mut self) {
         let rows: Vec<_> = self.runs.iter().map(|run| (run.amounts(), run.cpu)).collect();
-        let [request_s, batch_s, frame_s, record_s, byte_s, fetch_s, fetched_byte_s] = costs(&rows);
+        let [turn_s, request_s, frame_s, record_s, byte_s, fetch_s, fetched_byte_s] = costs(&rows);
         self.cost =
-            CpuCost { request_s, batch_s, frame_s, record_s, byte_s, fetch_s, fetched_byte_s };
+            CpuCost { turn_s, request_s, frame_s, record_s, byte_s, fetch_s, fetched_byte_s };
         self.cost_error = 0.0;
         for run in &mut self.runs {
             let parts = run.amounts().into_iter().zip(self.cost.of_kinds());
@@ -152,8 +152,8 @@ impl Calibration {
 impl CalibrationRun {
     fn amounts(&self) -> [f64; 7] {
         [
+            self.turns_per_second,
             self.requests_per_second,
-            self.batches_per_second,
             self.frames_per_second,
             self.records_per_second,
             self.bytes_per_second,
@@ -166,8 +166,8 @@ impl CalibrationRun {
 impl CpuCost {
     fn of_kinds(&self) -> [f64; 7] {
         [
+            self.turn_s,
             self.request_s,
-            self.batch_s,
             self.frame_s,
             self.record_s,
             self.byte_s,
@@ -212,11 +212,14 @@ impl OneRun<'_, '_> {
         let (after, seconds) = (Look::at(self.broker)?, begun.elapsed().as_secs_f64());
         let counts = after.counts.since(&before.counts);
         let a_second = |family: &str| counts.number(family) / seconds;
+        let requests_per_second = a_second("corelog_produce_seconds_count");
+        let frames_per_second = a_second("corelog_journal_frames_total");
+        let connections = f64::from(job.workload.producer.count);
         let run = CalibrationRun {
             name: self.name.to_owned(),
-            requests_per_second: a_second("corelog_produce_seconds_count"),
-            batches_per_second: a_second("corelog_produced_batches_total"),
-            frames_per_second: a_second("corelog_journal_frames_total"),
+            turns_per_second: requests_per_second.min(frames_per_second * connections),
+            requests_per_second,
+            frames_per_second,
             records_per_second: a_second("corelog_produced_records_total"),
             bytes_per_second: a_second("corelog_produced_bytes_total"),
             fetches_per_second: a_second("corelog_fetches_total"),

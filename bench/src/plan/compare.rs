@@ -194,6 +194,7 @@ pub fn shape(demand: &Demand) -> Load {
         messages_per_second: 0.0,
         record: demand.record(),
         clients: demand.clients,
+        connections: demand.clients.producers,
         partitions: demand.partitions,
         reads: demand.fan_out,
         copies: 0.0,

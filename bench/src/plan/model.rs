@@ -11,7 +11,7 @@ use super::profile::{Append, Beside, Calibration, Disk, Profile};
 
 mod frames;
 
-use frames::Frames;
+use frames::{Frames, Work};
 
 /// What a journal writes is a multiple of this.
 const BLOCK: f64 = 4096.0;
@@ -31,6 +31,8 @@ pub struct Load {
     pub record: RecordShape,
     /// How they are sent; producers that send to this core.
     pub clients: Clients,
+    /// Connections of producers to this core.
+    pub connections: f64,
     /// Partitions on this core that they send to. A request may have a batch for each of them.
     pub partitions: f64,
     /// How often each message is fetched: by consumers, and by followers on other machines.
@@ -269,20 +271,24 @@ impl<'p> Model<'p> {
         let copied = load.messages_per_second * load.record.bytes * load.copies;
         let bytes = requests * batch_bytes + copied;
         let quiet = self.quiet_part(bytes);
-        let frames =
-            Frames::settle(requests, bytes, batch_bytes, |bytes| self.commit(bytes, quiet));
         let cost = &self.calibration.cost;
-        let per_batch = cost.request_s
-            + batches * cost.batch_s
-            + messages * cost.record_s
-            + batch_bytes * cost.byte_s;
-        // A reader that is up to date fetches once for each commit at most, and for each request.
-        let fetches = load.reads * frames.per_second.min(requests);
-        let cpu = requests * per_batch
-            + frames.per_second * cost.frame_s
-            + fetches * cost.fetch_s
+        // What grows with the bytes, and what each commit takes however much is in it.
+        let steady = requests * (cost.request_s + messages * cost.record_s)
             + load.reads * requests * batch_bytes * cost.fetched_byte_s
+            + requests * batch_bytes * cost.byte_s
             + copied * (cost.byte_s + cost.record_s / load.record.bytes);
+        let turns = |frame_requests: f64| occupied(frame_requests, load.connections);
+        // A reader that is up to date fetches once for each commit, or each request if it is rare.
+        let each_frame = |frame_requests: f64| {
+            cost.frame_s
+                + turns(frame_requests) * cost.turn_s
+                + load.reads * frame_requests.min(1.0) * cost.fetch_s
+        };
+        let work = Work { steady, each_frame: &each_frame };
+        let commit = |bytes: f64| self.commit(bytes, quiet);
+        let frames = Frames::settle(requests, bytes, batch_bytes, &commit, &work);
+        let frame_requests = requests / frames.per_second.max(1e-9);
+        let cpu = steady + frames.per_second * each_frame(frame_requests);
         let per_request_s = if requests > 0.0 { cpu / requests } else { 0.0 };
         Flow {
             messages,
@@ -295,8 +301,9 @@ impl<'p> Model<'p> {
                 f64::MAX
             },
             unloaded_s: self.unloaded(cpu).mean_s,
-            batch_cpu_s: (messages - 1.0) * (cost.record_s + load.record.bytes * cost.byte_s)
-                + (batches - 1.0) * cost.batch_s,
+            batch_cpu_s: (messages - 1.0) * (cost.record_s + load.record.bytes * cost.byte_s),
+            // The other connections of a commit have their turn before or after this one.
+            turns_s: (turns(frame_requests) - 1.0).max(0.0) * cost.turn_s,
             per_request_s,
             cpu,
             quiet,
@@ -368,14 +375,14 @@ impl<'p> Model<'p> {
         let window = flow.batch_window_s(load);
         let mut drawn = Drawn { sums: Vec::with_capacity(DRAWS), parts: LatencyParts::default() };
         for _ in 0..DRAWS {
-            let [batch, own, wait, cpu] = [(); 4].map(|()| random.f64());
+            let [batch, own, wait, cpu, turn] = [(); 5].map(|()| random.f64());
             // The first message of a batch waits all the time, the others a part of it.
             let batch_s =
                 window * (batch * flow.messages / (flow.messages - 1.0).max(1e-9)).min(1.0);
             let unloaded_s = unloaded.at(own);
             let commit_s = (commit.at(own) - usual.at(own)).max(0.0);
             let frame_wait_s = flow.frames.wait(wait);
-            let cpu_s = flow.cpu_wait(cpu) + flow.batch_cpu_s;
+            let cpu_s = flow.cpu_wait(cpu) + turn * flow.turns_s + flow.batch_cpu_s;
             let one = LatencyParts { batch_s, unloaded_s, frame_wait_s, commit_s, cpu_s };
             drawn.sums.push(one.sum());
             drawn.parts.add(&one);
@@ -399,6 +406,7 @@ struct Flow {
     cpu_wait_s: f64,
     per_request_s: f64,
     batch_cpu_s: f64,
+    turns_s: f64,
     unloaded_s: f64,
     quiet: f64,
     frames: Frames,
@@ -412,7 +420,9 @@ impl Flow {
 
     /// The same, if nobody waited for the CPU.
     fn open_without_cpu(&self) -> f64 {
-        self.requests * (self.unloaded_s + self.frames.mean_wait_s + self.batch_cpu_s)
+        let turns = self.turns_s / 2.0;
+        let wait = self.frames.mean_wait_s + turns + self.batch_cpu_s;
+        self.requests * (self.unloaded_s + wait)
     }
 
     /// From the first message of a batch to its departure.
@@ -477,6 +487,11 @@ impl LatencyParts {
             *part /= by;
         }
     }
+}
+
+/// How many of some connections have one of so many requests, when each is as likely as the other.
+fn occupied(requests: f64, connections: f64) -> f64 {
+    (connections * (1.0 - (-requests / connections).exp())).clamp(0.0, requests)
 }
 
 /// To whole blocks.

@@ -177,10 +177,11 @@ pub struct Network {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CpuCost {
+    /// For each turn of a connection: requests that come together are read, and answers that are
+    /// due together are sent, for little more than one of them.
+    pub turn_s: f64,
     /// For each produce request.
     pub request_s: f64,
-    /// For each batch in it.
-    pub batch_s: f64,
     /// For each group commit.
     pub frame_s: f64,
     /// For each record.
@@ -201,8 +202,8 @@ pub struct CalibrationRun {
     pub name: String,
     /// Produce requests.
     pub requests_per_second: f64,
-    /// Batches in them.
-    pub batches_per_second: f64,
+    /// Turns of connections: one for each connection and commit, at most one for each request.
+    pub turns_per_second: f64,
     /// Group commits.
     pub frames_per_second: f64,
     /// Records.
@@ -347,8 +348,8 @@ pub(crate) mod tests {
             broker: Some(Calibration {
                 version: "0.1.0".to_owned(),
                 cost: CpuCost {
+                    turn_s: 0.0,
                     request_s: 20e-6,
-                    batch_s: 0.0,
                     frame_s: 50e-6,
                     record_s: 0.1e-6,
                     byte_s: 0.5e-9,

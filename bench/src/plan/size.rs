@@ -175,6 +175,7 @@ impl Planner<'_> {
             messages_per_second: rate / all,
             record: self.demand.record(),
             clients,
+            connections: self.demand.clients.producers,
             partitions: (self.demand.partitions / all).max(1.0),
             reads: self.demand.fan_out + copies,
             copies,

@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &CheckArguments, output: &mut Output) -> Result<(),
     let demand = arguments.clients.demand()?;
     let shape = shape(&demand);
     let parts = arguments.parts()?;
-    let interrupt = Interrupt::watch()?;
+    let interrupt = Interrupt::watch_all()?;
     let own = match arguments.broker_pid {
         Some(_) => None,
         None => Some(OwnBroker::start(&arguments.dir)?),

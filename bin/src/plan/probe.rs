@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &ProbeArguments, output: &mut Output) -> Result<(),
     if let Some(address) = &arguments.serve {
         return serve(address, output);
     }
-    let interrupt = Interrupt::watch()?;
+    let interrupt = Interrupt::watch_all()?;
     let steps = Steps::new(arguments.quiet);
     let plan = ProbePlan {
         folder: arguments.dir.clone(),
@@ -325,8 +325,8 @@ fn costs(broker: &Calibration) -> Table {
     let most = &broker.bytes_per_second_max;
     let most = format!("{}/s (error {})", bytes(most.value), error(most));
     let rows = vec![
+        row("CPU of a connection's turn", time(cost.turn_s)),
         row("CPU of a produce request", time(cost.request_s)),
-        row("CPU of a batch", time(cost.batch_s)),
         row("CPU of a group commit", time(cost.frame_s)),
         row("CPU of a record", nanos(cost.record_s)),
         row("CPU of a byte", nanos(cost.byte_s)),

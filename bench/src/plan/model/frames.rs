@@ -30,6 +30,21 @@ pub(super) struct Frames {
     met: Vec<(f64, f64)>,
 }
 
+/// The CPU time of a core, as it bears on the rhythm: a core that is busy begins fewer commits.
+pub(super) struct Work<'w> {
+    /// Busy part of the core besides what each commit takes.
+    pub(super) steady: f64,
+    /// CPU time of a commit with so many requests.
+    pub(super) each_frame: &'w dyn Fn(f64) -> f64,
+}
+
+impl Work<'_> {
+    /// The shortest cycle in which the core does the work of a commit and of what comes meanwhile.
+    fn cycle_s(&self, frame_requests: f64) -> f64 {
+        (self.each_frame)(frame_requests) / (1.0 - self.steady).max(1e-3)
+    }
+}
+
 /// A kind of cycle, by equally likely lengths.
 struct Cycle {
     lengths: Vec<f64>,
@@ -60,24 +75,28 @@ impl Frames {
         requests: f64,
         bytes_per_second: f64,
         request_bytes: f64,
-        commit: impl Fn(f64) -> Distribution,
+        commit: &dyn Fn(f64) -> Distribution,
+        work: &Work<'_>,
     ) -> Self {
         if requests <= 0.0 {
             let bytes = request_bytes;
             return Self { per_second: 0.0, bytes, mean_wait_s: 0.0, idle: 1.0, met: Vec::new() };
         }
         let lone = commit(request_bytes.max(BLOCK));
-        let alone = Cycle::new(requests, lengths(&lone, 0.0));
+        let alone = Cycle::new(requests, lengths(&lone, work.cycle_s(1.0)));
         let mut company_bytes = request_bytes;
         let mut found = Self::of(requests, &alone, &alone);
         for _ in 0..TURNS {
             let commit = commit(company_bytes.clamp(BLOCK, FRAME_BYTES_MAX));
             let apart = (COMMITS_APART * commit.mean_s).min(APART_MAX_S);
-            let company = Cycle::new(requests, lengths(&commit, apart));
+            let carried = (requests / found.per_second).max(1.0);
+            let company = Cycle::new(requests, lengths(&commit, apart.max(work.cycle_s(carried))));
             found = Self::of(requests, &alone, &company);
             let before = company_bytes;
             company_bytes = (bytes_per_second * company.mean_s).max(request_bytes);
-            if (company_bytes / before - 1.0).abs() < SETTLED {
+            let again = (requests / found.per_second).max(1.0);
+            let is_settled = |now: f64, before: f64| (now / before - 1.0).abs() < SETTLED;
+            if is_settled(company_bytes, before) && is_settled(again, carried) {
                 break;
             }
         }
@@ -142,7 +161,9 @@ mod tests {
     use super::*;
 
     fn at(requests: f64, commit_s: f64) -> Frames {
-        Frames::settle(requests, requests * 1000.0, 1000.0, |_| Distribution::constant(commit_s))
+        let idle = Work { steady: 0.0, each_frame: &|_| 0.0 };
+        let commit = |_| Distribution::constant(commit_s);
+        Frames::settle(requests, requests * 1000.0, 1000.0, &commit, &idle)
     }
 
     #[test]
@@ -165,6 +186,15 @@ mod tests {
     fn frames_are_at_most_a_millisecond_apart_unless_a_commit_takes_longer() {
         assert!((at(1e5, 600e-6).per_second / 1000.0 - 1.0).abs() < 1e-3);
         assert!((at(1e5, 2e-3).per_second / 500.0 - 1.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_busy_core_begins_fewer_commits() {
+        let work = Work { steady: 0.5, each_frame: &|_| 400e-6 };
+        let commit = |_| Distribution::constant(100e-6);
+        let busy = Frames::settle(1e5, 1e8, 1000.0, &commit, &work);
+        // The work of a commit takes 400 us, and half of the time is for something else.
+        assert!((busy.per_second * 800e-6 - 1.0).abs() < 1e-3, "{busy:?}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ fn load(rate: f64, clients: Clients) -> Load {
         messages_per_second: rate,
         record: demand().record(),
         clients,
+        connections: clients.producers,
         partitions: 1.0,
         reads: 0.0,
         copies: 0.0,
