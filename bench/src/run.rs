@@ -28,7 +28,7 @@ use self::clock::Clock;
 use self::lane::LaneContext;
 use self::target::Connector;
 
-pub use self::probe::{MachineWatch, process_use, this_machine};
+pub use self::probe::{MachineWatch, process_use, this_machine, wait_until_calm};
 
 /// How much memory a request may take and how long a run waits for answers, where nothing else
 /// is said.

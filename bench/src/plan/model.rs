@@ -234,7 +234,8 @@ impl<'p> Model<'p> {
         let lingering = (1.0 + each * clients.linger_s).min(batch);
         // Open requests are those of Little's law; when there are too many, requests grow instead.
         let full = batch * load.partitions.max(1.0);
-        let is_enough = |flow: &Flow| flow.cpu < 1.0 && flow.open_requests() <= clients.open_max();
+        let is_enough =
+            |flow: &Flow| flow.steady < 1.0 && flow.open_requests() <= clients.open_max();
         let first = self.flow(load, lingering);
         if is_enough(&first) {
             return self.within_disk(first);
@@ -242,7 +243,9 @@ impl<'p> Model<'p> {
         let last = self.flow(load, full);
         if !is_enough(&last) {
             // Where most of what is open waits for the CPU, more clients would not help.
-            let is_cpu = last.cpu >= 1.0 || last.open_requests() > 2.0 * last.open_without_cpu();
+            let is_cpu = last.steady >= 1.0
+                || last.cpu > 0.99
+                || last.open_requests() > 2.0 * last.open_without_cpu();
             return Err(if is_cpu { Resource::Cpu } else { Resource::Clients });
         }
         let (mut low, mut high) = (lingering, full);
@@ -289,14 +292,14 @@ impl<'p> Model<'p> {
         let frames = Frames::settle(requests, bytes, batch_bytes, &commit, &work);
         let frame_requests = requests / frames.per_second.max(1e-9);
         let cpu = steady + frames.per_second * each_frame(frame_requests);
-        let per_request_s = if requests > 0.0 { cpu / requests } else { 0.0 };
+        let each_s = if requests > 0.0 { steady / requests } else { 0.0 };
         Flow {
             messages,
             requests,
             disk_bytes_per_second: bytes + frames.per_second * padded(frames.bytes),
-            // The mean number in a queue with even service, for each of those that are served.
-            cpu_wait_s: if cpu < 1.0 {
-                cpu * per_request_s / (2.0 * (1.0 - cpu))
+            // What each commit takes is in the rhythm of commits; the rest is a queue.
+            cpu_wait_s: if steady < 1.0 {
+                steady * each_s / (2.0 * (1.0 - steady))
             } else {
                 f64::MAX
             },
@@ -304,8 +307,9 @@ impl<'p> Model<'p> {
             batch_cpu_s: (messages - 1.0) * (cost.record_s + load.record.bytes * cost.byte_s),
             // The other connections of a commit have their turn before or after this one.
             turns_s: (turns(frame_requests) - 1.0).max(0.0) * cost.turn_s,
-            per_request_s,
-            cpu,
+            each_s,
+            steady,
+            cpu: cpu.min(1.0),
             quiet,
             frames,
         }
@@ -325,21 +329,14 @@ impl<'p> Model<'p> {
         if measured > 0.0 { (1.0 - bytes_per_second / measured).clamp(0.0, 1.0) } else { 1.0 }
     }
 
-    /// The time of a commit of so many bytes, between the sizes that were measured.
+    /// The time of a commit of so many bytes: what it takes the broker with the smallest one, and
+    /// what the disk takes longer for so many bytes and beside so many segment writes.
     fn commit(&self, bytes: f64, quiet: f64) -> Distribution {
-        let of = |appends: &[&Append]| {
-            let after = appends.partition_point(|append| (append.bytes as f64) < bytes);
-            match (after.checked_sub(1).map(|at| appends[at]), appends.get(after)) {
-                (None, Some(first)) => first.latency.clone(),
-                (Some(last), None) => last.latency.clone(),
-                (Some(one), Some(other)) => {
-                    let (low, high) = (one.bytes as f64, other.bytes as f64);
-                    one.latency.towards(&other.latency, (bytes - low) / (high - low))
-                }
-                (None, None) => Distribution::default(),
-            }
-        };
-        of(&self.alone).towards(&of(&self.beside), 1.0 - quiet)
+        let smallest = &self.alone[0].latency;
+        let disk = between(&self.alone, bytes).towards(&between(&self.beside, bytes), 1.0 - quiet);
+        self.calibration
+            .unloaded_sync
+            .longer_by(|part| (disk.at(part) - smallest.at(part)).max(0.0))
     }
 
     fn describe(&self, load: &Load, flow: &Flow) -> Prediction {
@@ -392,6 +389,20 @@ impl<'p> Model<'p> {
     }
 }
 
+/// Appends of so many bytes, on a line between the sizes that were measured.
+fn between(appends: &[&Append], bytes: f64) -> Distribution {
+    let after = appends.partition_point(|append| (append.bytes as f64) < bytes);
+    match (after.checked_sub(1).map(|at| appends[at]), appends.get(after)) {
+        (None, Some(first)) => first.latency.clone(),
+        (Some(last), None) => last.latency.clone(),
+        (Some(one), Some(other)) => {
+            let (low, high) = (one.bytes as f64, other.bytes as f64);
+            one.latency.towards(&other.latency, (bytes - low) / (high - low))
+        }
+        (None, None) => Distribution::default(),
+    }
+}
+
 struct Drawn {
     sums: Vec<f64>,
     parts: LatencyParts,
@@ -403,8 +414,10 @@ struct Flow {
     requests: f64,
     disk_bytes_per_second: f64,
     cpu: f64,
+    /// The part of the CPU that is no commit's, and what a request takes of it.
+    steady: f64,
+    each_s: f64,
     cpu_wait_s: f64,
-    per_request_s: f64,
     batch_cpu_s: f64,
     turns_s: f64,
     unloaded_s: f64,
@@ -441,11 +454,11 @@ impl Flow {
     /// The wait for the CPU that the part `u` of all requests does not exceed: nothing for those
     /// that find it idle, exponential for the others.
     fn cpu_wait(&self, u: f64) -> f64 {
-        if u <= 1.0 - self.cpu || self.cpu <= 0.0 {
+        if u <= 1.0 - self.steady || self.steady <= 0.0 {
             return 0.0;
         }
-        let mean = self.per_request_s / (2.0 * (1.0 - self.cpu));
-        -mean * ((1.0 - u) / self.cpu).max(1e-12).ln()
+        let mean = self.each_s / (2.0 * (1.0 - self.steady));
+        -mean * ((1.0 - u) / self.steady).max(1e-12).ln()
     }
 }
 

@@ -12,6 +12,10 @@ use crate::machine::{
 };
 use crate::result::{BrokerUse, MachineUse};
 
+/// How long a look at a machine takes that may be calm, and how busy it may be then.
+const CALM_LOOK: Duration = Duration::from_millis(300);
+const CALM_BUSY: f64 = 0.05;
+
 /// Looks at the machine from time to time.
 #[derive(Debug)]
 pub(super) struct Probe {
@@ -126,6 +130,22 @@ impl MachineWatch {
     pub fn end(&mut self) -> MachineUse {
         let last = self.probe.look();
         self.probe.machine_use(&self.first, &last)
+    }
+}
+
+/// Waits until next to nothing runs on this machine, but not for ever: what the run before left to
+/// do, such as files to remove, is in the way of the next one. Whether it got calm.
+pub fn wait_until_calm(longest: Duration) -> bool {
+    let begun = std::time::Instant::now();
+    loop {
+        let mut watch = MachineWatch::begin();
+        std::thread::sleep(CALM_LOOK);
+        if watch.end().busy < CALM_BUSY {
+            return true;
+        }
+        if begun.elapsed() > longest {
+            return false;
+        }
     }
 }
 

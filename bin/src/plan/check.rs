@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use corelog_bench::pages::check_page;
 use corelog_bench::plan::broker::CpuShares;
@@ -42,7 +43,8 @@ pub(super) struct CheckArguments {
     #[arg(long, value_name = "N", default_value_t = 8.0)]
     seconds: f64,
     /// How often each run is made; the middle one counts
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 3,
+        value_parser = clap::value_parser!(u32).range(1..=100))]
     repeats: u32,
     #[command(flatten)]
     clients: ClientArguments,
@@ -61,6 +63,9 @@ pub(super) struct CheckArguments {
     #[arg(long)]
     quiet: bool,
 }
+
+/// How long a run waits for what the one before has left to do.
+const CALM_MAX: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 pub(super) fn run(arguments: &CheckArguments, output: &mut Output) -> Result<(), Failure> {
@@ -160,16 +165,31 @@ impl Runs<'_> {
     fn measure(&mut self, name: &str, load: RawLoad) -> Result<RunResult, Failure> {
         self.number += 1;
         let (number, of) = (self.number, self.arguments.levels.len() as u32 + 1);
-        self.steps.show(number, of, name);
         let job = Job {
             target: self.target.clone(),
             workload: self.workload(load)?,
             settings: Settings { load_cpus: self.load_cpus.clone(), ..Settings::default() },
         };
-        let (steps, interrupt) = (&self.steps, &self.interrupt);
-        let found = run::run(&job, &mut |moment| {
-            let at = format!("{name}, repeat {} of {}", moment.repeat, moment.repeats);
-            steps.show(number, of, &at);
+        let mut all = self.one(&job, (number, of), name, 1)?;
+        for repeat in 2..=self.arguments.repeats {
+            all.add_repeats(self.one(&job, (number, of), name, repeat)?);
+        }
+        Ok(all)
+    }
+
+    /// One repeat, when the one before is over in every respect.
+    fn one(
+        &self,
+        job: &Job,
+        (number, of): (u32, u32),
+        name: &str,
+        repeat: u32,
+    ) -> Result<RunResult, Failure> {
+        let repeats = self.arguments.repeats;
+        self.steps.show(number, of, &format!("{name}, repeat {repeat} of {repeats}"));
+        run::wait_until_calm(CALM_MAX);
+        let interrupt = &self.interrupt;
+        let found = run::run(job, &mut |_| {
             if interrupt.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         found.map_err(|error| match error {
@@ -191,7 +211,7 @@ impl Runs<'_> {
             load: RawLoad {
                 seconds: Some(arguments.seconds),
                 warm_up_seconds: Some((arguments.seconds / 4.0).clamp(0.2, 3.0)),
-                repeats: Some(arguments.repeats),
+                repeats: Some(1),
                 ..load
             },
             topic: RawTopic {
