@@ -36,23 +36,23 @@ fn verdict(demand: &Demand, sizings: &[Sizing]) -> Verdict {
     let (word, cores) = (if brokers == 1 { "broker" } else { "brokers" }, best.cores_used);
     let binds = binds.map_or(String::new(), |need| {
         let (what, free) = (need.resource.label(), (1.0 - need.part) * 100.0);
-        format!(" {what} binds first, {free:.0} % of it is free")
+        format!(": {what} binds first, {free:.0} % of it is free")
     });
     let lost = match demand.machines_lost {
         0 => String::new(),
-        lost => format!(" with {lost} lost"),
+        lost => format!(" when {lost} of them are lost"),
     };
     let number = |value: String, label: &str| KeyNumber { value, label: label.to_owned() };
     let mut numbers = vec![
         number(brokers.to_string(), word),
-        number(cores.to_string(), "cores in use on each"),
+        number(cores.to_string(), "cores needed on each"),
         number(Unit::Bytes.format(best.stored_bytes), "stored, all copies"),
     ];
     if let Some(core) = &best.core {
         numbers.push(number(Unit::Seconds.format(core.p99_s), "p99 of produce, predicted"));
     }
     let name = &best.name;
-    let headline = format!("{brokers} {word} like {name}.{binds}{lost}.");
+    let headline = format!("{brokers} {word} like {name}{binds}{lost}.");
     Verdict { grade: Grade::Good, headline, numbers }
 }
 
@@ -196,7 +196,7 @@ mod tests {
         let page = page(&demand());
         page.html().unwrap();
         assert_eq!(page.verdict.numbers[0].value, "48");
-        assert!(page.verdict.headline.starts_with("48 brokers like host. disk space binds first"));
+        assert!(page.verdict.headline.starts_with("48 brokers like host: disk space binds first"));
     }
 
     #[test]

@@ -44,7 +44,8 @@ const RUNS: [(&str, &str); 10] = [
     (
         "small requests, read",
         "[load]\nshape = 'closed:5'\n[message]\nsize = '256'\n\
-         [topic]\npartitions = 1\n[producer]\ncount = 8\nbatch_bytes = 1\n[reader]\ntail_groups = 1\n",
+         [topic]\npartitions = 1\n[producer]\ncount = 8\nbatch_bytes = 1\n\
+         [reader]\ntail_groups = 1\n",
     ),
     (
         "large batches, read",
@@ -60,8 +61,6 @@ const AWAKE: &str = "one at a time";
 const LARGE: &str = "large batches";
 /// Partitions that are made to see what one of them takes.
 const PARTITIONS: i32 = 1000;
-/// How long a run waits for what the one before has left to do.
-const CALM_MAX: Duration = Duration::from_secs(3);
 /// The memory of partitions.
 const FURTHER_STEPS: u32 = 1;
 const OF: u32 = RUNS.len() as u32 + FURTHER_STEPS;
@@ -202,7 +201,8 @@ impl OneRun<'_, '_> {
         text: &str,
     ) -> Result<(CalibrationRun, RunResult, Counts), CalibrationError> {
         let job = self.job(text);
-        run::wait_until_calm(CALM_MAX);
+        // Short runs have left little to do, such as files to remove.
+        run::wait_until_calm(self.plan.each);
         let (before, begun) = (Look::at(self.broker)?, Instant::now());
         let result = run::run(&job, &mut |moment: &Moment<'_>| {
             let name = format!("broker: {}, {:.0} s", self.name, moment.elapsed.as_secs_f64());

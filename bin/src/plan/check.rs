@@ -64,7 +64,7 @@ pub(super) struct CheckArguments {
     quiet: bool,
 }
 
-/// How long a run waits for what the one before has left to do.
+/// How long a run waits, at most, for what the one before has left to do.
 const CALM_MAX: Duration = Duration::from_secs(10);
 
 /// Runs the command.
@@ -89,6 +89,11 @@ pub(super) fn run(arguments: &CheckArguments, output: &mut Output) -> Result<(),
         number: 0,
     };
     let highest = model.highest(&shape);
+    if own.is_some() {
+        // A new broker prepares the files of its journal for a while; nothing of this is kept.
+        let job = runs.job(runs.closed())?;
+        runs.one(&job, (0, 1 + parts.len() as u32), "warm-up", 1)?;
+    }
     let most = runs.measure("the highest rate", runs.closed())?;
     let highest = HighestRate::of(highest, &most);
     let rate = highest.predicted.messages_per_second;
@@ -165,16 +170,20 @@ impl Runs<'_> {
     fn measure(&mut self, name: &str, load: RawLoad) -> Result<RunResult, Failure> {
         self.number += 1;
         let (number, of) = (self.number, self.arguments.levels.len() as u32 + 1);
-        let job = Job {
-            target: self.target.clone(),
-            workload: self.workload(load)?,
-            settings: Settings { load_cpus: self.load_cpus.clone(), ..Settings::default() },
-        };
+        let job = self.job(load)?;
         let mut all = self.one(&job, (number, of), name, 1)?;
         for repeat in 2..=self.arguments.repeats {
             all.add_repeats(self.one(&job, (number, of), name, repeat)?);
         }
         Ok(all)
+    }
+
+    fn job(&self, load: RawLoad) -> Result<Job, Failure> {
+        Ok(Job {
+            target: self.target.clone(),
+            workload: self.workload(load)?,
+            settings: Settings { load_cpus: self.load_cpus.clone(), ..Settings::default() },
+        })
     }
 
     /// One repeat, when the one before is over in every respect.
@@ -186,8 +195,11 @@ impl Runs<'_> {
         repeat: u32,
     ) -> Result<RunResult, Failure> {
         let repeats = self.arguments.repeats;
-        self.steps.show(number, of, &format!("{name}, repeat {repeat} of {repeats}"));
-        run::wait_until_calm(CALM_MAX);
+        let which =
+            if number == 0 { String::new() } else { format!(", repeat {repeat} of {repeats}") };
+        self.steps.show(number, of, &format!("{name}{which}"));
+        // Short runs have left little to do, such as files to remove.
+        run::wait_until_calm(Duration::from_secs_f64(self.arguments.seconds).min(CALM_MAX));
         let interrupt = &self.interrupt;
         let found = run::run(job, &mut |_| {
             if interrupt.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -1,5 +1,5 @@
-//! Claims about `corelog plan`, from a short probe to a short check. The machine of a test is seldom
-//! quiet, so what was measured and how well it was predicted is no claim here.
+//! Claims about `corelog plan`, from a short probe to a short check. The machine of a test is
+//! seldom quiet, so what was measured and how well it was predicted is no claim here.
 
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! Claims about the model: limits, growth with the load, and points that are known by formula.
+
 use super::*;
 use crate::plan::demand::tests::demand;
 use crate::plan::distribution::Measured;
