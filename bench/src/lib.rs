@@ -5,7 +5,8 @@
 //! they are ([`workload`], [`payload`], [`keys`]), what latencies mean ([`latency`], [`series`]),
 //! whether nothing was lost ([`ledger`]), whether the numbers may be used ([`validity`]). Thin
 //! drivers in [`run`] own the threads, the sockets and the clock; [`pages`] makes
-//! reports of what was found, [`report`] draws them.
+//! reports of what was found, [`report`] draws them. [`plan`] says what a machine can do for a log
+//! and how many of them a workload takes: `corelog plan`.
 
 #![cfg_attr(
     test,
@@ -23,6 +24,7 @@ pub mod merge;
 pub mod objective;
 pub mod pages;
 pub mod payload;
+pub mod plan;
 pub mod report;
 pub mod result;
 pub mod run;

@@ -1,12 +1,18 @@
 //! Results as reports: what a run, a sweep or a comparison found becomes a page whose verdict
 //! stands on top and whose evidence follows. Pure; `report` draws it.
 
+mod check;
 mod compare;
+mod probe;
 mod run;
+mod size;
 mod sweep;
 
+pub use check::check_page;
 pub use compare::compare_page;
+pub use probe::probe_page;
 pub use run::run_page;
+pub use size::size_page;
 pub use sweep::sweep_page;
 
 use crate::fairness;

@@ -333,6 +333,13 @@ impl RunResult {
         serde_json::to_string(self).expect("numbers and texts can be written as JSON")
     }
 
+    /// Adds the repeats of another run of the same workload on the same target.
+    pub fn add_repeats(&mut self, other: Self) {
+        self.repeats.extend(other.repeats);
+        self.verdict = Verdict::over(self.repeats.iter().map(|repeat| &repeat.verdict));
+        self.summary = Summary::of(&self.repeats);
+    }
+
     /// The latencies of all repeats together.
     pub fn merged(&self, of: impl Fn(&Latencies) -> &LatencyResult) -> Latency {
         let mut repeats = self.repeats.iter().map(|repeat| of(&repeat.latencies));

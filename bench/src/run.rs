@@ -30,6 +30,8 @@ use self::clock::Clock;
 use self::lane::LaneContext;
 use self::target::Connector;
 
+pub use self::probe::{MachineWatch, process_use, this_machine, wait_until_calm};
+
 /// How much memory a request may take and how long a run waits for answers, where nothing else
 /// is said.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -198,7 +200,7 @@ pub fn run(job: &Job, watch: &mut Watch<'_>) -> Result<RunResult, RunError> {
         verdict: Verdict::over(repeats.iter().map(|repeat| &repeat.verdict)),
         summary: Summary::of(&repeats),
         fairness,
-        machine: probe::machine(),
+        machine: this_machine(),
         repeats,
     })
 }

@@ -26,7 +26,7 @@ use self::workload::WorkloadArguments;
 mod compare;
 mod live;
 mod presets;
-mod report;
+pub(crate) mod report;
 mod save;
 mod sweep;
 mod workload;

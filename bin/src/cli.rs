@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::failure::{Exit, Failure};
 use crate::logging::{self, Level};
 use crate::output::{Format, Output};
-use crate::{bench, cluster, consume, log, produce, serve, topic};
+use crate::{bench, cluster, consume, log, plan, produce, serve, topic};
 
 /// A commit log for Linux servers that speaks the Kafka protocol.
 #[derive(Debug, Parser)]
@@ -39,6 +39,8 @@ pub enum Command {
     Log(log::Arguments),
     /// Measures any broker that speaks the Kafka protocol
     Bench(Box<bench::Arguments>),
+    /// Measures a machine for a log, and says how many of them a workload needs
+    Plan(Box<plan::Arguments>),
 }
 
 impl Cli {
@@ -55,6 +57,7 @@ impl Cli {
             Command::Cluster(arguments) => cluster::run(arguments, &mut output),
             Command::Log(arguments) => log::run(arguments, &mut output),
             Command::Bench(arguments) => bench::run(arguments, &mut output),
+            Command::Plan(arguments) => plan::run(arguments, &mut output),
         }
     }
 }

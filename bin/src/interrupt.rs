@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::SIGINT;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::failure::{Exit, Failure};
@@ -18,6 +18,15 @@ impl Interrupt {
     /// From now on Ctrl-C ends the process at once, with the documented exit code.
     pub fn end_process() -> Result<(), Failure> {
         Self::register(&Arc::new(AtomicBool::new(true)))
+    }
+
+    /// The same as [`Self::watch`], for SIGTERM too: for commands that leave a process or files
+    /// behind when they are ended at once.
+    pub fn watch_all() -> Result<Self, Failure> {
+        let watched = Self::watch()?;
+        let noted = flag::register(SIGTERM, Arc::clone(&watched.is_raised));
+        noted.map_err(|error| refused(&error))?;
+        Ok(watched)
     }
 
     /// From now on the first Ctrl-C is noted, and the second ends the process at once.

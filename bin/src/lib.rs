@@ -13,6 +13,7 @@ pub mod interrupt;
 pub mod log;
 pub mod logging;
 pub mod output;
+pub mod plan;
 pub mod produce;
 pub mod serve;
 pub mod topic;

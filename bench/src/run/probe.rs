@@ -13,6 +13,10 @@ use crate::machine::{
 };
 use crate::result::{BrokerUse, MachineUse};
 
+/// How long a look at a machine takes that may be calm, and how busy it may be then.
+const CALM_LOOK: Duration = Duration::from_millis(300);
+const CALM_BUSY: f64 = 0.05;
+
 /// Looks at the machine from time to time.
 #[derive(Debug)]
 pub(super) struct Probe {
@@ -39,11 +43,11 @@ impl Probe {
     /// What was used up to now.
     pub(super) fn look(&mut self) -> Look {
         self.look_at_frequencies();
-        let of = |pid: u32| process_use(&format!("/proc/{pid}"));
+        let of = |pid: u32| look_into(&format!("/proc/{pid}"));
         let broker = self.broker.and_then(of);
         Look {
             cpu: read("/proc/stat").and_then(|text| parse_cpu_times(&text)).unwrap_or_default(),
-            own: process_use("/proc/self").map_or(ProcessUse::default(), |(used, _)| used),
+            own: look_into("/proc/self").map_or(ProcessUse::default(), |(used, _)| used),
             broker: broker.map(|(used, _)| used),
             broker_threads: self.broker.map(threads).unwrap_or_default(),
             sees_disk: broker.is_some_and(|(_, sees_disk)| sees_disk),
@@ -111,13 +115,56 @@ impl Probe {
     }
 }
 
+/// Watches the machine while something else measures.
+#[derive(Debug)]
+pub struct MachineWatch {
+    probe: Probe,
+    first: Look,
+}
+
+impl MachineWatch {
+    /// From now on.
+    pub fn begin() -> Self {
+        let mut probe = Probe::new(None);
+        let first = probe.look();
+        Self { probe, first }
+    }
+
+    /// What the machine was busy with since.
+    pub fn end(&mut self) -> MachineUse {
+        let last = self.probe.look();
+        self.probe.machine_use(&self.first, &last)
+    }
+}
+
+/// Waits until next to nothing runs on this machine, but not for ever: what the run before left to
+/// do, such as files to remove, is in the way of the next one. Whether it got calm.
+pub fn wait_until_calm(longest: Duration) -> bool {
+    let begun = std::time::Instant::now();
+    loop {
+        let mut watch = MachineWatch::begin();
+        std::thread::sleep(CALM_LOOK);
+        if watch.end().busy < CALM_BUSY {
+            return true;
+        }
+        if begun.elapsed() > longest {
+            return false;
+        }
+    }
+}
+
+/// What a process used so far; none when there is no such process, or we may not look.
+pub fn process_use(pid: u32) -> Option<ProcessUse> {
+    look_into(&format!("/proc/{pid}")).map(|(used, _)| used)
+}
+
 /// CPU time of this process between two looks.
 pub(super) fn own_cpu(first: &Look, last: &Look) -> Duration {
     last.own.since(&first.own).cpu
 }
 
 /// The machine we are on.
-pub(super) fn machine() -> Machine {
+pub fn this_machine() -> Machine {
     let (cpu_model, cpus) = parse_cpu_model(&read("/proc/cpuinfo").unwrap_or_default());
     let governor = read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
     Machine {
@@ -133,7 +180,7 @@ pub(super) fn machine() -> Machine {
 
 /// Whether there is such a process, and whether we may look at it.
 pub(super) fn is_visible(pid: u32) -> bool {
-    process_use(&format!("/proc/{pid}")).is_some()
+    process_use(pid).is_some()
 }
 
 fn broker_between(first: &Look, last: &Look) -> Option<ProcessUse> {
@@ -141,7 +188,7 @@ fn broker_between(first: &Look, last: &Look) -> Option<ProcessUse> {
 }
 
 /// What a process used so far, and whether the kernel lets us see its disk bytes.
-fn process_use(folder: &str) -> Option<(ProcessUse, bool)> {
+fn look_into(folder: &str) -> Option<(ProcessUse, bool)> {
     let cpu = parse_process_cpu(&read(&format!("{folder}/stat"))?)?;
     let (resident_bytes, resident_bytes_max) =
         parse_resident_bytes(&read(&format!("{folder}/status"))?)?;
@@ -198,6 +245,6 @@ mod tests {
         assert!(broker.cpus_busy.is_some(), "{broker:?}");
         let machine = probe.machine_use(&first, &last);
         assert!(machine.busy > 0.0 && machine.busy <= 1.0, "{machine:?}");
-        assert!(super::machine().cpus > 0 && !is_visible(u32::MAX));
+        assert!(this_machine().cpus > 0 && !is_visible(u32::MAX));
     }
 }

@@ -231,7 +231,7 @@ fn row(name: &str, value: impl Into<String>) -> Vec<String> {
 }
 
 /// The middle, and the ends where there are several.
-pub(super) fn with_spread(spread: &Spread, show: &dyn Fn(f64) -> String) -> String {
+pub(crate) fn with_spread(spread: &Spread, show: &dyn Fn(f64) -> String) -> String {
     let middle = show(spread.median);
     match spread.count {
         1 => middle,
@@ -245,7 +245,7 @@ pub(super) fn with_spread(spread: &Spread, show: &dyn Fn(f64) -> String) -> Stri
 }
 
 /// A duration with three digits.
-pub(super) fn duration(duration: Duration) -> String {
+pub(crate) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     match seconds {
         seconds if seconds >= 1.0 => digits(seconds, "s"),
@@ -255,7 +255,7 @@ pub(super) fn duration(duration: Duration) -> String {
 }
 
 /// Bytes with three digits.
-pub(super) fn bytes(bytes: f64) -> String {
+pub(crate) fn bytes(bytes: f64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut value = bytes;
     let mut unit = 0;
@@ -274,7 +274,7 @@ fn digits(value: f64, unit: &str) -> String {
     }
 }
 
-pub(super) fn percent(part: f64) -> String {
+pub(crate) fn percent(part: f64) -> String {
     format!("{:.1} %", part * 100.0)
 }
 
