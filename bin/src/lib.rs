@@ -12,6 +12,7 @@ pub mod failure;
 pub mod interrupt;
 pub mod log;
 pub mod logging;
+pub mod memory;
 pub mod output;
 pub mod plan;
 pub mod produce;

@@ -98,6 +98,7 @@ fn run_until_stopped(loaded: &Loaded, output: &mut Output) -> Result<(), Failure
             Failure::new(Exit::Unsuitable, "cannot handle signals", error, "report this")
         })?;
     }
+    crate::memory::keep_freed_memory();
     let broker = Broker::start(&loaded.config, described(&loaded.settings))?;
     output.line(&broker.ready_line())?;
     while !stop.load(Ordering::Relaxed) {

@@ -61,7 +61,7 @@ fn verdict(result: &CheckResult) -> Verdict {
         value: off(&level.p99_s),
         label: format!("p99 at {:.0} % load, {}", level.part * 100.0, word(level.outcome)),
     }));
-    Verdict { grade, headline, numbers }
+    Verdict { grade, answer: None, headline, numbers }
 }
 
 /// By how much the prediction is too high or too low.

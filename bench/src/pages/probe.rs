@@ -63,7 +63,7 @@ fn verdict(profile: &Profile) -> Verdict {
         let p99 = broker.unloaded.p99.value;
         numbers.push(number(Unit::Seconds.format(p99), "produce, unloaded, p99"));
     }
-    Verdict { grade, headline, numbers }
+    Verdict { grade, answer: None, headline, numbers }
 }
 
 fn appends(profile: &Profile) -> Section {

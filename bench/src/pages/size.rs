@@ -28,6 +28,7 @@ fn verdict(demand: &Demand, sizings: &[Sizing]) -> Verdict {
         let short = short.map_or("", |need| need.resource.label());
         return Verdict {
             grade: Grade::Bad,
+            answer: None,
             headline: format!("No number of these machines is enough: {short} is short."),
             numbers: Vec::new(),
         };
@@ -53,7 +54,7 @@ fn verdict(demand: &Demand, sizings: &[Sizing]) -> Verdict {
     }
     let name = &best.name;
     let headline = format!("{brokers} {word} like {name}{binds}{lost}.");
-    Verdict { grade: Grade::Good, headline, numbers }
+    Verdict { grade: Grade::Good, answer: None, headline, numbers }
 }
 
 fn facts(demand: &Demand) -> Vec<(String, String)> {

@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use corelog_client::admin::NewTopic;
-use corelog_client::{Admin, ClientConfig, ClientError, Cluster, Endpoint};
+use corelog_client::blocking::{Admin, Cluster};
+use corelog_client::{ClientConfig, ClientError, Endpoint};
 
 use super::broker::{Broker, CpuShares};
 use super::distribution::{Distribution, Measured};

@@ -55,7 +55,8 @@ mod tests {
     fn the_template_is_valid_and_steps_are_counted() {
         assert!(ProgressStyle::with_template("{bar:20} {pos}/{len} {wide_msg}").is_ok());
         let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::hidden());
-        Steps::Redrawn(bar.clone()).show(3, 7, "a step");
+        let steps = Steps::Redrawn(bar.clone());
+        steps.show(3, 7, "a step");
         assert_eq!((bar.position(), bar.length()), (3, Some(7)));
     }
 }
