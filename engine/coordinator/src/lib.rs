@@ -1,0 +1,16 @@
+//! What decides about groups, without clock, I/O, randomness and tasks: members and generations of
+//! classic groups, members and assignments of consumer groups (KIP-848), committed offsets, and the
+//! records in which Kafka keeps all of it in `__consumer_offsets`.
+
+pub mod classic_group;
+pub mod config;
+pub mod groups;
+pub mod input;
+pub mod offsets;
+pub mod output;
+pub mod records;
+
+pub use config::GroupConfig;
+pub use groups::Groups;
+pub use input::{AppendId, Input, Now, RequestId};
+pub use output::{Output, Reply};
