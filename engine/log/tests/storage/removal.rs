@@ -77,8 +77,9 @@ fn deleted_segments_shrink_in_steps_and_vanish() {
             }
             sleep(Duration::from_micros(50)).await;
         }
-        assert_eq!(lengths[1..], [16 << 20, 8 << 20], "of {}", lengths[0]);
-        assert!(lengths[0] > 16 << 20);
+        let is_step = |len: &u64| len.is_multiple_of(8 << 20);
+        assert!(lengths.len() >= 2 && lengths[1..].iter().all(is_step), "{lengths:?}");
+        assert!(lengths.is_sorted_by(|before, after| before > after), "{lengths:?}");
     };
     assert!(matches!(machine.run(story), End::Finished(())));
 }
