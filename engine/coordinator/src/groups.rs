@@ -105,6 +105,7 @@ impl Groups {
             Input::CommitOffsets(commit) => self.commit_offsets(now, commit),
             Input::DeleteOffsets(delete) => self.delete_offsets(now, delete),
             Input::DeleteGroups(delete) => self.delete_groups(now, delete),
+            Input::TopicsDeleted(topics) => self.forget_topics(now, &topics),
             Input::Appended(append) => self.appended(now, append),
             Input::AppendFailed { append, code } => self.append_failed(now, append, code),
             Input::Tick => self.tick(now),
@@ -321,7 +322,9 @@ fn refusal(input: Input, code: ErrorCode) -> Option<Output> {
             let results = groups.map(|group| GroupResult { group, result: Err(code) });
             (delete.request, Reply::DeleteGroups(results.collect()))
         }
-        Input::Appended(_) | Input::AppendFailed { .. } | Input::Tick => return None,
+        Input::TopicsDeleted(_) | Input::Appended(_) | Input::AppendFailed { .. } | Input::Tick => {
+            return None;
+        }
     };
     Some(Output::Reply { request, reply })
 }
