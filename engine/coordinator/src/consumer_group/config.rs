@@ -1,0 +1,37 @@
+//! What an operator sets for consumer groups, checked.
+
+use std::time::Duration;
+
+use super::Assignor;
+
+/// Settings of consumer groups; Kafka's names in brackets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupConfig {
+    /// How often members are to be heard of (`group.consumer.heartbeat.interval.ms`).
+    pub heartbeat_interval: Duration,
+    /// After what silence a member is out (`group.consumer.session.timeout.ms`).
+    pub session_timeout: Duration,
+    /// How many members a group may have (`group.consumer.max.size`). More are refused.
+    pub members_max: usize,
+    /// The assignors that members may ask for (`group.consumer.assignors`); the first is used when
+    /// nobody asks. Not empty.
+    pub assignors: Vec<Assignor>,
+    /// How long to wait before expressions are matched anew because topics have changed. New
+    /// expressions do not wait.
+    pub expression_pause: Duration,
+    /// How many requests may wait for the log. More are refused, and come again.
+    pub requests_pending_max: usize,
+}
+
+impl Default for GroupConfig {
+    fn default() -> GroupConfig {
+        GroupConfig {
+            heartbeat_interval: Duration::from_secs(5),
+            session_timeout: Duration::from_secs(45),
+            members_max: usize::MAX,
+            assignors: Assignor::ALL.to_vec(),
+            expression_pause: Duration::from_secs(10),
+            requests_pending_max: 10_000,
+        }
+    }
+}
