@@ -84,7 +84,7 @@ fn a_refused_configuration_is_json_for_scripts() {
     assert_eq!(json["error"]["exit_code"], 2);
     assert_eq!(
         json["error"]["reasons"][0]["why"],
-        "corelog.cores=0 (--cores) leaves no core to run on"
+        "corelog.cores=0 (--cores) is a number of cores, and leaves none to run on"
     );
 }
 

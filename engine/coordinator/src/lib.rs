@@ -2,4 +2,16 @@
 //! classic groups, members and assignments of consumer groups (KIP-848), committed offsets, and the
 //! records in which Kafka keeps all of it in `__consumer_offsets`.
 
+pub mod classic_group;
+pub mod config;
 pub mod consumer_group;
+pub mod groups;
+pub mod input;
+pub mod offsets;
+pub mod output;
+pub mod records;
+
+pub use config::GroupConfig;
+pub use groups::Groups;
+pub use input::{AppendId, Input, Now, RequestId};
+pub use output::{Output, Reply};

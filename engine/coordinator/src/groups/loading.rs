@@ -1,0 +1,74 @@
+//! The groups come from the log: records in order, of which the last one of each key counts.
+
+use super::{Group, Groups, Phase};
+use crate::classic_group::ClassicGroup;
+use crate::input::Now;
+use crate::records::{CoordinatorRecord, Decoded, RecordError};
+use corelog_model::Timestamp;
+
+/// What became of a record of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loaded {
+    /// It is part of the state.
+    Taken,
+    /// It is of a kind that is not known here, and was left out.
+    Skipped {
+        /// The version of its key, which numbers the kinds.
+        key_version: i16,
+    },
+}
+
+impl Groups {
+    /// Takes one record of the log.
+    pub fn load(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<Loaded, RecordError> {
+        match CoordinatorRecord::decode(key, value)? {
+            Decoded::Known(record) => {
+                self.load_record(record);
+                Ok(Loaded::Taken)
+            }
+            Decoded::Unknown { key_version } => Ok(Loaded::Skipped { key_version }),
+        }
+    }
+
+    /// Takes one record of the log that has been decoded.
+    pub fn load_record(&mut self, record: CoordinatorRecord) {
+        assert_eq!(self.phase, Phase::Loading, "records are loaded before requests are served");
+        match record {
+            CoordinatorRecord::OffsetCommit { key, value } => {
+                let partition = (key.topic, key.partition);
+                let group = self.loading(key.group);
+                match value {
+                    Some(value) => group.offsets.insert(partition, value),
+                    None => group.offsets.remove(&partition),
+                }
+            }
+            CoordinatorRecord::GroupMetadata { key, value } => {
+                let id = key.group.clone();
+                let group = self.loading(key.group);
+                group.classic = match value {
+                    Some(value) => ClassicGroup::load(id, value, std::time::Duration::ZERO),
+                    None => ClassicGroup::new(id, Timestamp::NONE),
+                };
+            }
+        }
+    }
+
+    /// The log has been read to its end: requests are served, and sessions begin.
+    pub fn finish_loading(&mut self, now: Now) {
+        assert_eq!(self.phase, Phase::Loading, "loading ends once");
+        self.phase = Phase::Ready;
+        self.expire_at = now.clock + self.config.offsets_retention_check_interval;
+        let ids: Vec<String> = self.by_id.keys().cloned().collect();
+        for id in ids {
+            if let Some(group) = self.by_id.get_mut(&id) {
+                group.classic.begin_sessions(now.clock);
+            }
+            self.settle(&id);
+        }
+    }
+
+    fn loading(&mut self, id: String) -> &mut Group {
+        let new = |id: &String| Group::new(ClassicGroup::new(id.clone(), Timestamp::NONE));
+        self.by_id.entry(id).or_insert_with_key(new)
+    }
+}

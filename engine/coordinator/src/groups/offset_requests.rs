@@ -1,0 +1,196 @@
+//! Offsets are committed, fetched, deleted and expire.
+
+use std::time::Duration;
+
+use corelog_model::{ErrorCode, LeaderEpoch, Timestamp};
+
+use super::pending::Pending;
+use super::{Group, Groups, TEXT_BYTES_MAX, refusal};
+use crate::classic_group::{ClassicGroup, GroupState};
+use crate::input::{CommitOffsets, DeleteOffsets, Input, Now, OffsetToCommit};
+use crate::offsets::{FetchedOffset, TopicPartition, key, tombstone};
+use crate::output::{Output, PartitionResult, Reply};
+use crate::records::{CoordinatorRecord, OffsetCommitValue};
+
+impl Groups {
+    /// The committed offsets of a group, of some partitions or of all. A group that does not exist
+    /// has none. Transactions do not commit offsets yet, so every offset is stable.
+    pub fn fetch_offsets(
+        &self,
+        group: &str,
+        partitions: Option<&[TopicPartition]>,
+    ) -> Result<Vec<FetchedOffset>, ErrorCode> {
+        if let Some(code) = self.unready() {
+            return Err(code);
+        }
+        let group = self.by_id.get(group);
+        let group = group.filter(|group| group.classic.state() != GroupState::Dead);
+        let offsets = match (group, partitions) {
+            (None, None) => Vec::new(),
+            (Some(group), None) => group.offsets.fetch_all(),
+            (Some(group), Some(partitions)) => {
+                partitions.iter().map(|partition| group.offsets.fetch(partition)).collect()
+            }
+            (None, Some(partitions)) => {
+                let none = |(topic, partition): &TopicPartition| FetchedOffset {
+                    topic: topic.clone(),
+                    partition: *partition,
+                    committed: None,
+                };
+                partitions.iter().map(none).collect()
+            }
+        };
+        Ok(offsets)
+    }
+
+    /// Commits offsets. They are visible, and the request is answered, once they are durable.
+    pub(super) fn commit_offsets(&mut self, now: Now, commit: CommitOffsets) -> Vec<Output> {
+        if let Err(code) = self.check_commit(&commit) {
+            return refusal(Input::CommitOffsets(commit), code).into_iter().collect();
+        }
+        let id = commit.group.clone();
+        if !self.by_id.contains_key(&id) {
+            let group = Group::new(ClassicGroup::new(id.clone(), now.wall));
+            self.by_id.insert(id.clone(), group);
+        }
+        let (offsets_max, metadata_max) =
+            (self.config.offsets_per_group_max, self.config.offset_metadata_bytes_max);
+        let (pending, outputs) = self.with(now, &id, |group, step| {
+            if let Err(code) = group.classic.check_commit(&commit, now) {
+                step.outputs.extend(refusal(Input::CommitOffsets(commit), code));
+                return None;
+            }
+            let expire_timestamp = commit.retention.map(|kept| now.wall + milliseconds(kept));
+            let mut count = group.offsets.count();
+            let mut results = Vec::with_capacity(commit.offsets.len());
+            let mut offsets = Vec::new();
+            for offset in commit.offsets {
+                let partition = (offset.topic.clone(), offset.partition);
+                let is_new = !group.offsets.knows(&partition);
+                let result = if offset.metadata.len() > metadata_max {
+                    Err(ErrorCode::OffsetMetadataTooLarge)
+                } else if is_new && count >= offsets_max {
+                    Err(ErrorCode::PolicyViolation)
+                } else {
+                    count += usize::from(is_new);
+                    group.offsets.begin(partition.clone());
+                    offsets.push((partition.clone(), value(offset, now.wall, expire_timestamp)));
+                    Ok(())
+                };
+                let (topic, partition) = partition;
+                results.push(PartitionResult { topic, partition, result });
+            }
+            if offsets.is_empty() {
+                step.reply(commit.request, Reply::CommitOffsets(results));
+                return None;
+            }
+            let records = offsets.iter().map(|(partition, value)| {
+                let key = key(&commit.group, partition);
+                CoordinatorRecord::OffsetCommit { key, value: Some(value.clone()) }
+            });
+            let append = step.append(records.collect());
+            let (group, request) = (commit.group, commit.request);
+            Some((append, Pending::Commit { group, request, results, offsets }))
+        });
+        self.pending.extend(pending);
+        outputs
+    }
+
+    fn check_commit(&self, commit: &CommitOffsets) -> Result<(), ErrorCode> {
+        if commit.group.len() > TEXT_BYTES_MAX {
+            return Err(ErrorCode::InvalidGroupId);
+        }
+        if self.by_id.contains_key(&commit.group) {
+            return Ok(());
+        }
+        if commit.generation >= 0 {
+            return Err(ErrorCode::IllegalGeneration);
+        }
+        self.check_room()
+    }
+
+    /// Deletes offsets of topics that the group does not read.
+    pub(super) fn delete_offsets(&mut self, now: Now, delete: DeleteOffsets) -> Vec<Output> {
+        let group = self.by_id.get(&delete.group).ok_or(ErrorCode::GroupIdNotFound);
+        if let Err(code) = group.and_then(|group| group.classic.check_delete_offsets()) {
+            return refusal(Input::DeleteOffsets(delete), code).into_iter().collect();
+        }
+        let id = delete.group;
+        let (pending, outputs) = self.with(now, &id, |group, step| {
+            let mut results = Vec::with_capacity(delete.partitions.len());
+            let mut partitions = Vec::new();
+            for partition in delete.partitions {
+                let result = if group.classic.uses(&partition.0) {
+                    Err(ErrorCode::GroupSubscribedToTopic)
+                } else {
+                    Ok(())
+                };
+                if result.is_ok() && group.offsets.knows(&partition) {
+                    partitions.push(partition.clone());
+                }
+                let (topic, partition) = partition;
+                results.push(PartitionResult { topic, partition, result });
+            }
+            if partitions.is_empty() {
+                step.reply(delete.request, Reply::DeleteOffsets(Ok(results)));
+                return None;
+            }
+            let records = partitions.iter().map(|partition| tombstone(&id, partition)).collect();
+            let append = step.append(records);
+            let request = Some((delete.request, results));
+            let group = id.clone();
+            Some((append, Pending::DeleteOffsets { group, request, partitions }))
+        });
+        self.pending.extend(pending);
+        outputs
+    }
+
+    /// Removes the offsets that have not been used for the retention, and the groups of which
+    /// nothing is left then.
+    pub(super) fn expire_offsets(&mut self, now: Now) -> Vec<Output> {
+        let retention_ms = milliseconds(self.config.offsets_retention);
+        let expired = self.by_id.iter().filter_map(|(id, group)| {
+            let unused = |topic: &_, committed| group.classic.unused_since(topic, committed);
+            let partitions = group.offsets.expired(now.wall, retention_ms, unused);
+            let is_over = group.classic.is_over()
+                && group.in_flight == 0
+                && partitions.len() == group.offsets.count();
+            (is_over || !partitions.is_empty()).then(|| (id.clone(), partitions, is_over))
+        });
+        let expired: Vec<_> = expired.collect();
+        let mut outputs = Vec::new();
+        for (id, partitions, is_over) in expired {
+            if is_over {
+                outputs.extend(self.bury(now, vec![id], None));
+                continue;
+            }
+            let (append, appended) = self.with(now, &id, |_, step| {
+                step.append(partitions.iter().map(|partition| tombstone(&id, partition)).collect())
+            });
+            let pending = Pending::DeleteOffsets { group: id, request: None, partitions };
+            self.pending.insert(append, pending);
+            outputs.extend(appended);
+        }
+        outputs
+    }
+}
+
+fn value(
+    offset: OffsetToCommit,
+    commit_timestamp: Timestamp,
+    expire_timestamp: Option<Timestamp>,
+) -> OffsetCommitValue {
+    OffsetCommitValue {
+        offset: offset.offset,
+        // The version of the record that has a time of expiry has neither of these.
+        leader_epoch: expire_timestamp.map_or(offset.leader_epoch, |_| LeaderEpoch::NONE),
+        topic_id: expire_timestamp.map_or(offset.topic_id, |_| corelog_model::TopicId::ZERO),
+        metadata: offset.metadata,
+        commit_timestamp,
+        expire_timestamp,
+    }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,163 @@
+//! What waits for records, and what happens when they are durable or never will be.
+
+use corelog_model::ErrorCode;
+
+use super::{Group, Groups};
+use crate::input::{AppendId, Now, RequestId};
+use crate::offsets::TopicPartition;
+use crate::output::{GroupResult, Output, PartitionResult, Reply, Step};
+use crate::records::OffsetCommitValue;
+
+/// What waits for records.
+#[derive(Debug)]
+pub(super) enum Pending {
+    /// A classic group knows it.
+    Generation { group: String },
+    /// Offsets, and the request that commits them.
+    Commit {
+        group: String,
+        request: RequestId,
+        results: Vec<PartitionResult>,
+        offsets: Vec<(TopicPartition, OffsetCommitValue)>,
+    },
+    /// Tombstones of offsets, and the request that deletes them, unless they have expired.
+    DeleteOffsets {
+        group: String,
+        request: Option<(RequestId, Vec<PartitionResult>)>,
+        partitions: Vec<TopicPartition>,
+    },
+    /// Tombstones of all that groups have, and the request that deletes them, unless all has
+    /// expired.
+    DeleteGroups { groups: Vec<String>, request: Option<(RequestId, Vec<GroupResult>)> },
+}
+
+impl Pending {
+    /// The answer if the records never will be durable.
+    pub(super) fn refusal(self, code: ErrorCode) -> Option<Output> {
+        let (request, reply) = match self {
+            Pending::Generation { .. } => return None,
+            Pending::Commit { request, mut results, .. } => {
+                refuse(&mut results, code);
+                (request, Reply::CommitOffsets(results))
+            }
+            Pending::DeleteOffsets { request, .. } => {
+                let (request, mut results) = request?;
+                refuse(&mut results, code);
+                (request, Reply::DeleteOffsets(Ok(results)))
+            }
+            Pending::DeleteGroups { request, .. } => {
+                let (request, mut results) = request?;
+                for result in results.iter_mut().filter(|result| result.result.is_ok()) {
+                    result.result = Err(code);
+                }
+                (request, Reply::DeleteGroups(results))
+            }
+        };
+        Some(Output::Reply { request, reply })
+    }
+
+    /// The answer when the records are durable.
+    fn success(self) -> Option<Output> {
+        let (request, reply) = match self {
+            Pending::Generation { .. } => return None,
+            Pending::Commit { request, results, .. } => (request, Reply::CommitOffsets(results)),
+            Pending::DeleteOffsets { request, .. } => {
+                let (request, results) = request?;
+                (request, Reply::DeleteOffsets(Ok(results)))
+            }
+            Pending::DeleteGroups { request, .. } => {
+                let (request, results) = request?;
+                (request, Reply::DeleteGroups(results))
+            }
+        };
+        Some(Output::Reply { request, reply })
+    }
+}
+
+/// What would have been done was not.
+fn refuse(results: &mut [PartitionResult], code: ErrorCode) {
+    for result in results.iter_mut().filter(|result| result.result.is_ok()) {
+        result.result = Err(code);
+    }
+}
+
+impl Groups {
+    /// Records are durable.
+    pub(super) fn appended(&mut self, now: Now, append: AppendId) -> Vec<Output> {
+        let Some(mut pending) = self.pending.remove(&append) else { return Vec::new() };
+        let mut outputs = match &mut pending {
+            Pending::Generation { group } => {
+                self.release(now, group, |group, step| group.classic.appended(append, step))
+            }
+            Pending::Commit { group, offsets, .. } => {
+                let offsets = std::mem::take(offsets);
+                self.release(now, group, |group, _| {
+                    for (partition, value) in offsets {
+                        group.offsets.end(&partition);
+                        group.offsets.insert(partition, value);
+                    }
+                })
+            }
+            Pending::DeleteOffsets { group, partitions, .. } => {
+                self.release(now, group, |group, _| {
+                    for partition in partitions.iter() {
+                        group.offsets.remove(partition);
+                    }
+                })
+            }
+            Pending::DeleteGroups { groups, .. } => {
+                for group in groups.iter() {
+                    self.forget(group);
+                }
+                Vec::new()
+            }
+        };
+        outputs.extend(pending.success());
+        outputs
+    }
+
+    /// Records never will be durable.
+    pub(super) fn append_failed(
+        &mut self,
+        now: Now,
+        append: AppendId,
+        code: ErrorCode,
+    ) -> Vec<Output> {
+        let Some(pending) = self.pending.remove(&append) else { return Vec::new() };
+        let mut outputs = match &pending {
+            Pending::Generation { group } => self.release(now, group, |group, step| {
+                group.classic.append_failed(append, code, step);
+            }),
+            Pending::Commit { group, offsets, .. } => self.release(now, group, |group, _| {
+                for (partition, _) in offsets {
+                    group.offsets.end(partition);
+                }
+            }),
+            Pending::DeleteOffsets { group, .. } => self.release(now, group, |_, _| ()),
+            Pending::DeleteGroups { groups, .. } => {
+                let revive =
+                    |group: &String| self.release(now, group, |group, _| group.classic.revive());
+                groups.iter().flat_map(revive).collect()
+            }
+        };
+        outputs.extend(pending.refusal(code));
+        outputs
+    }
+
+    /// Lets a group act for which an append is over, if it is still there.
+    fn release(
+        &mut self,
+        now: Now,
+        id: &str,
+        act: impl FnOnce(&mut Group, &mut Step<'_>),
+    ) -> Vec<Output> {
+        if !self.by_id.contains_key(id) {
+            return Vec::new();
+        }
+        let act = |group: &mut Group, step: &mut Step<'_>| {
+            group.in_flight -= 1;
+            act(group, step);
+        };
+        self.with(now, id, act).1
+    }
+}

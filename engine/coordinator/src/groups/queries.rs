@@ -1,0 +1,87 @@
+//! What can be asked about groups.
+
+use corelog_model::ErrorCode;
+
+use super::Groups;
+use crate::classic_group::{GroupDescription, GroupState};
+
+/// The kinds of groups, in Kafka's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GroupKind {
+    /// Members assign among themselves; or the group only has offsets.
+    Classic,
+    /// The coordinator assigns (KIP-848).
+    Consumer,
+}
+
+impl GroupKind {
+    /// The name in the Kafka protocol.
+    pub const fn name(self) -> &'static str {
+        match self {
+            GroupKind::Classic => "classic",
+            GroupKind::Consumer => "consumer",
+        }
+    }
+
+    /// The kind of a name, which is taken in any case of letters.
+    pub fn from_name(name: &str) -> Option<GroupKind> {
+        let all = [GroupKind::Classic, GroupKind::Consumer];
+        all.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// Which groups are listed. An empty list means all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListFilter {
+    /// Groups in one of these states.
+    pub states: Vec<GroupState>,
+    /// Groups of one of these kinds.
+    pub kinds: Vec<GroupKind>,
+}
+
+/// A group in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedGroup {
+    /// The group.
+    pub group: String,
+    /// What its members are; empty if it only has offsets.
+    pub protocol_type: String,
+    /// What it is doing.
+    pub state: GroupState,
+    /// Its kind.
+    pub kind: GroupKind,
+}
+
+impl Groups {
+    /// The groups that pass a filter, in the order of their names.
+    pub fn list(&self, filter: &ListFilter) -> Result<Vec<ListedGroup>, ErrorCode> {
+        if let Some(code) = self.unready() {
+            return Err(code);
+        }
+        let groups = self.by_id.iter().map(|(id, group)| ListedGroup {
+            group: id.clone(),
+            protocol_type: group.classic.protocol_type().to_owned(),
+            state: group.classic.state(),
+            kind: GroupKind::Classic,
+        });
+        let groups = groups.filter(|group| {
+            let has_state = filter.states.is_empty() || filter.states.contains(&group.state);
+            has_state && (filter.kinds.is_empty() || filter.kinds.contains(&group.kind))
+        });
+        Ok(groups.collect())
+    }
+
+    /// What a group looks like; `GROUP_ID_NOT_FOUND` if there is none.
+    pub fn describe(&self, group: &str) -> Result<GroupDescription, ErrorCode> {
+        if let Some(code) = self.unready() {
+            return Err(code);
+        }
+        let group = self.by_id.get(group).ok_or(ErrorCode::GroupIdNotFound)?;
+        Ok(group.classic.describe())
+    }
+
+    /// How many groups there are.
+    pub fn count(&self) -> usize {
+        self.by_id.len()
+    }
+}

@@ -1,0 +1,149 @@
+//! What the coordinator tells the driver to do: answer requests and append records.
+
+use corelog_model::{ErrorCode, PartitionIndex, TopicName};
+
+use crate::config::GroupConfig;
+use crate::input::{AppendId, Now, RequestId};
+use crate::records::CoordinatorRecord;
+
+/// An output of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Answer a request. Each is answered once.
+    Reply {
+        /// The request.
+        request: RequestId,
+        /// The answer.
+        reply: Reply,
+    },
+    /// Append records, all or none, in the order of the outputs, and tell what became of it.
+    Append {
+        /// What to tell it by.
+        append: AppendId,
+        /// The records, never none.
+        records: Vec<CoordinatorRecord>,
+    },
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// To a member that joins.
+    Join(Result<Joined, JoinRefusal>),
+    /// To a member that wants its assignment.
+    Sync(Result<Synced, ErrorCode>),
+    /// To a member that is alive.
+    Heartbeat(Result<(), ErrorCode>),
+    /// To members that leave, one by one in the order of the request.
+    Leave(Result<Vec<Left>, ErrorCode>),
+    /// To one that commits offsets, one by one in the order of the request.
+    CommitOffsets(Vec<PartitionResult>),
+    /// To one that deletes offsets, one by one in the order of the request.
+    DeleteOffsets(Result<Vec<PartitionResult>, ErrorCode>),
+    /// To one that deletes groups, one by one in the order of the request.
+    DeleteGroups(Vec<GroupResult>),
+}
+
+/// A member is in a generation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// The generation.
+    pub generation: i32,
+    /// What the members are.
+    pub protocol_type: String,
+    /// What they chose to assign with.
+    pub protocol: String,
+    /// The member that assigns.
+    pub leader: String,
+    /// The member that is answered.
+    pub member_id: String,
+    /// Whether the assignment stays although the member leads (KIP-814).
+    pub skip_assignment: bool,
+    /// To the leader: everyone.
+    pub members: Vec<JoinedMember>,
+}
+
+/// One of the members that the leader assigns to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinedMember {
+    /// The member.
+    pub member_id: String,
+    /// The name of a static member.
+    pub instance_id: Option<String>,
+    /// What it said for the chosen protocol.
+    pub metadata: Vec<u8>,
+}
+
+/// Why a member is in no generation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinRefusal {
+    /// The error code in the Kafka protocol.
+    pub code: ErrorCode,
+    /// The member, or with `MEMBER_ID_REQUIRED` the id to join with.
+    pub member_id: String,
+}
+
+/// A member has its assignment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Synced {
+    /// What the members are.
+    pub protocol_type: String,
+    /// What the leader assigned with.
+    pub protocol: String,
+    /// The part of the member.
+    pub assignment: Vec<u8>,
+}
+
+/// What became of one that leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The member, as in the request.
+    pub member_id: String,
+    /// The name of a static member, as in the request.
+    pub instance_id: Option<String>,
+    /// Whether it has left.
+    pub result: Result<(), ErrorCode>,
+}
+
+/// What became of one partition of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionResult {
+    /// The topic.
+    pub topic: TopicName,
+    /// The partition of the topic.
+    pub partition: PartitionIndex,
+    /// Whether it was done.
+    pub result: Result<(), ErrorCode>,
+}
+
+/// What became of one group of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupResult {
+    /// The group.
+    pub group: String,
+    /// Whether it was done.
+    pub result: Result<(), ErrorCode>,
+}
+
+/// A step being taken: when, under which settings, and what it amounts to so far.
+pub(crate) struct Step<'a> {
+    pub(crate) now: Now,
+    pub(crate) config: &'a GroupConfig,
+    pub(crate) outputs: Vec<Output>,
+    /// The number of the next records.
+    pub(crate) append_next: &'a mut u64,
+}
+
+impl Step<'_> {
+    pub(crate) fn reply(&mut self, request: RequestId, reply: Reply) {
+        self.outputs.push(Output::Reply { request, reply });
+    }
+
+    pub(crate) fn append(&mut self, records: Vec<CoordinatorRecord>) -> AppendId {
+        assert!(!records.is_empty(), "an append has at least one record");
+        let append = AppendId(*self.append_next);
+        *self.append_next += 1;
+        self.outputs.push(Output::Append { append, records });
+        append
+    }
+}

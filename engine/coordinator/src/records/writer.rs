@@ -1,0 +1,73 @@
+//! Appends the fields of a record to bytes.
+
+/// The bytes of a record that is being written.
+pub(super) struct Writer {
+    bytes: Vec<u8>,
+}
+
+impl Writer {
+    /// Begins with the version, as every key and value does.
+    pub(super) fn new(version: i16) -> Self {
+        Writer { bytes: version.to_be_bytes().to_vec() }
+    }
+
+    pub(super) fn i32(mut self, value: i32) -> Self {
+        self.bytes.extend(value.to_be_bytes());
+        self
+    }
+
+    pub(super) fn i64(mut self, value: i64) -> Self {
+        self.bytes.extend(value.to_be_bytes());
+        self
+    }
+
+    pub(super) fn string(mut self, text: &str) -> Self {
+        let length = i16::try_from(text.len()).expect("the wire bounds strings at 32767 bytes");
+        self.bytes.extend(length.to_be_bytes());
+        self.bytes.extend(text.as_bytes());
+        self
+    }
+
+    pub(super) fn nullable_string(mut self, text: Option<&str>) -> Self {
+        let Some(text) = text else {
+            self.bytes.extend((-1_i16).to_be_bytes());
+            return self;
+        };
+        self.string(text)
+    }
+
+    pub(super) fn bytes(self, bytes: &[u8]) -> Self {
+        let mut writer = self.count(bytes.len());
+        writer.bytes.extend(bytes);
+        writer
+    }
+
+    pub(super) fn count(self, count: usize) -> Self {
+        self.i32(i32::try_from(count).expect("the wire bounds arrays at 2 GiB"))
+    }
+
+    /// A string of a flexible version.
+    pub(super) fn compact_string(self, text: &str) -> Self {
+        let mut writer = self.unsigned_varint(text.len() as u64 + 1);
+        writer.bytes.extend(text.as_bytes());
+        writer
+    }
+
+    pub(super) fn unsigned_varint(mut self, mut value: u64) -> Self {
+        while value > 0x7f {
+            self.bytes.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.bytes.push(value as u8);
+        self
+    }
+
+    pub(super) fn raw(mut self, bytes: &[u8]) -> Self {
+        self.bytes.extend(bytes);
+        self
+    }
+
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.bytes
+    }
+}
