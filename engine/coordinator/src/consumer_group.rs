@@ -8,36 +8,29 @@ use std::sync::Arc;
 
 use corelog_model::PartitionId;
 
-pub mod assignor;
-pub mod config;
+mod assignor;
+mod config;
 mod deadlines;
-pub mod description;
-pub mod error;
-pub mod group;
-pub mod heartbeat;
-pub mod image;
+mod description;
+mod error;
+mod expression;
+mod group;
+mod heartbeat;
+mod image;
 mod membership;
+mod offsets;
 mod reconciliation;
-pub mod records;
 mod replies;
 mod target;
-pub mod topics;
+mod topics;
 
-#[cfg(test)]
-mod rig;
-#[cfg(test)]
-mod simulation;
-#[cfg(test)]
-mod tests;
-
-pub use assignor::Assignor;
-pub use config::GroupConfig;
-pub use description::{GroupDescription, GroupState, MemberDescription};
+pub use assignor::{Assignor, MemberSpec};
+pub use config::ConsumerGroupConfig;
+pub use description::{GroupDescription, MemberDescription};
 pub use error::GroupError;
-pub use group::{Answer, BatchId, ConsumerGroup, Input, Output, RequestId};
-pub use heartbeat::{Heartbeat, HeartbeatReply};
-pub use image::{GroupImage, Member};
-pub use records::{DecodeError, Entry, GroupRecord, MemberState, OwnedPartitions};
+pub(crate) use group::ConsumerGroup;
+pub use heartbeat::{ConsumerGroupHeartbeat, HeartbeatReply, JOINS, LEAVES, LEAVES_FOR_A_WHILE};
+pub(crate) use image::GroupImage;
 pub use topics::{Topic, Topics};
 
 /// Partitions of any topics, in order.

@@ -6,7 +6,7 @@ use super::Assignor;
 
 /// Settings of consumer groups; Kafka's names in brackets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupConfig {
+pub struct ConsumerGroupConfig {
     /// How often members are to be heard of (`group.consumer.heartbeat.interval.ms`).
     pub heartbeat_interval: Duration,
     /// After what silence a member is out (`group.consumer.session.timeout.ms`).
@@ -16,19 +16,18 @@ pub struct GroupConfig {
     /// The assignors that members may ask for (`group.consumer.assignors`); the first is used when
     /// nobody asks. Not empty.
     pub assignors: Vec<Assignor>,
-    /// How long to wait before expressions are matched anew because topics have changed. New
-    /// expressions do not wait.
+    /// How long an expression that was matched against the topics is left alone when they change.
     pub expression_pause: Duration,
-    /// How many requests may wait for the log. More are refused, and come again.
+    /// How many requests of a group may wait for the log. More are refused, and come again.
     pub requests_pending_max: usize,
 }
 
-impl Default for GroupConfig {
-    fn default() -> GroupConfig {
-        GroupConfig {
+impl Default for ConsumerGroupConfig {
+    fn default() -> ConsumerGroupConfig {
+        ConsumerGroupConfig {
             heartbeat_interval: Duration::from_secs(5),
             session_timeout: Duration::from_secs(45),
-            members_max: usize::MAX,
+            members_max: 10_000,
             assignors: Assignor::ALL.to_vec(),
             expression_pause: Duration::from_secs(10),
             requests_pending_max: 10_000,

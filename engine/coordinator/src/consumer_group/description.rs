@@ -1,27 +1,10 @@
 //! A group as its administrators see it.
 
-use std::sync::Arc;
+use super::{Assignor, GroupImage, MemberId, Partitions, target};
+use crate::group_state::GroupState;
+use crate::records::{MemberMetadata, MemberState};
 
-use super::image::GroupImage;
-use super::records::{MemberMetadata, MemberState};
-use super::{ConsumerGroup, GroupError, MemberId, Partitions, target};
-
-/// What a group is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum GroupState {
-    /// It has no members.
-    Empty,
-    /// The target of its epoch has yet to be computed.
-    Assigning,
-    /// Members are on the way to their targets.
-    Reconciling,
-    /// All members own what they should.
-    Stable,
-    /// It does not exist.
-    Dead,
-}
-
-/// A group.
+/// A consumer group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupDescription {
     /// What it is doing.
@@ -36,7 +19,7 @@ pub struct GroupDescription {
     pub members: Vec<MemberDescription>,
 }
 
-/// A member.
+/// A member of a consumer group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberDescription {
     /// The member.
@@ -51,22 +34,9 @@ pub struct MemberDescription {
     pub target: Partitions,
 }
 
-impl GroupState {
-    /// The name in the Kafka protocol.
-    pub const fn name(self) -> &'static str {
-        match self {
-            GroupState::Empty => "Empty",
-            GroupState::Assigning => "Assigning",
-            GroupState::Reconciling => "Reconciling",
-            GroupState::Stable => "Stable",
-            GroupState::Dead => "Dead",
-        }
-    }
-}
-
 impl GroupImage {
     /// What the group is doing. Looks at every member.
-    pub fn state(&self) -> GroupState {
+    pub(crate) fn state(&self) -> GroupState {
         let target_epoch = self.target.epoch;
         let mut positions = self.members.values().map(|member| &member.current);
         match self.metadata {
@@ -84,12 +54,7 @@ impl GroupImage {
 }
 
 impl GroupDescription {
-    /// Describes a group that exists.
-    pub(super) fn of(group: &ConsumerGroup) -> Result<GroupDescription, GroupError> {
-        let image = group.image();
-        if image.metadata.is_none() {
-            return Err(GroupError::GroupNotFound { group: Arc::clone(&group.id) });
-        }
+    pub(super) fn of(image: &GroupImage, assignors: &[Assignor]) -> GroupDescription {
         let members = image.members().iter().map(|(id, member)| MemberDescription {
             id: id.clone(),
             metadata: member.metadata.clone(),
@@ -97,12 +62,12 @@ impl GroupDescription {
             assigned: member.current.assigned.keys().copied().collect(),
             target: member.target.clone(),
         });
-        Ok(GroupDescription {
+        GroupDescription {
             state: image.state(),
             epoch: image.epoch(),
             target_epoch: image.target.epoch,
-            assignor: target::preferred(image, &group.config.assignors).name(),
+            assignor: target::preferred(image, assignors).name(),
             members: members.collect(),
-        })
+        }
     }
 }

@@ -24,6 +24,14 @@ pub enum GroupError {
         /// The names that may be.
         supported: String,
     },
+    /// The expression is none.
+    #[error("{expression:?} is not a regular expression: {reason}")]
+    InvalidExpression {
+        /// What was given for one.
+        expression: Arc<str>,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// There is no such group.
     #[error("the group {group} does not exist")]
     GroupNotFound {
@@ -42,16 +50,6 @@ pub enum GroupError {
          it must give up its partitions and join again"
     )]
     FencedEpoch {
-        /// The member.
-        member: MemberId,
-        /// What it names.
-        epoch: i32,
-        /// What the group knows.
-        expected: i32,
-    },
-    /// The epoch of a commit is not that of the member.
-    #[error("the member {member} commits with epoch {epoch}, not {expected}")]
-    StaleEpoch {
         /// The member.
         member: MemberId,
         /// What it names.
@@ -79,18 +77,27 @@ pub enum GroupError {
         /// The bound.
         max: usize,
     },
-    /// A group with members cannot be deleted.
-    #[error("the group still has members")]
-    NotEmpty,
     /// Too many requests wait for the log.
     #[error("{max} requests wait for the log; try again")]
     Busy {
         /// The bound.
         max: usize,
     },
-    /// The log failed under the group, which has to be loaded anew.
-    #[error("the group could not be written and is loaded again")]
-    LogFailed,
+    /// There is no room for one more group.
+    #[error("there are as many groups as may be: {max}")]
+    TooManyGroups {
+        /// The bound.
+        max: usize,
+    },
+    /// The group is being deleted, or becomes one of another kind.
+    #[error("the group is about to change; try again")]
+    Changing,
+    /// The coordinator serves no group, or could not write what was asked for.
+    #[error("the coordinator is not available")]
+    Unavailable {
+        /// The error code in the Kafka protocol.
+        code: ErrorCode,
+    },
 }
 
 impl GroupError {
@@ -99,16 +106,17 @@ impl GroupError {
         match self {
             GroupError::Invalid { .. } => ErrorCode::InvalidRequest,
             GroupError::UnsupportedAssignor { .. } => ErrorCode::UnsupportedAssignor,
+            GroupError::InvalidExpression { .. } => ErrorCode::InvalidRegularExpression,
             GroupError::GroupNotFound { .. } => ErrorCode::GroupIdNotFound,
             GroupError::UnknownMember { .. } => ErrorCode::UnknownMemberId,
             GroupError::FencedEpoch { .. } => ErrorCode::FencedMemberEpoch,
-            GroupError::StaleEpoch { .. } => ErrorCode::StaleMemberEpoch,
             GroupError::FencedInstance { .. } => ErrorCode::FencedInstanceId,
             GroupError::UnreleasedInstance { .. } => ErrorCode::UnreleasedInstanceId,
             GroupError::Full { .. } => ErrorCode::GroupMaxSizeReached,
-            GroupError::NotEmpty => ErrorCode::NonEmptyGroup,
             GroupError::Busy { .. } => ErrorCode::CoordinatorLoadInProgress,
-            GroupError::LogFailed => ErrorCode::CoordinatorNotAvailable,
+            GroupError::TooManyGroups { .. } => ErrorCode::PolicyViolation,
+            GroupError::Changing => ErrorCode::CoordinatorLoadInProgress,
+            GroupError::Unavailable { code } => *code,
         }
     }
 }

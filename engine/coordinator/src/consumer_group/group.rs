@@ -1,252 +1,223 @@
-//! A consumer group: takes heartbeats, time and what the driver found out, and says what to append
-//! and what to answer. The image changes at once, by the records of the step; answers wait until
-//! those are appended. If the log fails, the group takes nothing back: it refuses everything from
-//! then on and asks to be loaded anew, because what a failed append left in the log is unknown.
+//! A consumer group: takes heartbeats and time, and says what to append and what to answer. Its
+//! image changes at once, by the records of the step; answers wait until those are durable, and
+//! what others may see is a second image of what is. A failed append cannot be taken back from the
+//! first, so the whole coordinator is loaded anew then.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use corelog_model::Timestamp;
+use corelog_model::ErrorCode;
 
 use super::deadlines::Deadlines;
-use super::image::GroupImage;
-use super::records::{
-    Entry, GroupMetadata, GroupRecord, MemberState, ResolvedExpression, TargetMetadata,
-};
+use super::expression::Expression;
 use super::replies::Replies;
 use super::{
-    GroupConfig, GroupDescription, GroupError, Heartbeat, HeartbeatReply, MemberId, Topics, target,
+    ConsumerGroupConfig, ConsumerGroupHeartbeat, GroupDescription, GroupError, GroupImage,
+    MemberId, target,
+};
+use crate::group_state::GroupState;
+use crate::input::AppendId;
+use crate::output::{Reply, Step};
+use crate::records::{
+    ConsumerGroupRecord, CoordinatorRecord, Entry, GroupEpoch, MemberState, ResolvedExpression,
+    TargetMetadata,
 };
 
-/// Names a request until it is answered. The driver chooses them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(pub u64);
-
-/// Names records that are appended together. Each batch has a larger number than the one before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BatchId(pub u64);
-
-/// What happens to a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// A member speaks.
-    Heartbeat {
-        /// Comes back with the reply.
-        request: RequestId,
-        /// What it says.
-        heartbeat: Heartbeat,
-    },
-    /// Somebody wants to know about the group.
-    Describe {
-        /// Comes back with the reply.
-        request: RequestId,
-    },
-    /// The group is to be no more. Only a group without members goes.
-    Delete {
-        /// Comes back with the reply.
-        request: RequestId,
-    },
-    /// Topics were searched, as [`Output::Resolve`] asked.
-    Resolved {
-        /// The expression.
-        expression: Arc<str>,
-        /// The names of the topics that match.
-        topics: BTreeSet<Arc<str>>,
-        /// The version of the topics that were searched.
-        version: u64,
-        /// When that was.
-        at: Timestamp,
-    },
-    /// Time has passed.
-    Tick,
-    /// The log has the records up to those of this batch.
-    Appended {
-        /// As handed out with [`Output::Append`].
-        batch: BatchId,
-    },
-    /// The log does not have the records of a batch, or nobody knows whether it does.
-    AppendFailed,
-}
-
-/// What the driver shall do, in this order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Append these records, after those of earlier outputs, all or none.
-    Append {
-        /// What [`Input::Appended`] says when it is done.
-        batch: BatchId,
-        /// Not empty.
-        records: Vec<GroupRecord>,
-    },
-    /// Answer a request.
-    Reply {
-        /// That of the request.
-        request: RequestId,
-        /// The answer.
-        reply: Result<Answer, GroupError>,
-    },
-    /// Search the topics for those that match, and say so with [`Input::Resolved`].
-    Resolve {
-        /// The expression.
-        expression: Arc<str>,
-    },
-    /// Drop the group and load it from the log.
-    Reload,
-}
-
-/// The answer to a request that was carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// To a heartbeat.
-    Heartbeat(HeartbeatReply),
-    /// What the group is like.
-    Description(GroupDescription),
-    /// The group is no more.
-    Deleted,
-}
-
-/// A consumer group.
-#[derive(Clone, Debug)]
-pub struct ConsumerGroup {
-    pub(super) config: GroupConfig,
+/// The group.
+#[derive(Debug)]
+pub(crate) struct ConsumerGroup {
     pub(super) id: Arc<str>,
+    /// What all records so far amount to: what decisions rest on.
     pub(super) image: GroupImage,
+    /// What the records amount to that are durable: what others may see.
+    pub(super) durable: GroupImage,
+    /// Records on their way to the log, in order.
+    appending: VecDeque<(AppendId, Vec<Entry>)>,
+    replies: Replies,
     /// Until when members are to be heard of.
     pub(super) sessions: Deadlines,
     /// Until when members are to give up partitions.
     pub(super) revocations: Deadlines,
-    expressions: Expressions,
+    /// When expressions were last matched.
+    searches: BTreeMap<Arc<str>, Search>,
     /// The version of the topics that the hash of the group is of.
     hashed_version: Option<u64>,
     /// The records of this step.
     entries: Vec<Entry>,
-    replies: Replies,
-    log: Log,
+    /// What ends the group of another kind that had the id, until the first records are appended.
+    endings: Vec<CoordinatorRecord>,
+    /// Whether it is being deleted.
+    is_dead: bool,
 }
 
-/// Whether the log takes records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Log {
-    Working,
-    Failed,
-}
-
-/// Which expressions the driver was asked about.
-#[derive(Clone, Debug, Default)]
-struct Expressions {
-    /// With the version of the topics at that time.
-    asked: BTreeMap<Arc<str>, u64>,
-    /// When the last one was asked about because topics had changed.
-    repeated_at: Option<Duration>,
-    /// The version of the topics for which there is nothing left to ask.
-    settled_version: Option<u64>,
+/// When topics were last searched for those that match an expression.
+#[derive(Clone, Copy, Debug)]
+struct Search {
+    version: u64,
+    at: Duration,
 }
 
 impl ConsumerGroup {
-    /// A group as the log has it; with an empty image, a group that does not exist yet. All members
-    /// have been heard of now.
-    pub fn new(config: GroupConfig, id: Arc<str>, image: GroupImage, now: Duration) -> Self {
-        assert!(!config.assignors.is_empty(), "there is an assignor to use");
-        let mut group = ConsumerGroup {
-            config,
-            id,
-            image,
+    /// A group that does not exist yet. `endings` are appended before all else.
+    pub(crate) fn new(id: &str, endings: Vec<CoordinatorRecord>) -> Self {
+        ConsumerGroup {
+            id: Arc::from(id),
+            image: GroupImage::default(),
+            durable: GroupImage::default(),
+            appending: VecDeque::new(),
+            replies: Replies::default(),
             sessions: Deadlines::default(),
             revocations: Deadlines::default(),
-            expressions: Expressions::default(),
+            searches: BTreeMap::new(),
             hashed_version: None,
             entries: Vec::new(),
-            replies: Replies::default(),
-            log: Log::Working,
-        };
-        for (id, member) in group.image.members() {
-            group.sessions.set(id, now + group.config.session_timeout);
+            endings,
+            is_dead: false,
+        }
+    }
+
+    /// Takes over a record of the log while groups are loaded.
+    pub(crate) fn load(&mut self, entry: Entry) {
+        self.image.replay(entry);
+    }
+
+    /// The log has been read: all members have been heard of now.
+    pub(crate) fn begin_sessions(&mut self, now: Duration, config: &ConsumerGroupConfig) {
+        self.durable = self.image.clone();
+        for (id, member) in self.image.members() {
+            self.sessions.set(id, now + config.session_timeout);
             if member.current.state == MemberState::UnrevokedPartitions {
-                let timeout = member.rebalance_timeout(group.config.session_timeout);
-                group.revocations.set(id, now + timeout);
+                let timeout = member.rebalance_timeout(config.session_timeout);
+                self.revocations.set(id, now + timeout);
             }
         }
-        group
     }
 
-    /// What all records so far amount to, whether they are appended or not.
-    pub fn image(&self) -> &GroupImage {
-        &self.image
-    }
-
-    /// Takes one input and says what to do about it. `now` never goes back; `topics` is the newest
-    /// snapshot.
-    pub fn step(&mut self, now: Duration, input: Input, topics: &Topics) -> Vec<Output> {
-        let mut outputs = Vec::new();
-        match input {
-            Input::Heartbeat { request, heartbeat } => {
-                self.answer(request, &mut outputs, |group| {
-                    group.heartbeat(now, &heartbeat, topics).map(Answer::Heartbeat)
-                });
-                self.ask(now, topics, &mut outputs);
-            }
-            Input::Describe { request } => self.answer(request, &mut outputs, |group| {
-                GroupDescription::of(group).map(Answer::Description)
-            }),
-            Input::Delete { request } => self.answer(request, &mut outputs, ConsumerGroup::delete),
-            Input::Resolved { expression, topics: names, version, at } => {
-                let version = version.cast_signed();
-                let resolved = ResolvedExpression { topics: names, version, resolved_at: at };
-                self.resolved(&expression, resolved, topics);
-                self.append(&mut outputs);
-            }
-            Input::Tick => {
-                self.tick(now, topics);
-                self.append(&mut outputs);
-            }
-            Input::Appended { batch } => outputs = self.replies.appended(batch),
-            Input::AppendFailed => {
-                self.log = Log::Failed;
-                outputs = self.replies.fail();
-                outputs.push(Output::Reload);
-            }
-        }
-        outputs
-    }
-
-    /// When the group wants a [`Input::Tick`].
-    pub fn next_wakeup(&self, now: Duration) -> Option<Duration> {
-        let deadlines = [self.sessions.first(), self.revocations.first()];
-        let first = deadlines.into_iter().flatten().min();
-        first.filter(|_| self.log == Log::Working).map(|at| at.max(now))
-    }
-
-    fn answer(
-        &mut self,
-        request: RequestId,
-        outputs: &mut Vec<Output>,
-        decide: impl FnOnce(&mut ConsumerGroup) -> Result<Answer, GroupError>,
-    ) {
-        let max = self.config.requests_pending_max;
-        let refusal = match self.log {
-            Log::Failed => Some(GroupError::LogFailed),
-            Log::Working => (self.replies.len() >= max).then_some(GroupError::Busy { max }),
+    /// A member speaks.
+    pub(crate) fn heartbeat(&mut self, heartbeat: &ConsumerGroupHeartbeat, step: &mut Step<'_>) {
+        let max = step.config.consumer.requests_pending_max;
+        let result = if self.is_dead {
+            Err(GroupError::Changing)
+        } else if self.replies.len() >= max {
+            Err(GroupError::Busy { max })
+        } else {
+            self.beat(heartbeat, step)
         };
-        if let Some(error) = refusal {
-            outputs.push(Output::Reply { request, reply: Err(error) });
+        self.append(step);
+        // Even a refusal may rest on records that are not durable yet.
+        let newest = self.appending.back().map(|(append, _)| *append);
+        let reply = Reply::ConsumerGroupHeartbeat(result);
+        self.replies.hold(newest, heartbeat.request, reply, step);
+    }
+
+    /// Time has passed: members that were not heard of in time are out.
+    pub(crate) fn advance(&mut self, step: &mut Step<'_>) {
+        if self.is_dead {
             return;
         }
-        let reply = decide(self);
-        self.append(outputs);
-        // Even a refusal may rest on records that are not appended yet.
-        outputs.extend(self.replies.hold(request, reply));
+        let mut gone = self.sessions.take_over(step.now.clock);
+        gone.extend(self.revocations.take_over(step.now.clock));
+        if !gone.is_empty() {
+            self.remove(&gone, step);
+            self.append(step);
+        }
+    }
+
+    /// When [`ConsumerGroup::advance`] has something to do.
+    pub(crate) fn next_wakeup(&self) -> Option<Duration> {
+        let deadlines = [self.sessions.first(), self.revocations.first()];
+        deadlines.into_iter().flatten().min().filter(|_| !self.is_dead)
+    }
+
+    /// Records are durable: those who waited for them are answered.
+    pub(crate) fn appended(&mut self, append: AppendId, step: &mut Step<'_>) {
+        // Records of the group of another kind that had the id are not in the list.
+        if self.appending.front().is_some_and(|(first, _)| *first == append)
+            && let Some((_, entries)) = self.appending.pop_front()
+        {
+            entries.into_iter().for_each(|entry| self.durable.replay(entry));
+        }
+        self.replies.release(append, step);
+    }
+
+    /// Whether records of the group are on their way to the log, these among them.
+    pub(crate) fn appends(&self, append: AppendId) -> bool {
+        self.appending.iter().any(|(one, _)| *one == append)
+    }
+
+    /// This node no longer coordinates the group: every request that waits is answered.
+    pub(crate) fn abandon(&mut self, code: ErrorCode, step: &mut Step<'_>) {
+        self.replies.refuse(&GroupError::Unavailable { code }, step);
+    }
+
+    /// What others may see of it; none if it does not exist for them.
+    pub(crate) fn describe(&self, config: &ConsumerGroupConfig) -> Option<GroupDescription> {
+        self.exists().then(|| GroupDescription::of(&self.durable, &config.assignors))
+    }
+
+    /// Whether it exists for others.
+    pub(crate) fn exists(&self) -> bool {
+        self.durable.metadata.is_some() && !self.is_dead
+    }
+
+    /// What others see it doing.
+    pub(crate) fn state(&self) -> GroupState {
+        if self.is_dead { GroupState::Dead } else { self.durable.state() }
+    }
+
+    /// Whether nothing would be lost with the group.
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.image.metadata.is_none() && self.appending.is_empty()
+    }
+
+    /// Whether the group has no members and may be deleted.
+    pub(crate) fn is_over(&self) -> bool {
+        self.image.members().is_empty() && !self.is_dead
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.is_dead
+    }
+
+    /// Marks an empty group as being deleted.
+    pub(crate) fn bury(&mut self) {
+        assert!(self.is_over(), "only an empty group is deleted");
+        self.is_dead = true;
+    }
+
+    /// The deletion has failed.
+    pub(crate) fn revive(&mut self) {
+        assert!(self.is_dead, "only a dead group is revived");
+        self.is_dead = false;
+    }
+
+    /// What removes an empty group from the log.
+    pub(crate) fn tombstones(&self) -> Vec<CoordinatorRecord> {
+        assert!(self.image.members().is_empty(), "only an empty group is removed");
+        if self.image.metadata.is_none() {
+            return Vec::new();
+        }
+        let topics = self.image.has_partition_metadata.then_some(Entry::PartitionMetadata(None));
+        let entries = topics.into_iter().chain([Entry::Target(None), Entry::Group(None)]);
+        entries.map(|entry| self.in_log(entry)).collect()
+    }
+
+    fn in_log(&self, entry: Entry) -> CoordinatorRecord {
+        let group = Arc::clone(&self.id);
+        CoordinatorRecord::ConsumerGroup(ConsumerGroupRecord { group, entry })
     }
 
     /// Hands out the records of the step.
-    fn append(&mut self, outputs: &mut Vec<Output>) {
+    fn append(&mut self, step: &mut Step<'_>) {
         let entries = std::mem::take(&mut self.entries);
         if entries.is_empty() {
             return;
         }
-        let record = |entry| GroupRecord { group: Arc::clone(&self.id), entry };
-        let records = entries.into_iter().map(record).collect();
-        outputs.push(Output::Append { batch: self.replies.next_batch(), records });
+        let endings = std::mem::take(&mut self.endings).into_iter();
+        let records = endings.chain(entries.iter().map(|entry| self.in_log(entry.clone())));
+        let append = step.append(records.collect());
+        self.appending.push_back((append, entries));
     }
 
     /// Changes the image. The only way to do so.
@@ -255,33 +226,8 @@ impl ConsumerGroup {
         self.entries.push(entry);
     }
 
-    fn tick(&mut self, now: Duration, topics: &Topics) {
-        if self.log == Log::Failed {
-            return;
-        }
-        let mut gone = self.sessions.take_over(now);
-        gone.extend(self.revocations.take_over(now));
-        if !gone.is_empty() {
-            self.remove(&gone, topics);
-        }
-    }
-
-    fn delete(&mut self) -> Result<Answer, GroupError> {
-        if self.image.metadata.is_none() {
-            return Err(GroupError::GroupNotFound { group: Arc::clone(&self.id) });
-        }
-        if !self.image.members.is_empty() {
-            return Err(GroupError::NotEmpty);
-        }
-        self.forget_partition_metadata();
-        self.record(Entry::Target(None));
-        self.record(Entry::Group(None));
-        self.hashed_version = None;
-        Ok(Answer::Deleted)
-    }
-
     /// Takes members out of the group; their partitions are free at once.
-    pub(super) fn remove(&mut self, members: &BTreeSet<MemberId>, topics: &Topics) {
+    pub(super) fn remove(&mut self, members: &BTreeSet<MemberId>, step: &Step<'_>) {
         for member in members {
             self.record(Entry::Current(member.clone(), None));
             self.record(Entry::MemberTarget(member.clone(), None));
@@ -290,100 +236,84 @@ impl ConsumerGroup {
             self.revocations.clear(member);
         }
         self.forget_unused_expressions();
-        self.bump(topics);
+        self.bump(step);
     }
 
     /// Begins a new group epoch: who wants what has changed, and so will the target.
-    pub(super) fn bump(&mut self, topics: &Topics) {
-        self.forget_partition_metadata();
-        let metadata_hash = topics.hash_of(self.image.topic_names());
-        let epoch = self.image.epoch().saturating_add(1);
-        self.record(Entry::Group(Some(GroupMetadata { epoch, metadata_hash })));
-        self.hashed_version = Some(topics.version());
-    }
-
-    /// Whether topics that members want are not what they were.
-    pub(super) fn has_metadata_changed(&mut self, topics: &Topics) -> bool {
-        if self.hashed_version == Some(topics.version()) {
-            return false;
-        }
-        self.hashed_version = Some(topics.version());
-        let hash = topics.hash_of(self.image.topic_names());
-        self.image.metadata.is_some_and(|metadata| metadata.metadata_hash != hash)
-    }
-
-    /// The log keeps a hash instead.
-    fn forget_partition_metadata(&mut self) {
+    pub(super) fn bump(&mut self, step: &Step<'_>) {
+        // The log keeps a hash instead.
         if self.image.has_partition_metadata {
             self.record(Entry::PartitionMetadata(None));
         }
+        let metadata_hash = step.topics.hash_of(self.image.topic_names());
+        let epoch = self.image.epoch().saturating_add(1);
+        self.record(Entry::Group(Some(GroupEpoch { epoch, metadata_hash })));
+        self.hashed_version = Some(step.topics.version());
+    }
+
+    /// Whether topics that members want are not what they were.
+    pub(super) fn has_metadata_changed(&mut self, step: &Step<'_>) -> bool {
+        let version = step.topics.version();
+        if self.hashed_version == Some(version) {
+            return false;
+        }
+        self.hashed_version = Some(version);
+        let hash = step.topics.hash_of(self.image.topic_names());
+        self.image.metadata.is_some_and(|metadata| metadata.metadata_hash != hash)
     }
 
     /// Computes the target of the group epoch, unless there is one.
-    pub(super) fn retarget(&mut self, topics: &Topics) {
+    pub(super) fn retarget(&mut self, step: &Step<'_>) {
         let epoch = self.image.epoch();
         if epoch <= self.image.target.epoch {
             return;
         }
-        for (member, target) in target::changes(&self.image, &self.config.assignors, topics) {
+        let assignors = &step.config.consumer.assignors;
+        for (member, target) in target::changes(&self.image, assignors, step.topics) {
             self.record(Entry::MemberTarget(member, Some(target)));
         }
         let target = TargetMetadata { epoch, ..TargetMetadata::default() };
         self.record(Entry::Target(Some(target)));
     }
 
-    fn resolved(&mut self, expression: &Arc<str>, resolved: ResolvedExpression, topics: &Topics) {
-        let is_used = self.image.used_expressions().contains(expression);
-        let known = self.image.expressions.get(expression);
-        let is_news = known.is_none_or(|known| known.topics != resolved.topics);
-        if self.log == Log::Working && is_used && is_news {
-            self.record(Entry::Expression(Arc::clone(expression), Some(resolved)));
-            self.bump(topics);
+    /// Matches the expression of a member against the topics, unless that was done since they
+    /// changed or not long ago. Whether other topics match than before.
+    pub(super) fn search(&mut self, member: &MemberId, step: &Step<'_>) -> bool {
+        let member = self.image.members().get(member);
+        let Some(text) = member.and_then(|member| member.metadata.topic_regex.clone()) else {
+            return false;
+        };
+        let search = Search { version: step.topics.version(), at: step.now.clock };
+        let known = self.image.expressions.get(&text);
+        if let Some(last) = self.searches.get(&text)
+            && known.is_some()
+            && (last.version == search.version
+                || search.at < last.at + step.config.consumer.expression_pause)
+        {
+            return false;
         }
+        // What cannot be read here comes from a log that another coordinator has written.
+        let topics: BTreeSet<Arc<str>> = Expression::new(&text).map_or(BTreeSet::new(), |it| {
+            step.topics.names().filter(|name| it.matches(name)).cloned().collect()
+        });
+        let has_changed = known.is_none_or(|known| known.topics != topics);
+        self.searches.insert(Arc::clone(&text), search);
+        if has_changed {
+            let version = search.version.cast_signed();
+            let resolved = ResolvedExpression { topics, version, resolved_at: step.now.wall };
+            self.record(Entry::Expression(text, Some(resolved)));
+        }
+        has_changed
     }
 
     /// An expression of a member is not what it was.
     pub(super) fn forget_unused_expressions(&mut self) {
-        self.expressions.settled_version = None;
-        let used: BTreeSet<Arc<str>> =
-            self.image.used_expressions().into_iter().cloned().collect();
-        self.expressions.asked.retain(|expression, _| used.contains(expression));
+        let used: BTreeSet<Arc<str>> = self.image.used_expressions().into_iter().cloned().collect();
+        self.searches.retain(|expression, _| used.contains(expression));
         let mut unused: BTreeSet<Arc<str>> = self.image.expressions.keys().cloned().collect();
         unused.retain(|expression| !used.contains(expression));
         for expression in unused {
             self.record(Entry::Expression(expression, None));
         }
-    }
-
-    /// Asks about expressions that are new, and after a pause about those that are older than the
-    /// topics.
-    fn ask(&mut self, now: Duration, topics: &Topics, outputs: &mut Vec<Output>) {
-        let version = topics.version();
-        if self.expressions.settled_version == Some(version) || self.log == Log::Failed {
-            return;
-        }
-        let pause = self.config.expression_pause;
-        let may_repeat = self.expressions.repeated_at.is_none_or(|at| at + pause <= now);
-        let mut is_settled = true;
-        let mut has_repeated = false;
-        for expression in self.image.used_expressions() {
-            let is_wanted = match self.expressions.asked.get(expression) {
-                Some(asked) if *asked == version => false,
-                Some(_) => {
-                    is_settled &= may_repeat;
-                    has_repeated |= may_repeat;
-                    may_repeat
-                }
-                None => true,
-            };
-            if is_wanted {
-                self.expressions.asked.insert(Arc::clone(expression), version);
-                outputs.push(Output::Resolve { expression: Arc::clone(expression) });
-            }
-        }
-        if has_repeated {
-            self.expressions.repeated_at = Some(now);
-        }
-        self.expressions.settled_version = Some(version).filter(|_| is_settled);
     }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::records::MemberMetadata;
-use super::{Assignor, GroupConfig, GroupError, MemberId, Partitions};
+use super::expression::Expression;
+use super::{Assignor, ConsumerGroupConfig, GroupError, MemberId, Partitions};
+use crate::input::RequestId;
+use crate::records::MemberMetadata;
 
 /// The epoch with which a member joins.
 pub const JOINS: i32 = 0;
@@ -17,9 +19,13 @@ pub const LEAVES_FOR_A_WHILE: i32 = -2;
 /// The longest text that fits the key of a record.
 const TEXT_LEN_MAX: usize = i16::MAX as usize;
 
-/// What a member says. None: as it said before. All of it is said when the member joins.
+/// What a member says (ConsumerGroupHeartbeat). None: as it said before. All of it is said when the member joins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heartbeat {
+pub struct ConsumerGroupHeartbeat {
+    /// The request.
+    pub request: RequestId,
+    /// The group.
+    pub group: String,
     /// Who speaks. Clients of version 0 without an id are given one before they get here.
     pub member: MemberId,
     /// The epoch it has reached, or one of [`JOINS`], [`LEAVES`] and [`LEAVES_FOR_A_WHILE`].
@@ -32,7 +38,7 @@ pub struct Heartbeat {
     pub rebalance_timeout: Option<Duration>,
     /// The topics it wants.
     pub topic_names: Option<BTreeSet<Arc<str>>>,
-    /// The expression whose topics it wants, valid; an empty one takes the last one back.
+    /// The expression whose topics it wants too; an empty one takes the last one back.
     pub topic_regex: Option<Arc<str>>,
     /// The assignor it prefers.
     pub server_assignor: Option<Arc<str>>,
@@ -57,12 +63,14 @@ pub struct HeartbeatReply {
     pub assignment: Option<Partitions>,
 }
 
-impl Heartbeat {
+impl ConsumerGroupHeartbeat {
     /// Checks what can be checked without the group.
-    pub(super) fn check(&self, group: &str, config: &GroupConfig) -> Result<(), GroupError> {
-        let broken = self.broken_rule(group);
-        if let Some(reason) = broken {
+    pub(crate) fn check(&self, config: &ConsumerGroupConfig) -> Result<(), GroupError> {
+        if let Some(reason) = self.broken_rule() {
             return Err(GroupError::Invalid { reason });
+        }
+        if let Some(expression) = self.topic_regex.as_ref().filter(|regex| !regex.is_empty()) {
+            Expression::new(expression)?;
         }
         let is_supported = |name: &Arc<str>| {
             Assignor::from_name(name).is_some_and(|assignor| config.assignors.contains(&assignor))
@@ -78,12 +86,12 @@ impl Heartbeat {
         }
     }
 
-    fn broken_rule(&self, group: &str) -> Option<&'static str> {
+    fn broken_rule(&self) -> Option<&'static str> {
         let is_empty = |text: &Option<Arc<str>>| text.as_ref().is_some_and(|text| text.is_empty());
         let is_long = |text: &str| text.len() > TEXT_LEN_MAX;
         let joins = self.epoch == JOINS;
         let rules = [
-            (group.is_empty() || is_long(group), "a group id has 1 to 32767 bytes"),
+            (self.group.is_empty() || is_long(&self.group), "a group id has 1 to 32767 bytes"),
             (
                 self.member.as_str().is_empty() || is_long(self.member.as_str()),
                 "a member id has 1 to 32767 bytes",
@@ -124,15 +132,15 @@ impl Heartbeat {
 
     /// What is known about the member from now on; none if that is as before.
     pub(super) fn update(&self, known: &MemberMetadata) -> Option<MemberMetadata> {
-        let is_news = |said: &Option<Arc<str>>, known: &Option<Arc<str>>| {
-            said.is_some() && said != known
-        };
-        let regex = self.topic_regex.as_ref().map(|regex| {
-            Some(Arc::clone(regex)).filter(|regex| !regex.is_empty())
-        });
-        let timeout_ms = self.rebalance_timeout.map(|timeout| {
-            i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX)
-        });
+        let is_news =
+            |said: &Option<Arc<str>>, known: &Option<Arc<str>>| said.is_some() && said != known;
+        let regex = self
+            .topic_regex
+            .as_ref()
+            .map(|regex| Some(Arc::clone(regex)).filter(|regex| !regex.is_empty()));
+        let timeout_ms = self
+            .rebalance_timeout
+            .map(|timeout| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX));
         let has_news = is_news(&self.instance_id, &known.instance_id)
             || is_news(&self.rack_id, &known.rack_id)
             || is_news(&self.server_assignor, &known.server_assignor)

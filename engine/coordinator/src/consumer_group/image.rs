@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use corelog_model::{PartitionId, TopicId};
 
-use super::records::{
-    CurrentAssignment, Entry, GroupMetadata, MemberMetadata, ResolvedExpression, TargetMetadata,
-};
 use super::{MemberId, Partitions, Topics};
+use crate::records::{
+    CurrentAssignment, Entry, GroupEpoch, MemberMetadata, ResolvedExpression, TargetMetadata,
+};
 
 /// What the records of a group amount to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GroupImage {
+pub(crate) struct GroupImage {
     /// None if there is no group.
-    pub(super) metadata: Option<GroupMetadata>,
+    pub(super) metadata: Option<GroupEpoch>,
     /// Whether the log has the topics as groups before Kafka 4.1 recorded them.
     pub(super) has_partition_metadata: bool,
     pub(super) target: TargetMetadata,
@@ -29,19 +29,19 @@ pub struct GroupImage {
 
 /// A member of the group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Member {
+pub(crate) struct Member {
     /// Who it is and what it wants.
-    pub metadata: MemberMetadata,
+    pub(crate) metadata: MemberMetadata,
     /// What it owns.
-    pub current: CurrentAssignment,
+    pub(crate) current: CurrentAssignment,
     /// What it should own.
-    pub target: Partitions,
+    pub(crate) target: Partitions,
 }
 
 impl GroupImage {
     /// Takes over one record. Records of one group come in the order of the log; after compaction
     /// that may be one in which parts of a member come before the member.
-    pub fn replay(&mut self, entry: Entry) {
+    pub(crate) fn replay(&mut self, entry: Entry) {
         match entry {
             Entry::Group(metadata) => self.metadata = metadata,
             Entry::PartitionMetadata(topics) => self.has_partition_metadata = topics.is_some(),
@@ -111,17 +111,17 @@ impl GroupImage {
     }
 
     /// The group epoch; zero if there is no group.
-    pub fn epoch(&self) -> i32 {
+    pub(crate) fn epoch(&self) -> i32 {
         self.metadata.map_or(0, |metadata| metadata.epoch)
     }
 
     /// The members.
-    pub fn members(&self) -> &BTreeMap<MemberId, Member> {
+    pub(crate) fn members(&self) -> &BTreeMap<MemberId, Member> {
         &self.members
     }
 
     /// Who owns a partition or has yet to give it up.
-    pub fn owner(&self, partition: PartitionId) -> Option<&MemberId> {
+    pub(crate) fn owner(&self, partition: PartitionId) -> Option<&MemberId> {
         self.owners.get(&partition)
     }
 

@@ -4,15 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use corelog_model::PartitionId;
-
 use super::heartbeat::{JOINS, LEAVES, LEAVES_FOR_A_WHILE};
-use super::image::{GroupImage, Member};
+use super::image::Member;
 use super::reconciliation::{Goal, advance};
-use super::records::{CurrentAssignment, Entry, MemberMetadata, MemberState};
 use super::{
-    ConsumerGroup, GroupError, Heartbeat, HeartbeatReply, MemberId, OwnedPartitions, Topics,
+    ConsumerGroup, ConsumerGroupConfig, ConsumerGroupHeartbeat, GroupError, GroupImage,
+    HeartbeatReply, MemberId,
 };
+use crate::output::Step;
+use crate::records::{CurrentAssignment, Entry, MemberMetadata, MemberState, OwnedPartitions};
 
 /// In which way a member that speaks belongs to the group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,51 +37,28 @@ impl Member {
 
 impl ConsumerGroup {
     /// Carries out a heartbeat. A refusal changes nothing.
-    pub(super) fn heartbeat(
+    pub(super) fn beat(
         &mut self,
-        now: Duration,
-        heartbeat: &Heartbeat,
-        topics: &Topics,
+        heartbeat: &ConsumerGroupHeartbeat,
+        step: &Step<'_>,
     ) -> Result<HeartbeatReply, GroupError> {
-        heartbeat.check(&self.id, &self.config)?;
+        heartbeat.check(&step.config.consumer)?;
         match heartbeat.epoch {
-            LEAVES => self.leave(heartbeat, topics),
-            LEAVES_FOR_A_WHILE => self.leave_for_a_while(now, heartbeat),
-            _ => self.stay(now, heartbeat, topics),
+            LEAVES => self.leave(heartbeat, step),
+            LEAVES_FOR_A_WHILE => self.leave_for_a_while(heartbeat, step),
+            _ => self.stay(heartbeat, step),
         }
-    }
-
-    /// Whether the offset of a partition may be committed by a member that names this epoch. A
-    /// member that is behind may commit what it has owned since then.
-    pub fn check_commit(
-        &self,
-        member: &MemberId,
-        epoch: i32,
-        partition: PartitionId,
-    ) -> Result<(), GroupError> {
-        let Some(known) = self.image.members.get(member) else {
-            return Err(GroupError::UnknownMember { member: member.clone() });
-        };
-        let current = &known.current;
-        let owned = [&current.assigned, &current.revoking];
-        let since = owned.into_iter().find_map(|partitions| partitions.get(&partition));
-        let is_behind = epoch < current.epoch && since.is_some_and(|since| *since <= epoch);
-        if epoch == current.epoch || is_behind {
-            return Ok(());
-        }
-        let (member, expected) = (member.clone(), current.epoch);
-        Err(GroupError::StaleEpoch { member, epoch, expected })
     }
 
     fn stay(
         &mut self,
-        now: Duration,
-        heartbeat: &Heartbeat,
-        topics: &Topics,
+        heartbeat: &ConsumerGroupHeartbeat,
+        step: &Step<'_>,
     ) -> Result<HeartbeatReply, GroupError> {
         let id = &heartbeat.member;
+        let config = &step.config.consumer;
         let mut must_bump = false;
-        match self.admit(heartbeat)? {
+        match self.admit(heartbeat, config)? {
             Admission::New => must_bump = true,
             Admission::Replaces(old) => {
                 // A member that was in the group under another name leaves its target behind.
@@ -91,24 +68,34 @@ impl ConsumerGroup {
             Admission::Returns | Admission::Known => {}
         }
         must_bump |= self.update(heartbeat);
-        if must_bump || self.has_metadata_changed(topics) {
-            self.bump(topics);
+        must_bump |= self.search(id, step);
+        if must_bump || self.has_metadata_changed(step) {
+            self.bump(step);
         }
-        self.retarget(topics);
-        let has_other_partitions = self.reconcile(now, heartbeat);
-        self.sessions.set(id, now + self.config.session_timeout);
+        self.retarget(step);
+        let epoch_before = self.image.members[id].current.epoch;
+        let has_other_partitions = self.reconcile(heartbeat, step);
+        self.sessions.set(id, step.now.clock + config.session_timeout);
         let current = &self.image.members[id].current;
-        let is_told = heartbeat.epoch == JOINS || heartbeat.is_full() || has_other_partitions;
+        // Who names an old epoch has not got the last answer.
+        let is_told = heartbeat.epoch == JOINS
+            || heartbeat.epoch < epoch_before
+            || heartbeat.is_full()
+            || has_other_partitions;
         Ok(HeartbeatReply {
             member: id.clone(),
             epoch: current.epoch,
-            heartbeat_interval: self.config.heartbeat_interval,
+            heartbeat_interval: config.heartbeat_interval,
             assignment: is_told.then(|| current.assigned.keys().copied().collect()),
         })
     }
 
     /// Takes the member's place in the group, or says why it has none.
-    fn admit(&self, heartbeat: &Heartbeat) -> Result<Admission, GroupError> {
+    fn admit(
+        &self,
+        heartbeat: &ConsumerGroupHeartbeat,
+        config: &ConsumerGroupConfig,
+    ) -> Result<Admission, GroupError> {
         let member = &heartbeat.member;
         let joins = heartbeat.epoch == JOINS;
         if !joins && self.image.metadata.is_none() {
@@ -133,8 +120,8 @@ impl ConsumerGroup {
                 Err(GroupError::UnknownMember { member: member.clone() })
             }
             Some(known) => check_epoch(heartbeat, &known.current).map(|()| Admission::Known),
-            None if joins && self.image.members.len() >= self.config.members_max => {
-                Err(GroupError::Full { max: self.config.members_max })
+            None if joins && self.image.members.len() >= config.members_max => {
+                Err(GroupError::Full { max: config.members_max })
             }
             None if joins => Ok(Admission::New),
             None => Err(GroupError::UnknownMember { member: member.clone() }),
@@ -163,7 +150,7 @@ impl ConsumerGroup {
     }
 
     /// Notes what the member says about itself. Whether that is another subscription.
-    fn update(&mut self, heartbeat: &Heartbeat) -> bool {
+    fn update(&mut self, heartbeat: &ConsumerGroupHeartbeat) -> bool {
         let unknown = MemberMetadata::default();
         let known = self.image.members.get(&heartbeat.member);
         let known = known.map_or(&unknown, |member| &member.metadata);
@@ -178,7 +165,7 @@ impl ConsumerGroup {
     }
 
     /// Takes the member a step further to its target. Whether it owns other partitions then.
-    fn reconcile(&mut self, now: Duration, heartbeat: &Heartbeat) -> bool {
+    fn reconcile(&mut self, heartbeat: &ConsumerGroupHeartbeat, step: &Step<'_>) -> bool {
         let id = &heartbeat.member;
         let member = &self.image.members[id];
         let goal = Goal {
@@ -196,8 +183,8 @@ impl ConsumerGroup {
         };
         let Some(next) = next else { return false };
         if next.state == MemberState::UnrevokedPartitions {
-            let timeout = member.rebalance_timeout(self.config.session_timeout);
-            self.revocations.set(id, now + timeout);
+            let timeout = member.rebalance_timeout(step.config.consumer.session_timeout);
+            self.revocations.set(id, step.now.clock + timeout);
         } else {
             self.revocations.clear(id);
         }
@@ -208,19 +195,19 @@ impl ConsumerGroup {
 
     fn leave(
         &mut self,
-        heartbeat: &Heartbeat,
-        topics: &Topics,
+        heartbeat: &ConsumerGroupHeartbeat,
+        step: &Step<'_>,
     ) -> Result<HeartbeatReply, GroupError> {
         self.find_leaver(heartbeat)?;
-        self.remove(&[heartbeat.member.clone()].into(), topics);
-        Ok(self.farewell(heartbeat))
+        self.remove(&[heartbeat.member.clone()].into(), step);
+        Ok(farewell(heartbeat, step))
     }
 
     /// The partitions of a static member are kept for it until its session ends.
     fn leave_for_a_while(
         &mut self,
-        now: Duration,
-        heartbeat: &Heartbeat,
+        heartbeat: &ConsumerGroupHeartbeat,
+        step: &Step<'_>,
     ) -> Result<HeartbeatReply, GroupError> {
         let current = &self.find_leaver(heartbeat)?.current;
         if current.epoch != LEAVES_FOR_A_WHILE {
@@ -233,21 +220,13 @@ impl ConsumerGroup {
             };
             self.record(Entry::Current(heartbeat.member.clone(), Some(left)));
             self.revocations.clear(&heartbeat.member);
-            self.sessions.set(&heartbeat.member, now + self.config.session_timeout);
+            let until = step.now.clock + step.config.consumer.session_timeout;
+            self.sessions.set(&heartbeat.member, until);
         }
-        Ok(self.farewell(heartbeat))
+        Ok(farewell(heartbeat, step))
     }
 
-    fn farewell(&self, heartbeat: &Heartbeat) -> HeartbeatReply {
-        HeartbeatReply {
-            member: heartbeat.member.clone(),
-            epoch: heartbeat.epoch,
-            heartbeat_interval: self.config.heartbeat_interval,
-            assignment: None,
-        }
-    }
-
-    fn find_leaver(&self, heartbeat: &Heartbeat) -> Result<&Member, GroupError> {
+    fn find_leaver(&self, heartbeat: &ConsumerGroupHeartbeat) -> Result<&Member, GroupError> {
         if self.image.metadata.is_none() {
             return Err(GroupError::GroupNotFound { group: Arc::clone(&self.id) });
         }
@@ -262,14 +241,27 @@ impl ConsumerGroup {
     }
 }
 
+/// The answer to one that leaves.
+fn farewell(heartbeat: &ConsumerGroupHeartbeat, step: &Step<'_>) -> HeartbeatReply {
+    HeartbeatReply {
+        member: heartbeat.member.clone(),
+        epoch: heartbeat.epoch,
+        heartbeat_interval: step.config.consumer.heartbeat_interval,
+        assignment: None,
+    }
+}
+
 /// Whether the member speaks for an instance that the group does not know.
-fn is_of_unknown_instance(heartbeat: &Heartbeat, image: &GroupImage) -> bool {
+fn is_of_unknown_instance(heartbeat: &ConsumerGroupHeartbeat, image: &GroupImage) -> bool {
     heartbeat.instance_id.as_ref().is_some_and(|id| image.instance(id).is_none())
 }
 
 /// A member that did not get the last answer names the epoch before; that is fine as long as it
 /// owns nothing that it should not.
-fn check_epoch(heartbeat: &Heartbeat, current: &CurrentAssignment) -> Result<(), GroupError> {
+fn check_epoch(
+    heartbeat: &ConsumerGroupHeartbeat,
+    current: &CurrentAssignment,
+) -> Result<(), GroupError> {
     let epoch = heartbeat.epoch;
     let owns_no_more = heartbeat.owned.as_ref().is_some_and(|owned| {
         owned.iter().all(|partition| current.assigned.contains_key(partition))

@@ -3,8 +3,8 @@
 
 use corelog_model::PartitionId;
 
-use super::records::{CurrentAssignment, MemberState, OwnedPartitions};
 use super::{MemberId, Partitions};
+use crate::records::{CurrentAssignment, MemberState, OwnedPartitions};
 
 /// Where a member should get to.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +61,9 @@ pub(super) fn advance<'a>(
         next.epoch = current.epoch;
         next.state = MemberState::UnrevokedPartitions;
         next.revoking = revoking;
+    }
+    if next.epoch == current.epoch {
+        next.previous_epoch = current.previous_epoch;
     }
     next.assigned = assigned;
     let is_same = next.epoch == current.epoch
@@ -128,7 +131,7 @@ mod tests {
         let goal = Goal { epoch: 5, target: &target, reported: reported.as_ref() };
         let next = advance(&me, &current, goal, |partition| owners.get(&partition).copied());
         let expected = expected.map(|position| CurrentAssignment {
-            previous_epoch: current.epoch,
+            previous_epoch: if position.1 == current.epoch { 0 } else { current.epoch },
             ..assignment(position)
         });
         assert_eq!(next, expected);
@@ -159,13 +162,7 @@ mod tests {
         check(owning, &[0, 2], Some(&[0, 1]), &[], Some(unrevoked));
         check(unrevoked, &[0, 2], None, &[], None);
         check(unrevoked, &[0, 2], Some(&[0, 1]), &[], None);
-        check(
-            unrevoked,
-            &[0, 2],
-            Some(&[0]),
-            &[],
-            Some((Stable, 5, &[(0, 2), (2, 5)], &[])),
-        );
+        check(unrevoked, &[0, 2], Some(&[0]), &[], Some((Stable, 5, &[(0, 2), (2, 5)], &[])));
     }
 
     #[test]

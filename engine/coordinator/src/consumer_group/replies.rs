@@ -1,19 +1,16 @@
-//! Replies that wait for the log: an answer is given only after everything it rests on was
-//! appended.
+//! Replies that wait for the log: an answer is given only after everything it rests on is durable.
 
 use std::collections::VecDeque;
 
-use super::{Answer, BatchId, GroupError, Output, RequestId};
+use super::{GroupError, HeartbeatReply};
+use crate::input::{AppendId, RequestId};
+use crate::output::{Reply, Step};
 
-/// Batches that are being appended, and the replies behind them.
-#[derive(Clone, Debug, Default)]
+/// The replies behind records that are being appended.
+#[derive(Debug, Default)]
 pub(super) struct Replies {
-    /// The last batch that was handed out.
-    newest: BatchId,
-    /// The last batch that was appended.
-    appended: BatchId,
-    /// In the order of the batches.
-    waiting: VecDeque<(BatchId, Output)>,
+    /// In the order of the records.
+    waiting: VecDeque<(AppendId, RequestId, Reply)>,
 }
 
 impl Replies {
@@ -22,48 +19,34 @@ impl Replies {
         self.waiting.len()
     }
 
-    /// Names the next batch.
-    pub(super) fn next_batch(&mut self) -> BatchId {
-        self.newest = BatchId(self.newest.0 + 1);
-        self.newest
-    }
-
-    /// Holds a reply until all batches so far are appended. Comes back if they are.
+    /// Answers when these records, the newest, are durable; at once if there are none.
     pub(super) fn hold(
         &mut self,
+        newest: Option<AppendId>,
         request: RequestId,
-        reply: Result<Answer, GroupError>,
-    ) -> Option<Output> {
-        let output = Output::Reply { request, reply };
-        if self.appended == self.newest {
-            return Some(output);
+        reply: Reply,
+        step: &mut Step<'_>,
+    ) {
+        match newest {
+            Some(append) => self.waiting.push_back((append, request, reply)),
+            None => step.reply(request, reply),
         }
-        self.waiting.push_back((self.newest, output));
-        None
     }
 
-    /// Lets go of the replies that waited for this batch and those before it.
-    pub(super) fn appended(&mut self, batch: BatchId) -> Vec<Output> {
-        assert!(
-            self.appended < batch && batch <= self.newest,
-            "batches are appended once and in order: {:?} < {batch:?} <= {:?}",
-            self.appended,
-            self.newest
-        );
-        self.appended = batch;
-        let count = self.waiting.partition_point(|(behind, _)| *behind <= batch);
-        self.waiting.drain(..count).map(|(_, output)| output).collect()
+    /// Lets go of the replies that waited for these records.
+    pub(super) fn release(&mut self, append: AppendId, step: &mut Step<'_>) {
+        while self.waiting.front().is_some_and(|(behind, ..)| *behind <= append)
+            && let Some((_, request, reply)) = self.waiting.pop_front()
+        {
+            step.reply(request, reply);
+        }
     }
 
     /// Refuses all requests that wait.
-    pub(super) fn fail(&mut self) -> Vec<Output> {
-        self.appended = self.newest;
-        let refuse = |output| match output {
-            Output::Reply { request, .. } => {
-                Output::Reply { request, reply: Err(GroupError::LogFailed) }
-            }
-            other => other,
-        };
-        self.waiting.drain(..).map(|(_, output)| refuse(output)).collect()
+    pub(super) fn refuse(&mut self, refusal: &GroupError, step: &mut Step<'_>) {
+        for (_, request, _) in self.waiting.drain(..) {
+            let result: Result<HeartbeatReply, GroupError> = Err(refusal.clone());
+            step.reply(request, Reply::ConsumerGroupHeartbeat(result));
+        }
     }
 }

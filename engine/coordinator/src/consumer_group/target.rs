@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::assignor::MemberSpec;
-use super::image::GroupImage;
-use super::{Assignor, MemberId, Partitions, Topics};
+use super::{Assignor, GroupImage, MemberId, Partitions, Topics};
 
 /// The targets of those members whose target is a new one.
 pub(super) fn changes(

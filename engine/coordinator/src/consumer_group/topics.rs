@@ -1,5 +1,5 @@
-//! The topics of the cluster as a group sees them: one snapshot of the metadata, given with each
-//! input, and a hash that tells whether subscribed topics have changed.
+//! The topics of the cluster as groups see them: a snapshot of the metadata, which the driver hands
+//! over when it changes, and a hash that tells whether subscribed topics have changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -49,12 +49,16 @@ impl Topics {
         self.ids.get(name).copied()
     }
 
+    /// The names of all topics.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.ids.keys()
+    }
+
     /// A hash of everything that matters about the topics with these names; zero if there are
     /// none. Topics that do not exist do not count. It is not the hash of Kafka: a coordinator that
     /// takes over from another kind sees a change once, and computes the assignment anew.
     pub fn hash_of<'a>(&self, names: impl IntoIterator<Item = &'a Arc<str>>) -> i64 {
-        let ids: BTreeSet<TopicId> =
-            names.into_iter().filter_map(|name| self.id(name)).collect();
+        let ids: BTreeSet<TopicId> = names.into_iter().filter_map(|name| self.id(name)).collect();
         if ids.is_empty() {
             return 0;
         }

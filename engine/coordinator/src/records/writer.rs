@@ -11,6 +11,11 @@ impl Writer {
         Writer { bytes: version.to_be_bytes().to_vec() }
     }
 
+    /// Begins with nothing, as a tagged field does.
+    pub(super) fn empty() -> Self {
+        Writer { bytes: Vec::new() }
+    }
+
     pub(super) fn i32(mut self, value: i32) -> Self {
         self.bytes.extend(value.to_be_bytes());
         self
@@ -48,9 +53,28 @@ impl Writer {
 
     /// A string of a flexible version.
     pub(super) fn compact_string(self, text: &str) -> Self {
-        let mut writer = self.unsigned_varint(text.len() as u64 + 1);
-        writer.bytes.extend(text.as_bytes());
-        writer
+        self.compact_bytes(text.as_bytes())
+    }
+
+    pub(super) fn compact_nullable_string(self, text: Option<&str>) -> Self {
+        match text {
+            Some(text) => self.compact_string(text),
+            None => self.unsigned_varint(0),
+        }
+    }
+
+    pub(super) fn compact_bytes(self, bytes: &[u8]) -> Self {
+        self.unsigned_varint(bytes.len() as u64 + 1).raw(bytes)
+    }
+
+    /// An array of a flexible version.
+    pub(super) fn compact_list<T>(
+        self,
+        elements: impl ExactSizeIterator<Item = T>,
+        element: impl FnMut(Self, T) -> Self,
+    ) -> Self {
+        let writer = self.unsigned_varint(elements.len() as u64 + 1);
+        elements.fold(writer, element)
     }
 
     pub(super) fn unsigned_varint(mut self, mut value: u64) -> Self {

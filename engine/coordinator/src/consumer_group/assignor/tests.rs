@@ -44,10 +44,8 @@ fn check(
     expected: &[(&str, &[(u8, i32)])],
 ) {
     let members = members.iter().map(|(name, spec)| (member(name), spec.clone())).collect();
-    let expected: Assignment = expected
-        .iter()
-        .map(|(name, owned)| (member(name), spec(&[], owned).owned))
-        .collect();
+    let expected: Assignment =
+        expected.iter().map(|(name, owned)| (member(name), spec(&[], owned).owned)).collect();
     assert_eq!(assignor.assign(&members, &counts(topics)), expected);
 }
 
@@ -68,11 +66,7 @@ fn uniform_moves_only_what_a_new_member_needs() {
             ("b", spec(&[1, 2], &[(1, 2), (2, 1), (2, 2)])),
             ("c", spec(&[1, 2], &[])),
         ],
-        &[
-            ("a", &[(1, 0), (2, 0)]),
-            ("b", &[(2, 1), (2, 2)]),
-            ("c", &[(1, 1), (1, 2)]),
-        ],
+        &[("a", &[(1, 0), (2, 0)]), ("b", &[(2, 1), (2, 2)]), ("c", &[(1, 1), (1, 2)])],
     );
 }
 

@@ -1,29 +1,28 @@
-//! The records in which Kafka keeps consumer groups in `__consumer_offsets`, byte for byte as its
-//! schemas say: what each of them holds, as a key and a value. A value that is not there ends what
-//! the key names.
+//! The records of a consumer group (KIP-848): key versions 3 to 8 and 16. A value that is not there
+//! ends what the key names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use corelog_model::{PartitionId, PartitionIndex, Timestamp, TopicId};
 
-use super::{MemberId, Partitions};
-use bytes::{Reader, Writer};
+use super::RecordError;
+use super::reader::Reader;
+use super::writer::Writer;
+use crate::consumer_group::{MemberId, Partitions};
+use crate::input::JoinProtocol;
 
-mod bytes;
 mod value;
 
 #[cfg(test)]
 mod tests;
-
-pub use bytes::DecodeError;
 
 /// The only version of the values.
 const VALUE_VERSION: i16 = 0;
 
 /// One record of a consumer group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupRecord {
+pub struct ConsumerGroupRecord {
     /// The group.
     pub group: Arc<str>,
     /// What the record says about it.
@@ -34,7 +33,7 @@ pub struct GroupRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// `ConsumerGroupMetadata`, key version 3.
-    Group(Option<GroupMetadata>),
+    Group(Option<GroupEpoch>),
     /// `ConsumerGroupPartitionMetadata`, key version 4. Read, and ended; no longer written.
     PartitionMetadata(Option<Vec<TopicMetadata>>),
     /// `ConsumerGroupMemberMetadata`, key version 5.
@@ -51,10 +50,10 @@ pub enum Entry {
 
 /// The epoch of a group and what it was about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GroupMetadata {
+pub struct GroupEpoch {
     /// The group epoch.
     pub epoch: i32,
-    /// Differs when subscribed topics differ. See [`super::Topics::hash_of`].
+    /// Differs when subscribed topics differ. See [`crate::consumer_group::Topics::hash_of`].
     pub metadata_hash: i64,
 }
 
@@ -116,7 +115,7 @@ pub struct ClassicMember {
     /// Its session timeout.
     pub session_timeout_ms: i32,
     /// Its protocols, with what it said for each.
-    pub protocols: Vec<(Arc<str>, Arc<[u8]>)>,
+    pub protocols: Vec<JoinProtocol>,
 }
 
 /// Which target the members' targets belong to.
@@ -169,9 +168,8 @@ pub struct ResolvedExpression {
     pub resolved_at: Timestamp,
 }
 
-impl GroupRecord {
-    /// The key.
-    pub fn key(&self) -> Vec<u8> {
+impl ConsumerGroupRecord {
+    pub(super) fn encode_key(&self) -> Vec<u8> {
         let (version, name): (i16, Option<&str>) = match &self.entry {
             Entry::Group(_) => (3, None),
             Entry::PartitionMetadata(_) => (4, None),
@@ -181,66 +179,83 @@ impl GroupRecord {
             Entry::Current(member, _) => (8, Some(member.as_str())),
             Entry::Expression(expression, _) => (16, Some(expression)),
         };
-        let mut out = Writer::default();
-        out.i16(version);
-        out.classic_string(&self.group);
-        if let Some(name) = name {
-            out.classic_string(name);
+        let writer = Writer::new(version).string(&self.group);
+        match name {
+            Some(name) => writer.string(name).finish(),
+            None => writer.finish(),
         }
-        out.bytes
     }
 
-    /// The value; none ends what the key names.
-    pub fn value(&self) -> Option<Vec<u8>> {
-        let mut out = Writer::default();
-        out.i16(VALUE_VERSION);
-        match &self.entry {
-            Entry::Group(value) => value.as_ref()?.write(&mut out),
-            Entry::PartitionMetadata(value) => value::write_topics(value.as_ref()?, &mut out),
-            Entry::Member(_, value) => value.as_ref()?.write(&mut out),
-            Entry::Target(value) => value.as_ref()?.write(&mut out),
-            Entry::MemberTarget(_, value) => value::write_target(value.as_ref()?, &mut out),
-            Entry::Current(_, value) => value.as_ref()?.write(&mut out),
-            Entry::Expression(_, value) => value.as_ref()?.write(&mut out),
-        }
-        Some(out.bytes)
+    pub(super) fn encode_value(&self) -> Option<Vec<u8>> {
+        let writer = Writer::new(VALUE_VERSION);
+        let writer = match &self.entry {
+            Entry::Group(value) => value.as_ref()?.write(writer),
+            Entry::PartitionMetadata(value) => value::write_topics(value.as_ref()?, writer),
+            Entry::Member(_, value) => value.as_ref()?.write(writer),
+            Entry::Target(value) => value.as_ref()?.write(writer),
+            Entry::MemberTarget(_, value) => value::write_target(value.as_ref()?, writer),
+            Entry::Current(_, value) => value.as_ref()?.write(writer),
+            Entry::Expression(_, value) => value.as_ref()?.write(writer),
+        };
+        Some(writer.finish())
     }
 
-    /// The record with this key and value; none if the key is not that of a consumer group.
-    pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Option<GroupRecord>, DecodeError> {
-        let mut key = Reader::new(key);
-        let version = key.i16()?;
+    /// The record of a key of this version, which `key` has yet to be read behind; none if it is
+    /// not one of a consumer group.
+    pub(super) fn decode(
+        version: i16,
+        mut key: Reader<'_>,
+        value: Option<&[u8]>,
+    ) -> Result<Option<ConsumerGroupRecord>, RecordError> {
         if !matches!(version, 3..=8 | 16) {
             return Ok(None);
         }
-        let group = key.classic_string()?;
+        let group = Arc::from(key.string("the group")?);
         let entry = match version {
-            3 => Entry::Group(read(value, GroupMetadata::read)?),
+            3 => Entry::Group(read(value, GroupEpoch::read)?),
             4 => Entry::PartitionMetadata(read(value, value::read_topics)?),
             6 => Entry::Target(read(value, TargetMetadata::read)?),
             5 => Entry::Member(member(&mut key)?, read(value, MemberMetadata::read)?),
             7 => Entry::MemberTarget(member(&mut key)?, read(value, value::read_target)?),
             8 => Entry::Current(member(&mut key)?, read(value, CurrentAssignment::read)?),
-            _ => Entry::Expression(key.classic_string()?, read(value, ResolvedExpression::read)?),
+            _ => {
+                let expression = Arc::from(key.string("the expression")?);
+                Entry::Expression(expression, read(value, ResolvedExpression::read)?)
+            }
         };
         key.end()?;
-        Ok(Some(GroupRecord { group, entry }))
+        Ok(Some(ConsumerGroupRecord { group, entry }))
     }
 }
 
-fn member(key: &mut Reader<'_>) -> Result<MemberId, DecodeError> {
-    key.classic_string().map(MemberId::from)
+impl Entry {
+    /// Whether the record ends what it is about.
+    pub fn is_tombstone(&self) -> bool {
+        match self {
+            Entry::Group(value) => value.is_none(),
+            Entry::PartitionMetadata(value) => value.is_none(),
+            Entry::Member(_, value) => value.is_none(),
+            Entry::Target(value) => value.is_none(),
+            Entry::MemberTarget(_, value) => value.is_none(),
+            Entry::Current(_, value) => value.is_none(),
+            Entry::Expression(_, value) => value.is_none(),
+        }
+    }
+}
+
+fn member(key: &mut Reader<'_>) -> Result<MemberId, RecordError> {
+    key.string("the member").map(|member| MemberId::from(member.as_str()))
 }
 
 fn read<'a, T>(
     value: Option<&'a [u8]>,
-    fields: impl FnOnce(&mut Reader<'a>) -> Result<T, DecodeError>,
-) -> Result<Option<T>, DecodeError> {
+    fields: impl FnOnce(&mut Reader<'a>) -> Result<T, RecordError>,
+) -> Result<Option<T>, RecordError> {
     let Some(bytes) = value else { return Ok(None) };
     let mut reader = Reader::new(bytes);
-    let version = reader.i16()?;
+    let version = reader.i16("the version of the value")?;
     if version != VALUE_VERSION {
-        return Err(DecodeError::Version { version });
+        return Err(RecordError::ValueVersion { kind: "a consumer group", version });
     }
     let value = fields(&mut reader)?;
     reader.end()?;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use corelog_model::{PartitionId, PartitionIndex, Timestamp, TopicId};
 use proptest::prelude::*;
 
-use super::super::MemberId;
+use super::super::{CoordinatorRecord, Decoded, RecordError};
 use super::{
-    ClassicMember, CurrentAssignment, DecodeError, Entry, GroupMetadata, GroupRecord,
-    MemberMetadata, MemberState, ResolvedExpression, TargetMetadata, TopicMetadata,
+    ClassicMember, ConsumerGroupRecord, CurrentAssignment, Entry, GroupEpoch, MemberMetadata,
+    MemberState, ResolvedExpression, TargetMetadata, TopicMetadata,
 };
+use crate::consumer_group::MemberId;
+use crate::input::JoinProtocol;
 
 const TOPIC: TopicId = TopicId::from_bytes([7; 16]);
 
@@ -25,8 +27,8 @@ fn member() -> MemberId {
     MemberId::from("m")
 }
 
-fn record(entry: Entry) -> GroupRecord {
-    GroupRecord { group: text("g"), entry }
+fn record(entry: Entry) -> CoordinatorRecord {
+    CoordinatorRecord::ConsumerGroup(ConsumerGroupRecord { group: text("g"), entry })
 }
 
 /// Checks the bytes of a record in both directions. Parts are joined.
@@ -34,15 +36,15 @@ fn record(entry: Entry) -> GroupRecord {
 fn check(entry: Entry, key: &[&[u8]], value: Option<&[&[u8]]>) {
     let record = record(entry);
     let (key, value) = (key.concat(), value.map(<[&[u8]]>::concat));
-    assert_eq!(record.key(), key, "key");
-    assert_eq!(record.value(), value, "value");
-    assert_eq!(GroupRecord::decode(&key, value.as_deref()), Ok(Some(record)));
+    assert_eq!(record.encode_key(), key, "key");
+    assert_eq!(record.encode_value(), value, "value");
+    assert_eq!(CoordinatorRecord::decode(&key, value.as_deref()), Ok(Decoded::Known(record)));
 }
 
 #[track_caller]
-fn check_value(key: &[u8], value: &[&[u8]], expected: Result<Entry, DecodeError>) {
-    let expected = expected.map(|entry| Some(record(entry)));
-    assert_eq!(GroupRecord::decode(key, Some(&value.concat())), expected);
+fn check_value(key: &[u8], value: &[&[u8]], expected: Result<Entry, RecordError>) {
+    let expected = expected.map(|entry| Decoded::Known(record(entry)));
+    assert_eq!(CoordinatorRecord::decode(key, Some(&value.concat())), expected);
 }
 
 const GROUP_KEY: &[u8] = &[0, 3, 0, 1, b'g'];
@@ -51,13 +53,13 @@ const CURRENT_KEY: &[u8] = &[0, 8, 0, 1, b'g', 0, 1, b'm'];
 #[test]
 fn a_group_is_its_epoch_and_a_hash() {
     check(
-        Entry::Group(Some(GroupMetadata { epoch: 10, metadata_hash: 0x0102 })),
+        Entry::Group(Some(GroupEpoch { epoch: 10, metadata_hash: 0x0102 })),
         &[GROUP_KEY],
         // Version, epoch, one tag: 0, 8 bytes long.
         Some(&[&[0, 0], &[0, 0, 0, 10], &[1, 0, 8], &[0, 0, 0, 0, 0, 0, 1, 2]]),
     );
     check(
-        Entry::Group(Some(GroupMetadata { epoch: -1, metadata_hash: 0 })),
+        Entry::Group(Some(GroupEpoch { epoch: -1, metadata_hash: 0 })),
         &[GROUP_KEY],
         Some(&[&[0, 0], &[0xff; 4], &[0]]),
     );
@@ -121,7 +123,7 @@ fn a_member_is_what_it_said() {
 fn a_member_of_the_classic_protocol_brings_its_protocols() {
     let classic = ClassicMember {
         session_timeout_ms: 258,
-        protocols: vec![(text("range"), Arc::from([1, 2]))],
+        protocols: vec![JoinProtocol { name: "range".into(), metadata: vec![1, 2] }],
     };
     check(
         Entry::Member(
@@ -242,56 +244,44 @@ fn an_expression_is_what_it_matched() {
 }
 
 #[test]
-fn keys_of_others_are_left_to_them() {
-    for version in [0, 1, 2, 9, 15, 17] {
-        assert_eq!(GroupRecord::decode(&[0, version, 0, 1, b'g'], None), Ok(None));
-    }
-    assert_eq!(GroupRecord::decode(&[0], None), Err(DecodeError::Truncated));
-}
-
-#[test]
 fn unknown_tags_are_skipped() {
     check_value(
         GROUP_KEY,
         &[&[0, 0, 0, 0, 0, 1], &[2, 5, 2, 9, 9], &[6, 0]],
-        Ok(Entry::Group(Some(GroupMetadata { epoch: 1, metadata_hash: 0 }))),
+        Ok(Entry::Group(Some(GroupEpoch { epoch: 1, metadata_hash: 0 }))),
     );
 }
 
 #[test]
 fn what_breaks_the_schema_is_refused() {
-    check_value(GROUP_KEY, &[&[0, 1]], Err(DecodeError::Version { version: 1 }));
-    check_value(GROUP_KEY, &[&[0, 0, 0, 0, 0, 1, 0, 9]], Err(DecodeError::Trailing { count: 1 }));
-    check_value(GROUP_KEY, &[&[0, 0, 0, 0, 0]], Err(DecodeError::Truncated));
-    // A tag count that needs more than 32 bits.
-    let endless: &[u8] = &[0xff, 0xff, 0xff, 0xff, 0x7f];
-    check_value(GROUP_KEY, &[&[0, 0, 0, 0, 0, 1], endless], Err(DecodeError::Overflow));
+    let version = RecordError::ValueVersion { kind: "a consumer group", version: 1 };
+    check_value(GROUP_KEY, &[&[0, 1]], Err(version));
+    check_value(GROUP_KEY, &[&[0, 0, 0, 0, 0, 1, 0, 9]], Err(RecordError::Trailing { bytes: 1 }));
+    let truncated = |field| Err(RecordError::Truncated { field });
+    check_value(GROUP_KEY, &[&[0, 0, 0, 0, 0]], truncated("the group epoch"));
     // A list of four billion elements in no bytes.
     let many: &[u8] = &[0xff, 0xff, 0xff, 0xff, 0x0f];
     let head: &[u8] = &[0, 0, 0, 0, 0, 5, 0, 0, 0, 4, 2];
-    check_value(CURRENT_KEY, &[head, many], Err(DecodeError::Truncated));
-    check_value(CURRENT_KEY, &[head, &[0]], Err(DecodeError::Null));
+    check_value(CURRENT_KEY, &[head, many], truncated("the topics"));
+    let null = |field| RecordError::Length { field, length: -1 };
+    check_value(CURRENT_KEY, &[head, &[0]], Err(null("the topics")));
     check_value(
         CURRENT_KEY,
         &[&[0, 0, 0, 0, 0, 5, 0, 0, 0, 4, 3]],
-        Err(DecodeError::MemberState { state: 3 }),
+        Err(RecordError::MemberState { state: 3 }),
     );
     check_value(
         CURRENT_KEY,
         &[head, &[2], &[7; 16], &[2, 0, 0, 0, 1], &[1, 0, 1, 1]],
-        Err(DecodeError::Epochs { epochs: 0, partitions: 1 }),
+        Err(RecordError::Epochs { epochs: 0, partitions: 1 }),
     );
     let expression: &[u8] = &[0, 16, 0, 1, b'g', 0, 1, b'x'];
-    check_value(expression, &[&[0, 0, 2, 2, 0xff]], Err(DecodeError::Text));
-    assert_eq!(
-        GroupRecord::decode(&[0, 3, 0xff, 0xff], None),
-        Err(DecodeError::Null),
-        "a group has an id"
-    );
-    assert_eq!(
-        GroupRecord::decode(&[0, 3, 0, 1, b'g', 0], None),
-        Err(DecodeError::Trailing { count: 1 })
-    );
+    let no_text = RecordError::Text { field: "the name of a topic" };
+    check_value(expression, &[&[0, 0, 2, 2, 0xff]], Err(no_text));
+    let no_group = CoordinatorRecord::decode(&[0, 3, 0xff, 0xff], None);
+    assert_eq!(no_group, Err(null("the group")));
+    let longer = CoordinatorRecord::decode(&[0, 3, 0, 1, b'g', 0], None);
+    assert_eq!(longer, Err(RecordError::Trailing { bytes: 1 }));
 }
 
 proptest! {
@@ -301,10 +291,10 @@ proptest! {
         for end in [5, 8] {
             let key = key.concat();
             let value = [&[0, 0][..], &value].concat();
-            if let Ok(Some(record)) = GroupRecord::decode(&key[..end], Some(&value)) {
+            if let Ok(Decoded::Known(record)) = CoordinatorRecord::decode(&key[..end], Some(&value)) {
                 // What was read is written so that it reads the same.
-                let again = GroupRecord::decode(&record.key(), record.value().as_deref());
-                prop_assert_eq!(again, Ok(Some(record)));
+                let again = CoordinatorRecord::decode(&record.encode_key(), record.encode_value().as_deref());
+                prop_assert_eq!(again, Ok(Decoded::Known(record)));
             }
         }
     }
