@@ -1,6 +1,7 @@
 //! Claims about the real broker process, as its clients and its operator meet it: killed,
 //! restarted, attacked, moved to other cores, out of disk.
 
+mod client;
 mod cores;
 mod crash;
 mod descriptors;

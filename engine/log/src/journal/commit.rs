@@ -168,6 +168,10 @@ impl Journal {
                 return Poll::Ready(Ok(()));
             }
             place.wait(task.waker());
+            if core.gathering {
+                // A frame that somebody waits behind gets no more company.
+                self.state.work.notify();
+            }
             Poll::Pending
         })
         .await

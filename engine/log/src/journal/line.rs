@@ -13,6 +13,11 @@ pub(super) struct Line {
 }
 
 impl Line {
+    /// Nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.borrow().is_empty()
+    }
+
     /// There may be room: the first one looks again.
     pub(super) fn wake_first(&self) {
         let first = self.waiting.borrow().front().map(|waiting| waiting.1.clone());
@@ -96,11 +101,12 @@ mod tests {
         let third = Place::new(&line);
         let places = [&first, &second, &third];
         assert_eq!(places.map(Place::is_first), [true, false, false]);
+        assert!(!line.is_empty());
         drop(first);
         assert_eq!([&second, &third].map(Place::is_first), [true, false]);
         second.wait(Waker::noop());
         drop(second);
-        assert!(third.is_first());
+        assert!(third.is_first() && line.is_empty());
     }
 
     #[test]

@@ -17,7 +17,8 @@ impl State {
     /// What the writer does next.
     fn turn(&self) -> Turn {
         let core = self.core.borrow();
-        let full = core.open_frame_is_full(&self.config);
+        // What does not fit waits in line: nothing more is coming, so the frame may as well leave.
+        let full = core.open_frame_is_full(&self.config) || !self.line.is_empty();
         let may_seal = core.failed.is_none()
             && core.open.entries > 0
             && core.writing < self.config.frames_in_flight_max
