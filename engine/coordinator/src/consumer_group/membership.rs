@@ -181,7 +181,8 @@ impl ConsumerGroup {
         } else {
             advance(id, &member.current, goal, owner)
         };
-        let Some(next) = next else { return false };
+        // One that joins again may be where it was.
+        let Some(next) = next.filter(|next| *next != member.current) else { return false };
         if next.state == MemberState::UnrevokedPartitions {
             let timeout = member.rebalance_timeout(step.config.consumer.session_timeout);
             self.revocations.set(id, step.now.clock + timeout);

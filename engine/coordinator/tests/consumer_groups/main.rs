@@ -1,0 +1,12 @@
+//! What consumer groups (KIP-848) do, heartbeat by heartbeat.
+
+mod expressions;
+mod membership;
+mod offsets;
+mod properties;
+mod reconciliation;
+mod registry;
+mod rig;
+mod static_member;
+mod timeouts;
+mod topics;
