@@ -79,20 +79,10 @@ impl Groups {
         }
         match input {
             Input::Join(join) => self.join(now, join),
-            Input::Sync(sync) => self.at(now, &sync.group.clone(), sync, |group, sync, step| {
-                group.sync(sync, step);
-            }),
-            Input::Heartbeat(beat) => {
-                self.at(now, &beat.group.clone(), beat, |group, beat, step| {
-                    group.heartbeat(beat, step);
-                })
-            }
-            Input::ConsumerGroupHeartbeat(beat) => self.consumer_group_heartbeat(now, beat),
-            Input::Leave(leave) => {
-                self.at(now, &leave.group.clone(), leave, |group, leave, step| {
-                    group.leave(leave, step);
-                })
-            }
+            Input::Sync(sync) => self.at(now, &sync.group.clone(), sync, Group::sync),
+            Input::Heartbeat(beat) => self.at(now, &beat.group.clone(), beat, Group::heartbeat),
+            Input::ConsumerGroupHeartbeat(beat) => self.consumer_group_heartbeat(now, &beat),
+            Input::Leave(leave) => self.at(now, &leave.group.clone(), leave, Group::leave),
             Input::CommitOffsets(commit) => self.commit_offsets(now, commit),
             Input::DeleteOffsets(delete) => self.delete_offsets(now, delete),
             Input::DeleteGroups(delete) => self.delete_groups(now, delete),
@@ -165,7 +155,7 @@ impl Groups {
             Ok(outputs) => outputs,
             Err(code) => return refusal(Input::Join(join), code).into_iter().collect(),
         };
-        outputs.extend(self.at(now, &id, join, |group, join, step| group.join(join, step)));
+        outputs.extend(self.at(now, &id, join, Group::join));
         outputs
     }
 

@@ -136,7 +136,9 @@ impl ConsumerGroup {
         if self.appending.front().is_some_and(|(first, _)| *first == append)
             && let Some((_, entries)) = self.appending.pop_front()
         {
-            entries.into_iter().for_each(|entry| self.durable.replay(entry));
+            for entry in entries {
+                self.durable.replay(entry);
+            }
         }
         self.replies.release(append, step);
     }

@@ -17,15 +17,15 @@ impl Groups {
     pub(super) fn consumer_group_heartbeat(
         &mut self,
         now: Now,
-        heartbeat: ConsumerGroupHeartbeat,
+        heartbeat: &ConsumerGroupHeartbeat,
     ) -> Vec<Output> {
-        if let Err(error) = self.prepare_heartbeat(now, &heartbeat) {
+        if let Err(error) = self.prepare_heartbeat(now, heartbeat) {
             let (request, reply) = (heartbeat.request, Reply::ConsumerGroupHeartbeat(Err(error)));
             return vec![Output::Reply { request, reply }];
         }
         let act = |group: &mut Group, step: &mut Step<'_>| {
             if let Members::Consumer(consumer) = &mut group.members {
-                consumer.heartbeat(&heartbeat, step);
+                consumer.heartbeat(heartbeat, step);
             }
         };
         self.with(now, &heartbeat.group, act).1
@@ -49,14 +49,14 @@ impl Groups {
             Some(group) if group.in_flight > 0 => Err(GroupError::Changing),
             Some(group) => {
                 let consumer = ConsumerGroup::new(id, group.endings());
-                group.members = Members::Consumer(consumer);
+                group.members = Members::Consumer(Box::new(consumer));
                 Ok(())
             }
             None => {
                 let max = self.config.groups_max;
                 self.check_room().map_err(|_| GroupError::TooManyGroups { max })?;
                 let mut group = Group::new(id, now.wall);
-                group.members = Members::Consumer(ConsumerGroup::new(id, Vec::new()));
+                group.members = Members::Consumer(Box::new(ConsumerGroup::new(id, Vec::new())));
                 self.by_id.insert(id.clone(), group);
                 Ok(())
             }
@@ -89,7 +89,7 @@ impl Groups {
             return Err(ErrorCode::CoordinatorLoadInProgress);
         }
         let endings = group.endings();
-        group.members = Members::Classic(ClassicGroup::new(id.clone(), now.wall));
+        group.members = Members::Classic(Box::new(ClassicGroup::new(id.clone(), now.wall)));
         if endings.is_empty() {
             return Ok(Vec::new());
         }

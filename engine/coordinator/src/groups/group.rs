@@ -29,16 +29,16 @@ pub(super) struct Group {
 #[derive(Debug)]
 pub(super) enum Members {
     /// They assign among themselves; or there are none.
-    Classic(ClassicGroup),
+    Classic(Box<ClassicGroup>),
     /// The coordinator assigns.
-    Consumer(ConsumerGroup),
+    Consumer(Box<ConsumerGroup>),
 }
 
 impl Group {
     /// A group without members and offsets.
     pub(super) fn new(id: &str, since: Timestamp) -> Self {
         Group {
-            members: Members::Classic(ClassicGroup::new(id.to_owned(), since)),
+            members: Members::Classic(Box::new(ClassicGroup::new(id.to_owned(), since))),
             offsets: GroupOffsets::default(),
             in_flight: 0,
             wakeup: None,
@@ -91,7 +91,7 @@ impl Group {
 
     /// Whether others may see it: a consumer group once it is durable.
     pub(super) fn is_visible(&self) -> bool {
-        self.consumer().is_none_or(|consumer| consumer.exists())
+        self.consumer().is_none_or(ConsumerGroup::exists)
     }
 
     /// Whether it is being deleted.

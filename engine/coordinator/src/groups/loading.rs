@@ -49,11 +49,12 @@ impl Groups {
                 let group = self.loading(key.group);
                 group.members = match value {
                     Some(value) => {
-                        Members::Classic(ClassicGroup::load(id, value, std::time::Duration::ZERO))
+                        let classic = ClassicGroup::load(id, value, std::time::Duration::ZERO);
+                        Members::Classic(Box::new(classic))
                     }
                     // It ends a classic group, and this is one of another kind.
                     None if group.consumer().is_some() => return,
-                    None => Members::Classic(ClassicGroup::new(id, Timestamp::NONE)),
+                    None => Members::Classic(Box::new(ClassicGroup::new(id, Timestamp::NONE))),
                 };
             }
             CoordinatorRecord::ConsumerGroup(record) => {
@@ -64,7 +65,7 @@ impl Groups {
                         return;
                     }
                     let consumer = ConsumerGroup::new(&record.group, Vec::new());
-                    group.members = Members::Consumer(consumer);
+                    group.members = Members::Consumer(Box::new(consumer));
                 }
                 if let Members::Consumer(consumer) = &mut group.members {
                     consumer.load(record.entry);
@@ -83,7 +84,7 @@ impl Groups {
             if let Some(group) = self.by_id.get_mut(&id) {
                 if group.consumer().is_some_and(ConsumerGroup::is_vacant) {
                     let nobody = ClassicGroup::new(id.clone(), Timestamp::NONE);
-                    group.members = Members::Classic(nobody);
+                    group.members = Members::Classic(Box::new(nobody));
                 }
                 group.begin_sessions(now.clock, &self.config);
             }

@@ -128,7 +128,7 @@ impl Groups {
     /// Deletes offsets of topics that the group does not read.
     pub(super) fn delete_offsets(&mut self, now: Now, delete: DeleteOffsets) -> Vec<Output> {
         let group = self.by_id.get(&delete.group).ok_or(ErrorCode::GroupIdNotFound);
-        if let Err(code) = group.and_then(|group| group.check_delete_offsets()) {
+        if let Err(code) = group.and_then(Group::check_delete_offsets) {
             return refusal(Input::DeleteOffsets(delete), code).into_iter().collect();
         }
         let id = delete.group;

@@ -16,9 +16,9 @@ impl Rig {
         let offsets = partitions.iter().map(|partition| {
             let (topic, partition) = partition.split_at(1);
             OffsetToCommit {
-                topic: TopicName::new(topic).unwrap(),
+                topic: TopicName::new(topic).expect("it is a name"),
                 topic_id: TopicId::ZERO,
-                partition: PartitionIndex(partition.parse().unwrap()),
+                partition: PartitionIndex(partition.parse().expect("it is a digit")),
                 offset: Offset(7),
                 leader_epoch: LeaderEpoch::NONE,
                 metadata: String::new(),
@@ -41,7 +41,8 @@ impl Rig {
 
     fn forget(&mut self, topics: &[&str]) -> Result<Vec<&'static str>, ErrorCode> {
         let request = self.next_request();
-        let partition = |topic: &&str| (TopicName::new(topic).unwrap(), PartitionIndex(0));
+        let partition =
+            |topic: &&str| (TopicName::new(topic).expect("it is a name"), PartitionIndex(0));
         let partitions = topics.iter().map(partition).collect();
         let delete = DeleteOffsets { request, group: "g".into(), partitions };
         match self.ask(request, Input::DeleteOffsets(delete)) {
@@ -51,12 +52,12 @@ impl Rig {
     }
 
     fn count(&self) -> usize {
-        self.groups.fetch_offsets("g", None).unwrap().len()
+        self.groups.fetch_offsets("g", None).expect("groups are loaded").len()
     }
 }
 
 fn codes(results: Vec<PartitionResult>) -> Vec<&'static str> {
-    let name = |result: PartitionResult| result.result.map_or_else(|code| code.name(), |()| "ok");
+    let name = |result: PartitionResult| result.result.map_or_else(ErrorCode::name, |()| "ok");
     results.into_iter().map(name).collect()
 }
 

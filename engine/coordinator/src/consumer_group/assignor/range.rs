@@ -8,9 +8,12 @@ use corelog_model::{PartitionId, PartitionIndex, TopicId};
 use super::super::Partitions;
 use super::{Claims, Place, TopicClaims};
 
+/// The number of partitions of a topic, and its subscribers.
+type Class<'a> = (i32, &'a [Place]);
+
 /// Assigns all partitions; sets in the order of the members.
 pub(super) fn assign(claims: &Claims) -> Vec<Partitions> {
-    let mut classes: BTreeMap<(i32, &[Place]), Vec<(TopicId, &TopicClaims)>> = BTreeMap::new();
+    let mut classes: BTreeMap<Class<'_>, Vec<(TopicId, &TopicClaims)>> = BTreeMap::new();
     for (id, topic) in &claims.topics {
         let class = (topic.partition_count, topic.subscribers.as_slice());
         classes.entry(class).or_default().push((*id, topic));

@@ -10,6 +10,8 @@ use super::{Assignor, MemberSpec};
 
 type Members = BTreeMap<MemberId, MemberSpec>;
 type Counts = BTreeMap<TopicId, i32>;
+/// Who owns which partition of a topic.
+type Layout = Vec<(i32, MemberId)>;
 type Assignment = BTreeMap<MemberId, Partitions>;
 
 fn topic(number: u8) -> TopicId {
@@ -243,15 +245,16 @@ proptest! {
         (members, counts) in groups(false),
     ) {
         let assignment = Assignor::Range.assign(&members, &counts);
-        let mut classes: BTreeMap<(i32, BTreeSet<MemberId>), Vec<(i32, MemberId)>> =
+        let mut classes: BTreeMap<(i32, BTreeSet<MemberId>), Layout> =
             BTreeMap::new();
         for (topic, count) in &counts {
             let wants = |spec: &MemberSpec| spec.topics.contains(topic);
             let subscribers: BTreeSet<MemberId> = members
                 .iter()
-                .filter_map(|(member, spec)| wants(spec).then(|| member.clone()))
+                .filter(|(_, spec)| wants(spec))
+                .map(|(member, _)| member.clone())
                 .collect();
-            let mut layout: Vec<(i32, MemberId)> = Vec::new();
+            let mut layout: Layout = Vec::new();
             let mut sizes = Vec::new();
             for member in &subscribers {
                 let owned = assignment[member].iter().filter(|partition| partition.topic == *topic);

@@ -24,7 +24,13 @@ pub(super) fn assign(claims: &Claims) -> Vec<Partitions> {
     let mut spreads: Vec<Spread<'_>> =
         order.iter().map(|(id, topic)| Spread::new(**id, topic, &mut loads)).collect();
     // Each move makes the sum of the squares of the loads smaller, so this ends.
-    while spreads.iter_mut().fold(false, |moved, spread| spread.level(&mut loads) || moved) {}
+    let mut has_moved = true;
+    while has_moved {
+        has_moved = false;
+        for spread in &mut spreads {
+            has_moved |= spread.level(&mut loads);
+        }
+    }
     let mut assignment = claims.nothing();
     for spread in spreads {
         for (owner, partitions) in spread.owned {
