@@ -10,6 +10,7 @@ mod join;
 mod leave;
 mod load;
 mod member;
+mod migration;
 mod rebalance;
 mod static_member;
 mod subscription;
@@ -24,6 +25,7 @@ use corelog_model::{ErrorCode, Timestamp};
 use crate::input::AppendId;
 use crate::records::{CoordinatorRecord, GroupMetadataKey, GroupMetadataValue};
 use member::Member;
+pub(crate) use migration::Migrant;
 use static_member::Replacement;
 
 pub use crate::group_state::GroupState;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use corelog_model::PartitionId;
 
 mod assignor;
+mod classic_member;
 mod config;
 mod deadlines;
 mod description;
@@ -18,19 +19,23 @@ mod group;
 mod heartbeat;
 mod image;
 mod membership;
+mod migration;
 mod offsets;
 mod reconciliation;
 mod replies;
 mod target;
 mod topics;
 
+pub use crate::records::MemberMetadata;
 pub use assignor::{Assignor, MemberSpec};
+pub(crate) use classic_member::milliseconds;
 pub use config::ConsumerGroupConfig;
 pub use description::{GroupDescription, MemberDescription};
 pub use error::GroupError;
 pub(crate) use group::ConsumerGroup;
 pub use heartbeat::{ConsumerGroupHeartbeat, HeartbeatReply, JOINS, LEAVES, LEAVES_FOR_A_WHILE};
 pub(crate) use image::GroupImage;
+pub use migration::MigrationPolicy;
 pub use topics::{Topic, Topics};
 
 /// Partitions of any topics, in order.

@@ -218,13 +218,21 @@ impl Groups {
         let group = self.by_id.get_mut(id).expect("the caller has looked for the group");
         let result = act(group, &mut step);
         group.advance(&mut step);
+        let ending = group.downgrade(id, &mut step);
         let outputs = step.outputs;
+        let mut in_flight = 0;
         for output in &outputs {
             if let Output::Append { append, .. } = output {
-                self.pending.insert(*append, Pending::Members { group: id.to_owned() });
-                group.in_flight += 1;
+                let group = id.to_owned();
+                let pending = match ending {
+                    Some(ending) if ending == *append => Pending::Ending { group },
+                    Some(_) | None => Pending::Members { group },
+                };
+                self.pending.insert(*append, pending);
+                in_flight += 1;
             }
         }
+        group.in_flight += in_flight;
         self.settle(id);
         (result, outputs)
     }

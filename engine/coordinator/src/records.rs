@@ -16,6 +16,7 @@ pub use consumer_group::{
 pub use group_metadata::{GroupMember, GroupMetadataKey, GroupMetadataValue};
 pub use offset_commit::{OffsetCommitKey, OffsetCommitValue};
 pub(crate) use reader::Reader;
+pub(crate) use writer::Writer;
 
 /// Why bytes are not the record that their version says.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Assignor;
+use super::{Assignor, MigrationPolicy};
 
 /// Settings of consumer groups; Kafka's names in brackets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,9 @@ pub struct ConsumerGroupConfig {
     pub assignors: Vec<Assignor>,
     /// How long an expression that was matched against the topics is left alone when they change.
     pub expression_pause: Duration,
+    /// Which groups may go from one protocol to the other while they have members
+    /// (`group.consumer.migration.policy`).
+    pub migration: MigrationPolicy,
     /// How many requests of a group may wait for the log. More are refused, and come again.
     pub requests_pending_max: usize,
 }
@@ -30,6 +33,7 @@ impl Default for ConsumerGroupConfig {
             members_max: 10_000,
             assignors: Assignor::ALL.to_vec(),
             expression_pause: Duration::from_secs(10),
+            migration: MigrationPolicy::default(),
             requests_pending_max: 10_000,
         }
     }

@@ -20,6 +20,13 @@ impl Deadlines {
         self.order.insert((until, member.clone()));
     }
 
+    /// Sets the deadline of a member that has none.
+    pub(super) fn set_if_none(&mut self, member: &MemberId, until: Duration) {
+        if !self.of.contains_key(member) {
+            self.set(member, until);
+        }
+    }
+
     /// Nothing is expected of the member.
     pub(super) fn clear(&mut self, member: &MemberId) {
         if let Some((member, until)) = self.of.remove_entry(member) {

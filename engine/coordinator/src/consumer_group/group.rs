@@ -17,7 +17,7 @@ use super::{
     MemberId, target,
 };
 use crate::group_state::GroupState;
-use crate::input::AppendId;
+use crate::input::{AppendId, RequestId};
 use crate::output::{Reply, Step};
 use crate::records::{
     ConsumerGroupRecord, CoordinatorRecord, Entry, GroupEpoch, MemberState, ResolvedExpression,
@@ -39,6 +39,8 @@ pub(crate) struct ConsumerGroup {
     pub(super) sessions: Deadlines,
     /// Until when members are to give up partitions.
     pub(super) revocations: Deadlines,
+    /// Until when members of the classic protocol are to join, or to ask for their assignments.
+    pub(super) rejoins: Deadlines,
     /// When expressions were last matched.
     searches: BTreeMap<Arc<str>, Search>,
     /// The version of the topics that the hash of the group is of.
@@ -69,6 +71,7 @@ impl ConsumerGroup {
             replies: Replies::default(),
             sessions: Deadlines::default(),
             revocations: Deadlines::default(),
+            rejoins: Deadlines::default(),
             searches: BTreeMap::new(),
             hashed_version: None,
             entries: Vec::new(),
@@ -86,7 +89,7 @@ impl ConsumerGroup {
     pub(crate) fn begin_sessions(&mut self, now: Duration, config: &ConsumerGroupConfig) {
         self.durable = self.image.clone();
         for (id, member) in self.image.members() {
-            self.sessions.set(id, now + config.session_timeout);
+            self.sessions.set(id, now + member.session_or(config.session_timeout));
             if member.current.state == MemberState::UnrevokedPartitions {
                 let timeout = member.rebalance_timeout(config.session_timeout);
                 self.revocations.set(id, now + timeout);
@@ -104,11 +107,25 @@ impl ConsumerGroup {
         } else {
             self.beat(heartbeat, step)
         };
+        self.answer(heartbeat.request, Reply::ConsumerGroupHeartbeat(result), step);
+    }
+
+    /// Hands out the records of the step, and answers when they are durable. Even a refusal may
+    /// rest on records that are not.
+    pub(super) fn answer(&mut self, request: RequestId, reply: Reply, step: &mut Step<'_>) {
         self.append(step);
-        // Even a refusal may rest on records that are not durable yet.
         let newest = self.appending.back().map(|(append, _)| *append);
-        let reply = Reply::ConsumerGroupHeartbeat(result);
-        self.replies.hold(newest, heartbeat.request, reply, step);
+        self.replies.hold(newest, request, reply, step);
+    }
+
+    /// How many requests wait for records.
+    pub(super) fn waiting(&self) -> usize {
+        self.replies.len()
+    }
+
+    /// Whether records are on their way to the log.
+    pub(crate) fn is_appending(&self) -> bool {
+        !self.appending.is_empty()
     }
 
     /// Time has passed: members that were not heard of in time are out.
@@ -118,6 +135,7 @@ impl ConsumerGroup {
         }
         let mut gone = self.sessions.take_over(step.now.clock);
         gone.extend(self.revocations.take_over(step.now.clock));
+        gone.extend(self.rejoins.take_over(step.now.clock));
         if !gone.is_empty() {
             self.remove(&gone, step);
             self.append(step);
@@ -126,7 +144,7 @@ impl ConsumerGroup {
 
     /// When [`ConsumerGroup::advance`] has something to do.
     pub(crate) fn next_wakeup(&self) -> Option<Duration> {
-        let deadlines = [self.sessions.first(), self.revocations.first()];
+        let deadlines = [&self.sessions, &self.revocations, &self.rejoins].map(Deadlines::first);
         deadlines.into_iter().flatten().min().filter(|_| !self.is_dead)
     }
 
@@ -150,7 +168,7 @@ impl ConsumerGroup {
 
     /// This node no longer coordinates the group: every request that waits is answered.
     pub(crate) fn abandon(&mut self, code: ErrorCode, step: &mut Step<'_>) {
-        self.replies.refuse(&GroupError::Unavailable { code }, step);
+        self.replies.refuse(code, step);
     }
 
     /// What others may see of it; none if it does not exist for them.
@@ -194,14 +212,23 @@ impl ConsumerGroup {
         self.is_dead = false;
     }
 
-    /// What removes an empty group from the log.
+    /// What removes the group from the log.
     pub(crate) fn tombstones(&self) -> Vec<CoordinatorRecord> {
-        assert!(self.image.members().is_empty(), "only an empty group is removed");
         if self.image.metadata.is_none() {
             return Vec::new();
         }
         let topics = self.image.has_partition_metadata.then_some(Entry::PartitionMetadata(None));
-        let entries = topics.into_iter().chain([Entry::Target(None), Entry::Group(None)]);
+        let members = self.image.members().keys().flat_map(|id| {
+            [
+                Entry::Current(id.clone(), None),
+                Entry::MemberTarget(id.clone(), None),
+                Entry::Member(id.clone(), None),
+            ]
+        });
+        let expressions = self.image.expressions.keys();
+        let expressions = expressions.map(|one| Entry::Expression(Arc::clone(one), None));
+        let group = topics.into_iter().chain([Entry::Target(None), Entry::Group(None)]);
+        let entries = members.chain(expressions).chain(group);
         entries.map(|entry| self.in_log(entry)).collect()
     }
 
@@ -236,6 +263,7 @@ impl ConsumerGroup {
             self.record(Entry::Member(member.clone(), None));
             self.sessions.clear(member);
             self.revocations.clear(member);
+            self.rejoins.clear(member);
         }
         self.forget_unused_expressions();
         self.bump(step);

@@ -9,7 +9,7 @@ use super::image::Member;
 use super::reconciliation::{Goal, advance};
 use super::{
     ConsumerGroup, ConsumerGroupConfig, ConsumerGroupHeartbeat, GroupError, GroupImage,
-    HeartbeatReply, MemberId,
+    HeartbeatReply, MemberId, Partitions,
 };
 use crate::output::Step;
 use crate::records::{CurrentAssignment, Entry, MemberMetadata, MemberState, OwnedPartitions};
@@ -74,8 +74,10 @@ impl ConsumerGroup {
         }
         self.retarget(step);
         let epoch_before = self.image.members[id].current.epoch;
-        let has_other_partitions = self.reconcile(heartbeat, step);
+        let has_other_partitions =
+            self.reconcile(id, heartbeat.epoch == JOINS, heartbeat.owned.as_ref(), step);
         self.sessions.set(id, step.now.clock + config.session_timeout);
+        self.rejoins.clear(id);
         let current = &self.image.members[id].current;
         // Who names an old epoch has not got the last answer.
         let is_told = heartbeat.epoch == JOINS
@@ -108,6 +110,10 @@ impl ConsumerGroup {
             let instance_id = Arc::clone(instance_id);
             return match (joins, known.current.epoch == LEAVES_FOR_A_WHILE) {
                 (true, true) => Ok(Admission::Replaces(owner.clone())),
+                // Static members of the classic protocol do not leave, and so cannot release it.
+                (true, false) if known.metadata.classic.is_some() => {
+                    Ok(Admission::Replaces(owner.clone()))
+                }
                 (true, false) => {
                     Err(GroupError::UnreleasedInstance { instance_id, owner: owner.clone() })
                 }
@@ -130,13 +136,14 @@ impl ConsumerGroup {
 
     /// Gives everything that a static member had to the member that comes back in its place. The
     /// partitions were kept for it, and nobody else has them.
-    fn replace(&mut self, old: &MemberId, new: &MemberId) {
+    pub(super) fn replace(&mut self, old: &MemberId, new: &MemberId) {
         let Member { metadata, current, target } = self.image.members[old].clone();
         self.record(Entry::Current(old.clone(), None));
         self.record(Entry::MemberTarget(old.clone(), None));
         self.record(Entry::Member(old.clone(), None));
         self.sessions.clear(old);
         self.revocations.clear(old);
+        self.rejoins.clear(old);
         let current = CurrentAssignment {
             epoch: JOINS,
             previous_epoch: JOINS,
@@ -154,10 +161,20 @@ impl ConsumerGroup {
         let unknown = MemberMetadata::default();
         let known = self.image.members.get(&heartbeat.member);
         let known = known.map_or(&unknown, |member| &member.metadata);
-        let Some(metadata) = heartbeat.update(known) else { return false };
+        let metadata = heartbeat.update(known);
+        metadata.is_some_and(|metadata| self.note(&heartbeat.member, metadata))
+    }
+
+    /// Notes what is known about a member, new or not. Whether that is another subscription.
+    pub(super) fn note(&mut self, id: &MemberId, metadata: MemberMetadata) -> bool {
+        let unknown = MemberMetadata::default();
+        let known = self.image.members.get(id).map_or(&unknown, |member| &member.metadata);
+        if *known == metadata {
+            return false;
+        }
         let has_other_expression = known.topic_regex != metadata.topic_regex;
         let has_other_names = known.topic_names != metadata.topic_names;
-        self.record(Entry::Member(heartbeat.member.clone(), Some(metadata)));
+        self.record(Entry::Member(id.clone(), Some(metadata)));
         if has_other_expression {
             self.forget_unused_expressions();
         }
@@ -165,17 +182,18 @@ impl ConsumerGroup {
     }
 
     /// Takes the member a step further to its target. Whether it owns other partitions then.
-    fn reconcile(&mut self, heartbeat: &ConsumerGroupHeartbeat, step: &Step<'_>) -> bool {
-        let id = &heartbeat.member;
+    /// One that `starts_over` has given up everything but what was kept for it.
+    pub(super) fn reconcile(
+        &mut self,
+        id: &MemberId,
+        starts_over: bool,
+        reported: Option<&Partitions>,
+        step: &Step<'_>,
+    ) -> bool {
         let member = &self.image.members[id];
-        let goal = Goal {
-            epoch: self.image.target.epoch,
-            target: &member.target,
-            reported: heartbeat.owned.as_ref(),
-        };
+        let goal = Goal { epoch: self.image.target.epoch, target: &member.target, reported };
         let owner = |partition| self.image.owner(partition);
-        let next = if heartbeat.epoch == JOINS {
-            // What was kept for it counts; what it was to give up, it has given up.
+        let next = if starts_over {
             let current = CurrentAssignment { epoch: JOINS, ..member.current.clone() };
             advance(id, &current, goal, owner)
         } else {

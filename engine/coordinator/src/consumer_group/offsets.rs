@@ -24,7 +24,11 @@ impl ConsumerGroup {
             return Ok(());
         }
         let member = self.image.members().get(commit.member_id.as_str());
-        let current = &member.ok_or(ErrorCode::UnknownMemberId)?.current;
+        let member = member.ok_or(ErrorCode::UnknownMemberId)?;
+        let current = &member.current;
+        if member.metadata.classic.is_some() && commit.generation != current.epoch {
+            return Err(ErrorCode::IllegalGeneration);
+        }
         let may_commit = commit.generation == current.epoch
             || commit
                 .offsets

@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 
-use super::{GroupError, HeartbeatReply};
+use corelog_model::ErrorCode;
+
+use super::GroupError;
 use crate::input::{AppendId, RequestId};
-use crate::output::{Reply, Step};
+use crate::output::{JoinRefusal, Reply, Step};
 
 /// The replies behind records that are being appended.
 #[derive(Debug, Default)]
@@ -43,10 +45,28 @@ impl Replies {
     }
 
     /// Refuses all requests that wait.
-    pub(super) fn refuse(&mut self, refusal: &GroupError, step: &mut Step<'_>) {
-        for (_, request, _) in self.waiting.drain(..) {
-            let result: Result<HeartbeatReply, GroupError> = Err(refusal.clone());
-            step.reply(request, Reply::ConsumerGroupHeartbeat(result));
+    pub(super) fn refuse(&mut self, code: ErrorCode, step: &mut Step<'_>) {
+        for (_, request, reply) in self.waiting.drain(..) {
+            step.reply(request, refusal(reply, code));
+        }
+    }
+}
+
+/// What is said in place of a reply.
+fn refusal(reply: Reply, code: ErrorCode) -> Reply {
+    match reply {
+        Reply::ConsumerGroupHeartbeat(_) => {
+            Reply::ConsumerGroupHeartbeat(Err(GroupError::Unavailable { code }))
+        }
+        Reply::Join(Ok(joined)) => {
+            Reply::Join(Err(JoinRefusal { code, member_id: joined.member_id }))
+        }
+        Reply::Join(Err(refusal)) => Reply::Join(Err(JoinRefusal { code, ..refusal })),
+        Reply::Sync(_) => Reply::Sync(Err(code)),
+        Reply::Heartbeat(_) => Reply::Heartbeat(Err(code)),
+        Reply::Leave(_) => Reply::Leave(Err(code)),
+        Reply::CommitOffsets(_) | Reply::DeleteOffsets(_) | Reply::DeleteGroups(_) => {
+            unreachable!("the members of a group do not wait for {reply:?}")
         }
     }
 }

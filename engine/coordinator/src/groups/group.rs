@@ -167,6 +167,19 @@ impl Group {
         }
     }
 
+    /// Lets a consumer group become a classic one, if all its members speak the classic protocol.
+    /// Tells the records that say so.
+    pub(super) fn downgrade(&mut self, id: &str, step: &mut Step<'_>) -> Option<AppendId> {
+        let Members::Consumer(consumer) = &self.members else { return None };
+        let migrants = consumer.emigrants(step)?;
+        let (generation, mut records) = (consumer.generation(), consumer.tombstones());
+        let (classic, record) =
+            ClassicGroup::of_migrants(id.to_owned(), generation, migrants, step);
+        records.push(record);
+        self.members = Members::Classic(Box::new(classic));
+        Some(step.append(records))
+    }
+
     /// Marks an empty group as being deleted.
     pub(super) fn bury(&mut self) {
         match &mut self.members {

@@ -58,6 +58,34 @@ impl<'a> Reader<'a> {
         Ok(self.take(length, field)?.to_vec())
     }
 
+    /// The bytes, or none if they are null.
+    pub(crate) fn nullable_bytes(
+        &mut self,
+        field: &'static str,
+    ) -> Result<Option<&'a [u8]>, RecordError> {
+        let length = self.i32(field)?;
+        if length == -1 {
+            return Ok(None);
+        }
+        let length = self.checked(i64::from(length), field)?;
+        self.take(length, field).map(Some)
+    }
+
+    /// An array whose elements take a byte each at the least.
+    pub(crate) fn list<T>(
+        &mut self,
+        field: &'static str,
+        mut element: impl FnMut(&mut Self) -> Result<T, RecordError>,
+    ) -> Result<Vec<T>, RecordError> {
+        let count = self.count(field)?;
+        // Not reserved: elements may be larger in memory than in bytes.
+        let mut elements = Vec::new();
+        for _ in 0..count {
+            elements.push(element(self)?);
+        }
+        Ok(elements)
+    }
+
     pub(crate) fn topic(&mut self, field: &'static str) -> Result<TopicName, RecordError> {
         let name = self.string(field)?;
         TopicName::new(&name).map_err(|_| RecordError::TopicName { name })

@@ -1,7 +1,9 @@
 //! What consumer groups (KIP-848) do, heartbeat by heartbeat.
 
+mod classic;
 mod expressions;
 mod membership;
+mod migration;
 mod offsets;
 mod properties;
 mod reconciliation;
