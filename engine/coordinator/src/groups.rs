@@ -80,7 +80,11 @@ impl Groups {
         match input {
             Input::Join(join) => self.join(now, join),
             Input::Sync(sync) => self.at(now, &sync.group.clone(), sync, Group::sync),
-            Input::Heartbeat(beat) => self.at(now, &beat.group.clone(), beat, Group::heartbeat),
+            Input::Heartbeat(beat) => {
+                let act =
+                    |group: &mut Group, beat, step: &mut Step<'_>| group.heartbeat(&beat, step);
+                self.at(now, &beat.group.clone(), beat, act)
+            }
             Input::ConsumerGroupHeartbeat(beat) => self.consumer_group_heartbeat(now, &beat),
             Input::Leave(leave) => self.at(now, &leave.group.clone(), leave, Group::leave),
             Input::CommitOffsets(commit) => self.commit_offsets(now, commit),

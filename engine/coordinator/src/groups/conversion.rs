@@ -146,10 +146,10 @@ impl Group {
     }
 
     /// A member that speaks the classic protocol is alive.
-    pub(super) fn heartbeat(&mut self, heartbeat: Heartbeat, step: &mut Step<'_>) {
+    pub(super) fn heartbeat(&mut self, heartbeat: &Heartbeat, step: &mut Step<'_>) {
         match &mut self.members {
-            Members::Classic(classic) => classic.heartbeat(&heartbeat, step),
-            Members::Consumer(consumer) => consumer.classic_heartbeat(&heartbeat, step),
+            Members::Classic(classic) => classic.heartbeat(heartbeat, step),
+            Members::Consumer(consumer) => consumer.classic_heartbeat(heartbeat, step),
         }
     }
 

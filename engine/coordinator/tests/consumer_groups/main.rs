@@ -4,6 +4,7 @@ mod classic;
 mod expressions;
 mod membership;
 mod migration;
+mod mixed;
 mod offsets;
 mod properties;
 mod reconciliation;
