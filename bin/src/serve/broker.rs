@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use corelog_cluster::ShardEndpoint;
 use corelog_cluster::decide::TopicPolicy;
+use corelog_coordinator::GroupConfig;
 use corelog_io::mesh::{Sender, channel};
 use corelog_io::ring::executor::{CoreThread, ExecutorConfig, run, start};
 use corelog_io::ring::preflight::{Severity, check};
@@ -368,6 +369,7 @@ fn broker_config(config: &Config, sync: SyncPath) -> BrokerConfig {
             sync_path: sync,
             ..ShardLimits::default()
         },
+        groups: GroupConfig::default(),
     }
 }
 

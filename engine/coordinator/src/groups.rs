@@ -90,6 +90,7 @@ impl Groups {
             Input::CommitOffsets(commit) => self.commit_offsets(now, commit),
             Input::DeleteOffsets(delete) => self.delete_offsets(now, delete),
             Input::DeleteGroups(delete) => self.delete_groups(now, delete),
+            Input::TopicsDeleted(topics) => self.forget_topics(now, &topics),
             Input::Appended(append) => self.appended(now, append),
             Input::AppendFailed { append, code } => self.append_failed(now, append, code),
             // They matter from the next heartbeat of a member on.
@@ -335,7 +336,11 @@ fn refusal(input: Input, code: ErrorCode) -> Option<Output> {
             let results = groups.map(|group| GroupResult { group, result: Err(code) });
             (delete.request, Reply::DeleteGroups(results.collect()))
         }
-        Input::Appended(_) | Input::AppendFailed { .. } | Input::Topics(_) | Input::Tick => {
+        Input::TopicsDeleted(_)
+        | Input::Appended(_)
+        | Input::AppendFailed { .. }
+        | Input::Topics(_)
+        | Input::Tick => {
             return None;
         }
     };

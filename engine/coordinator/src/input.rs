@@ -47,6 +47,8 @@ pub enum Input {
     DeleteOffsets(DeleteOffsets),
     /// Groups are to be forgotten.
     DeleteGroups(DeleteGroups),
+    /// Topics are no more, and neither are the offsets in them.
+    TopicsDeleted(Vec<TopicName>),
     /// Records are durable. Told in the order in which they were output, as a log appends.
     Appended(AppendId),
     /// Records are not in the log and never will be.

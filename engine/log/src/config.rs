@@ -9,7 +9,8 @@ use crate::journal::{JournalConfig, Safeguards};
 /// Settings of one core's storage.
 #[derive(Debug, Clone)]
 pub struct StorageConfig {
-    /// The core's own directory; holds `journal/`, `partitions/` and `checkpoint`.
+    /// The core's own directory; holds `journal/`, `partitions/`, `removed/` and
+    /// `checkpoint`.
     pub directory: PathBuf,
     /// See [`JournalConfig::file_bytes`].
     pub journal_file_bytes: u64,
@@ -62,6 +63,10 @@ impl StorageConfig {
 
     pub(crate) fn partitions_directory(&self) -> PathBuf {
         self.directory.join("partitions")
+    }
+
+    pub(crate) fn removed_directory(&self) -> PathBuf {
+        self.directory.join("removed")
     }
 
     pub(crate) fn checkpoint_path(&self) -> PathBuf {

@@ -18,6 +18,7 @@ pub mod producers;
 mod read_cache;
 mod reader;
 mod recovery;
+mod removal;
 mod retention;
 pub mod segment;
 mod shared;

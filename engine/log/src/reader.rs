@@ -103,6 +103,8 @@ impl PartitionLog {
         let start = self.locate(request.offset).await?;
         let first = self.read_from(start, &request).await;
         let Err(ReadError::Damaged { .. }) = first else { return first };
+        // The file of a segment that was deleted meanwhile shrinks.
+        self.check_range(&request)?;
         self.shared.cache.forget(self.serial, start.place.segment);
         match start.anchor {
             Anchor::Base(_) => first,

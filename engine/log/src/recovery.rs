@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use corelog_io::{
-    File, IoError, OpenMode, Slice, create_directory, list_directory, remove_directory,
-    remove_file, spawn, sync_directory, wall_clock_ms, yield_now,
+    File, IoError, OpenMode, Slice, create_directory, list_directory, remove_file, spawn,
+    sync_directory, wall_clock_ms, yield_now,
 };
 use corelog_model::{BatchHeader, HEADER_LEN, Offset, PartitionId, Timestamp};
 
@@ -22,7 +22,7 @@ use crate::partition::{Inner, PartitionLog, Place, Standing};
 use crate::pieces::Pieces;
 use crate::segment::{Segment, base_of, load_stamped_index, path_of};
 use crate::shared::Shared;
-use crate::storage::{OpenError, REMOVED, remove_partition_directory};
+use crate::storage::OpenError;
 
 const OPENED_AT_ONCE: usize = 32;
 const SCAN_BYTES: u64 = 256 << 10;
@@ -43,6 +43,7 @@ pub(crate) async fn recover(
     // must stay.
     sync_directory(&config.directory).await?;
     sync_directory(&config.partitions_directory()).await?;
+    shared.removal.open().await?;
     let checkpoint = Checkpoint::load(&config.checkpoint_path()).await?.unwrap_or_default();
     let from = (checkpoint.journal_file, checkpoint.journal_frame);
     let mut replay = Replay::open(config.journal(), from).await?;
@@ -94,10 +95,6 @@ impl<F: Fn(PartitionId) -> LogConfig> Book<F> {
         let mut found = Vec::new();
         let directory = self.shared.config.partitions_directory();
         for entry in list_directory(&directory).await? {
-            if entry.name.ends_with(REMOVED) {
-                remove_directory(&directory.join(&entry.name)).await?;
-                continue;
-            }
             // Names that are not ours are left alone.
             let Ok(id) = entry.name.parse::<PartitionId>() else { continue };
             let home = directory.join(&entry.name);
@@ -159,7 +156,7 @@ impl<F: Fn(PartitionId) -> LogConfig> Book<F> {
         }
         // Whatever its directory holds, the journal has all of it.
         let partitions = self.shared.config.partitions_directory();
-        remove_partition_directory(&partitions, id).await?;
+        self.shared.remove_partition_directory(id).await?;
         create_directory(&partitions.join(id.to_string())).await?;
         self.unknown.remove(&id);
         let config = (self.config_of)(id);
@@ -184,7 +181,7 @@ impl<F: Fn(PartitionId) -> LogConfig> Book<F> {
             self.unknown.insert(id);
         }
         if self.unknown.remove(&id) {
-            remove_partition_directory(&self.shared.config.partitions_directory(), id).await?;
+            self.shared.remove_partition_directory(id).await?;
         }
         Ok(())
     }
@@ -213,7 +210,7 @@ impl<F: Fn(PartitionId) -> LogConfig> Book<F> {
                 return Err(OpenError::Damaged { partition: id, why });
             }
             // Its creation was never acknowledged.
-            remove_partition_directory(&partitions, id).await?;
+            self.shared.remove_partition_directory(id).await?;
         }
         for log in self.partitions.values() {
             log.finish_replay()?;

@@ -87,7 +87,7 @@ impl PartitionLog {
         self.learn_ages(now).await;
         let expired = self.inner.borrow().deletable(now);
         for base in &expired {
-            let paths: Vec<_> = {
+            let [index, time_index, log] = {
                 let mut inner = self.inner.borrow_mut();
                 let Some(segment) = inner.segments.remove(base) else { continue };
                 let next = inner.segments.keys().next().copied().unwrap_or(inner.end);
@@ -95,16 +95,17 @@ impl PartitionLog {
                 let log_start = inner.log_start;
                 inner.epochs.forget_below(log_start);
                 inner.cursors.retain(|cursor| cursor.1.segment != *base);
-                ["index", "timeindex", "log"].map(|extension| segment.path(extension)).into()
+                ["index", "timeindex", "log"].map(|extension| segment.path(extension))
             };
             self.shared.cache.forget(self.serial, *base);
             // The log file goes last: without its indexes it is still whole.
-            for path in paths {
+            for path in [index, time_index] {
                 match remove_file(&path).await {
                     Err(error) if !error.is_not_found() => return Err(error),
                     _ => {}
                 }
             }
+            self.shared.removal.take_file(&log).await?;
         }
         if !expired.is_empty() {
             sync_directory(&self.directory).await?;

@@ -5,13 +5,14 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
-use corelog_io::{IoError, Permits, Signal};
-use corelog_model::Offset;
+use corelog_io::{IoError, Permits, Signal, sync_directory};
+use corelog_model::{Offset, PartitionId};
 
 use crate::config::StorageConfig;
 use crate::journal::{Journal, JournalFailed};
 use crate::partition::PartitionLog;
 use crate::read_cache::ReadCache;
+use crate::removal::Removal;
 use crate::tail::CHUNK_BYTES_MIN;
 
 const CHUNK_BYTES_MAX: usize = 1 << 20;
@@ -144,6 +145,7 @@ pub(crate) struct Shared {
     pub(crate) memory: TailMemory,
     pub(crate) flushes: Permits,
     pub(crate) cache: ReadCache,
+    pub(crate) removal: Removal,
     /// Sealed segments whose files are open, oldest first.
     pub(crate) open_segments: RefCell<VecDeque<(Weak<PartitionLog>, Offset)>>,
 }
@@ -154,6 +156,7 @@ impl Shared {
             memory: TailMemory::new(config.tail_bytes_max),
             flushes: Permits::new(config.flushes_in_flight_max),
             cache: ReadCache::new(config.read_cache_bytes_max),
+            removal: Removal::new(config.removed_directory()),
             open_segments: RefCell::default(),
             journal: OnceCell::new(),
             early_failure: RefCell::new(None),
@@ -234,6 +237,7 @@ impl Shared {
         self.closing.set(true);
         self.stopped.set(true);
         self.memory.give_up();
+        self.removal.give_up();
         if let Some(journal) = self.journal.get() {
             journal.stop();
         }
@@ -248,6 +252,13 @@ impl Shared {
         let serial = self.next_serial.get();
         self.next_serial.set(serial + 1);
         serial
+    }
+
+    /// Takes the directory of a partition out of its place, durably, if there is one.
+    pub(crate) async fn remove_partition_directory(&self, id: PartitionId) -> Result<(), IoError> {
+        let partitions = self.config.partitions_directory();
+        self.removal.take_directory(&partitions.join(id.to_string())).await?;
+        sync_directory(&partitions).await
     }
 
     /// Notes that a sealed segment was opened, and closes the oldest one when there are too many.

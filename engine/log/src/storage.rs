@@ -3,14 +3,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use corelog_io::{
-    IoError, Signal, Task, create_directory, now, remove_directory, rename, sleep, spawn,
-    sync_directory, yield_now,
-};
+use corelog_io::{IoError, Signal, Task, create_directory, now, sleep, spawn, yield_now};
 use corelog_model::{PartitionId, Timestamp};
 
 use crate::checkpoint::{Checkpoint, CheckpointError, RecoveryPoint};
@@ -24,9 +20,6 @@ use crate::shared::Shared;
 const YIELD_EVERY: usize = 64;
 const FLUSHES_AT_ONCE: usize = 16;
 const FULL_DISK_PAUSE: Duration = Duration::from_millis(500);
-
-/// Ends the name of a partition's directory that is being removed.
-pub(crate) const REMOVED: &str = ".removed";
 
 /// Why a storage cannot be opened. Each says what is lost; none of them is papered over.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +76,7 @@ struct State {
 pub struct Storage {
     state: Rc<State>,
     _keeper: Task<()>,
+    _remover: Task<()>,
 }
 
 impl Drop for Storage {
@@ -112,7 +106,8 @@ impl Storage {
             checkpointed: Signal::new(),
         });
         let keeper = spawn(keep(Rc::clone(&state)));
-        let storage = Self { state, _keeper: keeper };
+        let remover = spawn(free_removed(Rc::clone(&state)));
+        let storage = Self { state, _keeper: keeper, _remover: remover };
         if frames > 0 {
             match storage.checkpoint().await {
                 // The journal keeps what it has, and the keeper tries again.
@@ -230,6 +225,7 @@ impl Storage {
         state.flush(state.logs(), LastBlock::Written).await?;
         state.store_last_checkpoint().await?;
         journal.until_prepared().await;
+        state.shared.removal.stop().await;
         journal.stop();
         Ok(())
     }
@@ -369,7 +365,7 @@ impl State {
         }
         log.until_unused().await;
         log.release_memory();
-        remove_partition_directory(&self.shared.config.partitions_directory(), id).await?;
+        self.shared.remove_partition_directory(id).await?;
         self.partitions.borrow_mut().remove(&id);
         Ok(())
     }
@@ -492,22 +488,13 @@ async fn flush_all(
     Ok(done)
 }
 
-/// Removes the directory of a partition: at once under another name, and then for good.
-pub(crate) async fn remove_partition_directory(
-    partitions: &Path,
-    id: PartitionId,
-) -> Result<(), IoError> {
-    let removed = partitions.join(format!("{id}{REMOVED}"));
-    unless_missing(rename(&partitions.join(id.to_string()), &removed).await)?;
-    sync_directory(partitions).await?;
-    unless_missing(remove_directory(&removed).await)?;
-    sync_directory(partitions).await
-}
-
-fn unless_missing(outcome: Result<(), IoError>) -> Result<(), IoError> {
-    match outcome {
-        Err(error) if error.is_not_found() => Ok(()),
-        outcome => outcome,
+/// Frees the space of what was deleted, one thing after the other.
+async fn free_removed(state: Rc<State>) {
+    while let Some(outcome) = state.shared.removal.free_next().await {
+        if let Err(error) = outcome {
+            tracing::error!(%error, "deleted data cannot be freed: the next start tries again");
+            state.shared.judge(&error);
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use corelog_cluster::decide::TopicPolicy;
+use corelog_coordinator::GroupConfig;
 use corelog_io::SyncPath;
 use corelog_log::StorageConfig;
 use corelog_model::{BrokerId, ShardId};
@@ -23,6 +24,8 @@ pub struct BrokerConfig {
     pub topics: TopicPolicy,
     /// Bounds of each core.
     pub limits: ShardLimits,
+    /// Rules for groups.
+    pub groups: GroupConfig,
 }
 
 /// Bounds of one core.

@@ -4,6 +4,8 @@
 mod config;
 mod control;
 mod fetch;
+mod group_coordinator;
+mod group_coordinators;
 mod home;
 mod metadata_log;
 mod metadata_snapshot;
@@ -18,6 +20,8 @@ mod start;
 pub use config::{BrokerConfig, ShardLimits};
 pub use control::{Control, ControlRequest, ControlUnavailable};
 pub use fetch::{FetchBounds, FetchError, FetchPartition, FetchedPartition};
+pub use group_coordinator::{GROUPS_TOPIC, GroupCoordinator, group_partition};
+pub use group_coordinators::{CoordinatorRefusal, coordinator_of};
 pub use metadata_log::{METADATA_PARTITION, MetadataError};
 pub use metadata_snapshot::SnapshotError;
 pub use metrics::{MetricsSnapshot, ShardMetrics};

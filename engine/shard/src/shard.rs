@@ -16,6 +16,8 @@ use corelog_model::{NodeId, PartitionId, PartitionIndex, ShardId, Timestamp, Top
 
 use crate::config::BrokerConfig;
 use crate::control::Control;
+use crate::group_coordinator::GROUPS_TOPIC;
+use crate::group_coordinators::GroupCoordinators;
 use crate::metadata_log::METADATA_PARTITION;
 use crate::metrics::{MetricsSnapshot, ShardMetrics};
 use crate::partition::{Partition, PartitionRefusal, log_config};
@@ -57,6 +59,7 @@ struct State {
     inflight: Permits,
     available_bytes: Cell<u64>,
     producer_ids: ProducerIds,
+    coordinators: GroupCoordinators,
     background: RefCell<Vec<Task<()>>>,
     report: RecoveryReport,
 }
@@ -87,6 +90,7 @@ impl Shard {
             inflight,
             available_bytes: Cell::new(u64::MAX),
             producer_ids: ProducerIds::none(),
+            coordinators: GroupCoordinators::default(),
             background: RefCell::default(),
             report,
             config,
@@ -178,6 +182,10 @@ impl Shard {
         Err(PartitionRefusal::NotLeader { leader: found.leader, epoch: found.leader_epoch })
     }
 
+    pub(crate) fn coordinators(&self) -> &GroupCoordinators {
+        &self.state.coordinators
+    }
+
     pub(crate) fn producer_ids(&self) -> &ProducerIds {
         &self.state.producer_ids
     }
@@ -195,7 +203,7 @@ impl Shard {
             match change {
                 TopicChange::Created(topic) => changed.push(Arc::clone(topic)),
                 TopicChange::Changed { after, .. } => changed.push(Arc::clone(after)),
-                TopicChange::Deleted(topic) => deleted.push(topic.id()),
+                TopicChange::Deleted(topic) => deleted.push((topic.id(), topic.name().clone())),
             }
         }
         if broker_configs_changed {
@@ -205,10 +213,23 @@ impl Shard {
             self.take_over_topic(&image, &topic).await?;
         }
         self.state.image.replace(image);
+        self.coordinate_groups();
+        let (deleted, names): (Vec<_>, Vec<_>) = deleted.into_iter().unzip();
+        self.state.coordinators.forget_topics(&names);
         for topic in deleted {
             self.remove_topic(topic).await?;
         }
         Ok(())
+    }
+
+    /// Coordinates the groups of the partitions that this core leads now.
+    fn coordinate_groups(&self) {
+        let topic = self.state.image.borrow().topic_id(GROUPS_TOPIC);
+        let partitions = self.state.partitions.borrow();
+        let led = partitions.iter().filter(|(id, _)| Some(id.topic) == topic);
+        let led = led.map(|(id, partition)| (id.index, partition.clone())).collect();
+        drop(partitions);
+        self.state.coordinators.take_over(self, topic, led, &self.state.config.groups);
     }
 
     async fn take_over_topic(
@@ -296,6 +317,7 @@ impl Shard {
     /// append any more.
     pub async fn close(&self) -> Result<(), FlushError> {
         self.state.background.take();
+        self.state.coordinators.resign_all();
         self.state.storage.close().await
     }
 

@@ -7,15 +7,14 @@ use corelog_io::timeout;
 use corelog_wire::frame::EncodedFrame;
 use corelog_wire::{
     ApiKey, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
-    DescribeClusterRequest, DescribeConfigsRequest, FindCoordinatorRequest,
-    IncrementalAlterConfigsRequest, InitProducerIdRequest, InitProducerIdResponse, Message, Reader,
-    encode_response,
+    DescribeClusterRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest,
+    InitProducerIdRequest, InitProducerIdResponse, Message, Reader, encode_response,
 };
 
 use crate::api::init_producer_id::Asked;
 use crate::api::{
     Translation, alter_configs, create_partitions, create_topics, delete_topics, describe_cluster,
-    describe_configs, find_coordinator, init_producer_id,
+    describe_configs, init_producer_id,
 };
 use crate::dispatch::{Context, Dispatcher, RequestError, new_topic_id};
 
@@ -41,11 +40,6 @@ impl Dispatcher {
             ApiKey::DescribeConfigs => {
                 let request = DescribeConfigsRequest::decode(reader, version)?;
                 let response = describe_configs::respond(&request, &image, self.settings());
-                encode_response(correlation_id, version, &response)?
-            }
-            ApiKey::FindCoordinator => {
-                let request = FindCoordinatorRequest::decode(reader, version)?;
-                let response = find_coordinator::respond(&request, version);
                 encode_response(correlation_id, version, &response)?
             }
             _ => return Ok(None),

@@ -90,7 +90,7 @@ async fn read_requests(
         if queue.no_more.get() {
             return;
         }
-        let started = dispatcher.start(&frame).await;
+        let started = dispatcher.start(&frame, socket.peer().ip()).await;
         frames.recycle(frame.into_memory());
         match started {
             Started::Reply(pending) => {

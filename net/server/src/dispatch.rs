@@ -2,6 +2,7 @@
 //! answered as Kafka does: ApiVersions in version 0, everything else by closing the connection.
 
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use corelog_cluster::Change;
@@ -21,6 +22,7 @@ use crate::api::{ApiSettings, Ending, api_versions, list_offsets, metadata};
 use crate::connection::PendingReply;
 use crate::fetch_session::SessionCache;
 use crate::frame::Frame;
+use crate::group_requests::is_of_groups;
 use crate::reply::Reply;
 
 /// What became of a frame.
@@ -35,8 +37,8 @@ pub(crate) enum Started {
 
 /// Starts requests on one core.
 pub(crate) struct Dispatcher {
-    shard: Shard,
-    settings: Rc<ApiSettings>,
+    pub(crate) shard: Shard,
+    pub(crate) settings: Rc<ApiSettings>,
     sessions: Rc<RefCell<SessionCache>>,
     fetch_bytes_max: usize,
 }
@@ -74,7 +76,7 @@ impl Dispatcher {
     }
 
     /// Starts the request of a frame. Requests of one connection start in the order they came.
-    pub(crate) async fn start(&self, frame: &Frame) -> Started {
+    pub(crate) async fn start(&self, frame: &Frame, peer: IpAddr) -> Started {
         self.shard.metrics().request(frame.arrived.elapsed());
         let mut reader = Reader::new(frame.bytes());
         let header = match RequestHeader::decode(&mut reader) {
@@ -98,6 +100,10 @@ impl Dispatcher {
         let started = match header.api {
             ApiKey::Produce => self.start_produce(context, &mut reader).await,
             ApiKey::Fetch => self.start_fetch(context, &mut reader),
+            api if is_of_groups(api) => {
+                let client_id = header.client_id.as_deref().unwrap_or_default();
+                self.start_of_groups(api, context, &mut reader, (client_id, peer)).await
+            }
             api => self.start_other(api, context, &mut reader).await,
         };
         started.unwrap_or_else(|error| {
@@ -214,7 +220,8 @@ impl Dispatcher {
     }
 }
 
-const AUTO_CREATE_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long a request waits for a topic that it creates by the way.
+pub(crate) const AUTO_CREATE_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Why a request gets no answer.
 #[derive(Debug, thiserror::Error)]
@@ -253,7 +260,7 @@ fn answer_api_versions(context: Context, reader: &mut Reader<'_>) -> Started {
     Started::Reply(Box::pin(std::future::ready(finish(frame))))
 }
 
-fn finish(frame: Result<EncodedFrame, EncodeError>) -> Option<Reply> {
+pub(crate) fn finish(frame: Result<EncodedFrame, EncodeError>) -> Option<Reply> {
     frame.map(Reply::new).map_err(|error| log_encode_error(&error)).ok()
 }
 

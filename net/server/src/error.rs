@@ -17,7 +17,9 @@ use corelog_model::validate::{RecordFault, RecordsRefusal};
 use corelog_model::{
     BatchError, CodecError, ErrorCode, ProduceRefusal, RecordError, TopicNameError,
 };
-use corelog_shard::{FetchError, PartitionRefusal, ProduceError, ProducerIdError};
+use corelog_shard::{
+    CoordinatorRefusal, FetchError, PartitionRefusal, ProduceError, ProducerIdError,
+};
 use corelog_wire::Text;
 
 /// The longest text that fits a string of the protocol, in bytes.
@@ -56,6 +58,15 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+impl KafkaError for CoordinatorRefusal {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            CoordinatorRefusal::NotAvailable => ErrorCode::CoordinatorNotAvailable,
+            CoordinatorRefusal::Elsewhere { .. } => ErrorCode::NotCoordinator,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod dispatch;
 mod error;
 mod fetch_session;
 mod frame;
+mod group_requests;
 mod http;
 mod limits;
 mod listener;

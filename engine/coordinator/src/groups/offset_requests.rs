@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use corelog_model::{ErrorCode, LeaderEpoch, Timestamp};
+use corelog_model::{ErrorCode, LeaderEpoch, Timestamp, TopicName};
 
 use super::group::{Group, Members};
 use super::pending::Pending;
@@ -161,6 +161,33 @@ impl Groups {
         outputs
     }
 
+    /// Removes the offsets of topics that are no more, whether groups read them or not.
+    pub(super) fn forget_topics(&mut self, now: Now, topics: &[TopicName]) -> Vec<Output> {
+        let gone = self.by_id.iter().filter_map(|(id, group)| {
+            let mut partitions = group.offsets.partitions();
+            partitions.retain(|(topic, _)| topics.contains(topic));
+            (!partitions.is_empty()).then(|| (id.clone(), partitions))
+        });
+        let gone: Vec<_> = gone.collect();
+        let forget = |(id, partitions)| self.drop_offsets(now, id, partitions);
+        gone.into_iter().flat_map(forget).collect()
+    }
+
+    /// Removes offsets without a request.
+    fn drop_offsets(
+        &mut self,
+        now: Now,
+        id: String,
+        partitions: Vec<TopicPartition>,
+    ) -> Vec<Output> {
+        let (append, outputs) = self.with(now, &id, |_, step| {
+            step.append(partitions.iter().map(|partition| tombstone(&id, partition)).collect())
+        });
+        let pending = Pending::DeleteOffsets { group: id, request: None, partitions };
+        self.pending.insert(append, pending);
+        outputs
+    }
+
     /// Removes the offsets that have not been used for the retention, and the groups of which
     /// nothing is left then.
     pub(super) fn expire_offsets(&mut self, now: Now) -> Vec<Output> {
@@ -180,12 +207,7 @@ impl Groups {
                 outputs.extend(self.bury(now, vec![id], None));
                 continue;
             }
-            let (append, appended) = self.with(now, &id, |_, step| {
-                step.append(partitions.iter().map(|partition| tombstone(&id, partition)).collect())
-            });
-            let pending = Pending::DeleteOffsets { group: id, request: None, partitions };
-            self.pending.insert(append, pending);
-            outputs.extend(appended);
+            outputs.extend(self.drop_offsets(now, id, partitions));
         }
         outputs
     }

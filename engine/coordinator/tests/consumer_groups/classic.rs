@@ -9,6 +9,7 @@ use corelog_coordinator::input::{
     Heartbeat, JoinGroup, JoinProtocol, LeaveGroup, LeavingMember, MemberAssignment, SyncGroup,
 };
 use corelog_coordinator::{Input, Reply, RequestId};
+use corelog_model::ErrorCode;
 
 use crate::rig::*;
 
@@ -39,7 +40,7 @@ impl Rig {
         let request = self.next_request();
         let beat = classic_beat(request, member, generation);
         match self.ask(request, Input::Heartbeat(beat)) {
-            Reply::Heartbeat(result) => result.map_or_else(|code| code.name(), |()| "ok"),
+            Reply::Heartbeat(result) => result.map_or_else(ErrorCode::name, |()| "ok"),
             other => panic!("a heartbeat is answered {other:?}"),
         }
     }
@@ -50,7 +51,7 @@ impl Rig {
         let members = vec![LeavingMember { member_id, instance_id }];
         let leave = LeaveGroup { request, group: "g".into(), members };
         match self.ask(request, Input::Leave(leave)) {
-            Reply::Leave(Ok(left)) => left[0].result.map_or_else(|code| code.name(), |()| "ok"),
+            Reply::Leave(Ok(left)) => left[0].result.map_or_else(ErrorCode::name, |()| "ok"),
             other => panic!("a leave is answered {other:?}"),
         }
     }

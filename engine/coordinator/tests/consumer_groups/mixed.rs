@@ -230,11 +230,12 @@ impl World {
             }
             (true, Next::Sync) => {
                 let followers = client.followers.iter().map(String::as_str);
-                let given: Vec<(&str, &str)> = followers.cycle().zip(ALL).collect();
-                let mut parts: BTreeMap<&str, String> = BTreeMap::new();
-                for (follower, partition) in given {
-                    *parts.entry(follower).or_default() += &format!("{partition} ");
+                let mut parts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+                for (follower, partition) in followers.cycle().zip(ALL) {
+                    parts.entry(follower).or_default().push(partition);
                 }
+                let parts: Vec<(&str, String)> =
+                    parts.into_iter().map(|(follower, part)| (follower, part.join(" "))).collect();
                 let parts: Vec<(&str, &str)> =
                     parts.iter().map(|(follower, part)| (*follower, part.as_str())).collect();
                 let mut sync = assigning(sync(&id, client.epoch), &parts);

@@ -3,5 +3,6 @@
 
 mod moving;
 mod promises;
+mod removal;
 mod scenarios;
 mod support;

@@ -128,6 +128,8 @@ fn a_close_that_waits_for_a_failing_checkpoint_fails_too() {
                 let log = create(&storage, index).await;
                 append_durably(&log, seed, 40_000).await;
             }
+            // A spare journal file whose sync fails is only prepared once more.
+            sleep(Duration::from_secs(1)).await;
             let faults = DiskFaults { sync_failures_ppm: 1_000_000, ..DiskFaults::default() };
             other.with_disk(|disk| disk.set_faults(faults));
             let checkpoint = {

@@ -31,6 +31,7 @@ fn config(metadata_snapshot_bytes: u64) -> BrokerConfig {
         data_directory: "/data".into(),
         topic_defaults: std::collections::BTreeMap::new(),
         topics: TopicPolicy::default(),
+        groups: corelog_coordinator::GroupConfig::default(),
         limits: ShardLimits {
             journal_file_bytes: 64 << 10,
             journal_files_max: 4,

@@ -15,6 +15,7 @@ use corelog_wire::{CreateTopicsRequest, CreateTopicsResponse, Text};
 use super::change::{Ending, Places, Translation, timeout};
 use super::settings::ApiSettings;
 use crate::error::{Failure, TEXT_BYTES_MAX, code_and_message, cut};
+use corelog_shard::GROUPS_TOPIC;
 
 /// The first version whose answer describes the new topic (KIP-525).
 const DESCRIBED_FROM: i16 = 5;
@@ -22,7 +23,7 @@ const DESCRIBED_FROM: i16 = 5;
 /// Names of the topics in which a Kafka cluster keeps its own state. They have layouts of their
 /// own, so no client may create them.
 const RESERVED_NAMES: [&str; 4] =
-    ["__cluster_metadata", "__consumer_offsets", "__share_group_state", "__transaction_state"];
+    ["__cluster_metadata", GROUPS_TOPIC, "__share_group_state", "__transaction_state"];
 
 /// Whether the cluster keeps this name for itself.
 pub(crate) fn is_reserved(name: &str) -> bool {

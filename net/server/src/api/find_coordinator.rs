@@ -1,18 +1,21 @@
-//! FindCoordinator: which node coordinates a group or a transaction. Nobody does yet, so this says
-//! so, in the way that does least harm to each kind of client.
+//! FindCoordinator: which node coordinates a group or a transaction. The first who looks for that of
+//! a group creates the topic in which groups are kept.
 //!
-//! - Groups: `COORDINATOR_NOT_AVAILABLE`. Most libraries demand a group id of every consumer and
-//!   look for its coordinator at once, also where partitions are assigned by hand, which works.
-//!   Any other code would reach the application of such a consumer as an error. The price is that a
-//!   consumer that subscribes waits, and that only its log says for what.
-//! - Transactions: `TRANSACTIONAL_ID_AUTHORIZATION_FAILED`, the one code that both the Java client
-//!   and librdkafka take as fatal, with the message from here. They retry others until they time
-//!   out.
+//! - Groups: the leader of one of its partitions, or `COORDINATOR_NOT_AVAILABLE` until there is one.
+//! - Transactions: `TRANSACTIONAL_ID_AUTHORIZATION_FAILED`, as there are none yet: the one code that
+//!   both the Java client and librdkafka take as fatal, with the message from here. They retry others
+//!   until they time out.
 //! - Anything else, such as share groups: `INVALID_REQUEST`, as from a Kafka without them.
 
-use corelog_model::{ErrorCode, NodeId};
+use corelog_cluster::decide::Mode;
+use corelog_cluster::decide::create_topics::{CreateTopics, NewTopic};
+use corelog_cluster::{Change, ClusterImage};
+use corelog_model::{ErrorCode, NodeId, TopicId};
+use corelog_shard::{GROUPS_TOPIC, coordinator_of};
 use corelog_wire::api::find_coordinator::Coordinator;
 use corelog_wire::{FindCoordinatorRequest, FindCoordinatorResponse, Text};
+
+use super::settings::GroupsTopic;
 
 /// The first version with several keys in one request (KIP-699).
 const BATCHED_FROM: i16 = 4;
@@ -20,68 +23,126 @@ const BATCHED_FROM: i16 = 4;
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
 
+/// The change that creates the topic of groups, if the request needs it and it is not there.
+pub fn creation(
+    request: &FindCoordinatorRequest<'_>,
+    image: &ClusterImage,
+    presets: &GroupsTopic,
+    new_topic_id: impl FnOnce() -> TopicId,
+) -> Option<Change> {
+    if request.key_type != GROUP || image.topic_id(GROUPS_TOPIC).is_some() {
+        return None;
+    }
+    let brokers = i16::try_from(image.brokers().len()).unwrap_or(i16::MAX);
+    let configs = [
+        ("cleanup.policy", "compact".to_owned()),
+        ("compression.type", "producer".to_owned()),
+        ("segment.bytes", presets.segment_bytes.to_string()),
+    ];
+    let topic = NewTopic {
+        name: GROUPS_TOPIC.to_owned(),
+        id: new_topic_id(),
+        partitions: presets.partitions,
+        replication_factor: presets.replication_factor.min(brokers),
+        assignments: Vec::new(),
+        configs: configs.map(|(name, value)| (name.to_owned(), Some(value))).into(),
+    };
+    Some(Change::CreateTopics(CreateTopics { mode: Mode::Apply, topics: vec![topic] }))
+}
+
 /// Answers.
 pub fn respond<'a>(
     request: &'a FindCoordinatorRequest<'a>,
     version: i16,
+    image: &'a ClusterImage,
 ) -> FindCoordinatorResponse<'a> {
-    let (code, message) = match request.key_type {
-        GROUP => (
-            ErrorCode::CoordinatorNotAvailable,
-            "this version has no consumer groups; assign partitions by hand",
-        ),
-        TRANSACTION => (
+    let find = |key: &'a str| match request.key_type {
+        GROUP if key.is_empty() => nobody(key, ErrorCode::InvalidGroupId, "a group has a name"),
+        GROUP => group(key, image),
+        TRANSACTION => nobody(
+            key,
             ErrorCode::TransactionalIdAuthorizationFailed,
             "this version has no transactions; use a producer without a transactional id",
         ),
-        _ => (ErrorCode::InvalidRequest, "this version has no coordinators of this type"),
+        _ => {
+            nobody(key, ErrorCode::InvalidRequest, "this version has no coordinators of this type")
+        }
     };
-    let nobody = |key: &'a str| Coordinator {
+    if version >= BATCHED_FROM {
+        let coordinators = request.coordinator_keys.iter().map(|key| find(key)).collect();
+        return FindCoordinatorResponse { coordinators, ..Default::default() };
+    }
+    let found = find(&request.key);
+    FindCoordinatorResponse {
+        error_code: found.error_code,
+        error_message: found.error_message,
+        node_id: found.node_id,
+        host: found.host,
+        port: found.port,
+        ..Default::default()
+    }
+}
+
+fn group<'a>(key: &'a str, image: &'a ClusterImage) -> Coordinator<'a> {
+    let Some(node) = coordinator_of(image, key).and_then(|node| image.node(node)) else {
+        let message = "the topic of groups is being created, or its leader is away";
+        return nobody(key, ErrorCode::CoordinatorNotAvailable, message);
+    };
+    Coordinator {
+        key: Text::Borrowed(key),
+        node_id: node.node.get(),
+        host: Text::Borrowed(node.host),
+        port: node.port.into(),
+        ..Default::default()
+    }
+}
+
+fn nobody<'a>(key: &'a str, code: ErrorCode, message: &'static str) -> Coordinator<'a> {
+    Coordinator {
         key: Text::Borrowed(key),
         node_id: NodeId::NONE.get(),
         host: Text::Borrowed(""),
         port: -1,
         error_code: code.code(),
         error_message: Some(Text::Borrowed(message)),
-    };
-    if version >= BATCHED_FROM {
-        let coordinators = request.coordinator_keys.iter().map(|key| nobody(key)).collect();
-        return FindCoordinatorResponse { coordinators, ..Default::default() };
-    }
-    let nobody = nobody(&request.key);
-    FindCoordinatorResponse {
-        error_code: nobody.error_code,
-        error_message: nobody.error_message,
-        node_id: nobody.node_id,
-        host: nobody.host,
-        port: nobody.port,
-        ..Default::default()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::scene::{received, served};
+    use crate::api::scene::{cluster, decided, received, served, topic_id};
+
+    fn request(key_type: i8, keys: &[&'static str]) -> FindCoordinatorRequest<'static> {
+        FindCoordinatorRequest {
+            key: keys[0].into(),
+            key_type,
+            coordinator_keys: keys.iter().map(|key| Text::Borrowed(*key)).collect(),
+        }
+    }
 
     fn answer(
+        image: &ClusterImage,
         key_type: i8,
         keys: &[&'static str],
         version: i16,
     ) -> FindCoordinatorResponse<'static> {
-        let request = FindCoordinatorRequest {
-            key: keys[0].into(),
-            key_type,
-            coordinator_keys: keys.iter().map(|key| Text::Borrowed(*key)).collect(),
-        };
-        let request: FindCoordinatorRequest<'_> = received(&request, version);
-        received(&respond(&request, version), version)
+        let request: FindCoordinatorRequest<'_> = received(&request(key_type, keys), version);
+        received(&respond(&request, version, image), version)
+    }
+
+    /// Two cores, and the topic of groups as the first who looks creates it.
+    fn with_groups() -> ClusterImage {
+        let image = cluster(&[2]);
+        let presets = GroupsTopic::default();
+        let change = creation(&request(GROUP, &["g"]), &image, &presets, || topic_id(1));
+        decided(&image, change.unwrap()).1
     }
 
     /// Checks the code, and that versions with room for it have a message.
     #[track_caller]
-    fn check(key_type: i8, version: i16, error: ErrorCode) {
-        let answer = answer(key_type, &["k", "l"], version);
+    fn check_refused(key_type: i8, version: i16, error: ErrorCode) {
+        let answer = answer(&cluster(&[2]), key_type, &["k", "l"], version);
         if version < BATCHED_FROM {
             assert_eq!((answer.error_code, answer.node_id, answer.port), (error.code(), -1, -1));
             assert_eq!(answer.error_message.is_some(), version >= 1);
@@ -97,18 +158,53 @@ mod tests {
     }
 
     #[test]
-    fn a_group_has_no_coordinator_yet() {
+    fn the_first_who_looks_creates_the_topic() {
+        let image = with_groups();
+        let topic = image.topic_by_name(GROUPS_TOPIC).unwrap();
+        assert_eq!(topic.partition_count(), 50);
+        // Its partitions are on both cores.
+        let leaders: std::collections::BTreeSet<_> =
+            topic.partitions().map(|(_, partition)| partition.leader).collect();
+        assert_eq!(leaders.len(), 2);
+        let presets = GroupsTopic::default();
+        let again = creation(&request(GROUP, &["g"]), &image, &presets, || topic_id(2));
+        assert_eq!(again, None);
+        let others =
+            creation(&request(TRANSACTION, &["t"]), &cluster(&[1]), &presets, || topic_id(2));
+        assert_eq!(others, None);
+    }
+
+    #[test]
+    fn a_group_is_at_the_leader_of_its_partition() {
+        let image = with_groups();
+        let leader = coordinator_of(&image, "g").unwrap();
+        let port = i32::from(image.node(leader).unwrap().port);
         for version in served::<FindCoordinatorRequest<'_>>() {
-            check(GROUP, version, ErrorCode::CoordinatorNotAvailable);
+            let answer = answer(&image, GROUP, &["g", ""], version);
+            if version < BATCHED_FROM {
+                let node = (answer.error_code, answer.node_id, answer.port);
+                assert_eq!(node, (0, leader.get(), port));
+                assert_eq!(&*answer.host, "b1.example");
+                continue;
+            }
+            let found = &answer.coordinators[0];
+            assert_eq!((found.error_code, found.node_id, found.port), (0, leader.get(), port));
+            let nameless = &answer.coordinators[1];
+            assert_eq!(nameless.error_code, ErrorCode::InvalidGroupId.code());
         }
-        let answer = answer(GROUP, &["g"], 2);
-        assert!(answer.error_message.unwrap().contains("assign partitions by hand"));
+    }
+
+    #[test]
+    fn without_the_topic_nobody_coordinates() {
+        for version in served::<FindCoordinatorRequest<'_>>() {
+            check_refused(GROUP, version, ErrorCode::CoordinatorNotAvailable);
+        }
     }
 
     #[test]
     fn a_transaction_fails_at_once() {
         for version in 1..=6 {
-            check(TRANSACTION, version, ErrorCode::TransactionalIdAuthorizationFailed);
+            check_refused(TRANSACTION, version, ErrorCode::TransactionalIdAuthorizationFailed);
         }
     }
 
@@ -116,7 +212,7 @@ mod tests {
     fn other_coordinators_are_unknown() {
         for version in 1..=6 {
             for key_type in [2, 3, -1] {
-                check(key_type, version, ErrorCode::InvalidRequest);
+                check_refused(key_type, version, ErrorCode::InvalidRequest);
             }
         }
     }
@@ -124,6 +220,7 @@ mod tests {
     #[test]
     fn no_keys_have_no_coordinators() {
         let request = FindCoordinatorRequest::default();
-        assert_eq!(respond(&request, 4), FindCoordinatorResponse::default());
+        let image = cluster(&[1]);
+        assert_eq!(respond(&request, 4, &image), FindCoordinatorResponse::default());
     }
 }

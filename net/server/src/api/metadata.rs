@@ -198,7 +198,7 @@ impl View {
             error_code: ErrorCode::None.code(),
             name: Some(Text::Borrowed(topic.name().as_str())),
             topic_id: *topic.id().as_bytes(),
-            is_internal: false,
+            is_internal: is_reserved(topic.name().as_str()),
             partitions: topic
                 .partitions()
                 .map(|(index, state)| self.partition(index, state))

@@ -13,15 +13,18 @@ pub mod describe_cluster;
 pub mod describe_configs;
 pub(crate) mod fetch;
 pub mod find_coordinator;
+pub mod group_admin;
+pub mod group_membership;
+pub mod group_offsets;
 pub mod init_producer_id;
 pub(crate) mod list_offsets;
 pub mod metadata;
 mod node;
-mod operations;
+pub(crate) mod operations;
 pub(crate) mod produce;
 #[cfg(test)]
 mod scene;
 pub mod settings;
 
 pub use change::{Ending, Translation};
-pub use settings::{ApiSettings, BrokerConfigEntry, BrokerConfigSynonym};
+pub use settings::{ApiSettings, BrokerConfigEntry, BrokerConfigSynonym, GroupsTopic};

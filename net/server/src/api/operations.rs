@@ -27,6 +27,9 @@ const IDEMPOTENT_WRITE: u32 = 12;
 pub(crate) const OF_TOPIC: i32 =
     bits(&[READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS]);
 
+/// Everything that can be done with a group.
+pub(crate) const OF_GROUP: i32 = bits(&[READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS]);
+
 /// Everything that can be done with the cluster.
 pub(crate) const OF_CLUSTER: i32 = bits(&[
     CREATE,
@@ -46,5 +49,6 @@ mod tests {
     fn the_sets_are_those_of_a_broker_without_an_authorizer() {
         assert_eq!(OF_TOPIC, 0b1101_1111_1000);
         assert_eq!(OF_CLUSTER, 0b1_1111_1010_0000);
+        assert_eq!(OF_GROUP, 0b1101_0100_1000);
     }
 }

@@ -8,6 +8,7 @@ use corelog_wire::api::produce::{
 };
 use corelog_wire::{ProduceRequest, ProduceResponse, Records, Text, Uuid};
 
+use super::create_topics::is_reserved;
 use crate::error::{KafkaError, NamedBy, partition_code};
 
 const FIRST_VERSION_WITH_IDS: i16 = 13;
@@ -48,6 +49,10 @@ impl Produce {
                 let attempt = match (partition, check_request(request)) {
                     (_, Err(code)) => refused(code, code.message().to_owned()),
                     (Err(refusal), _) => not_here(refusal, version),
+                    (Ok(partition), _) if is_reserved(partition.topic.as_str()) => {
+                        let code = ErrorCode::InvalidTopicException;
+                        refused(code, "the cluster keeps its own state in this topic".to_owned())
+                    }
                     (Ok(partition), _) => {
                         let bytes = match data.records {
                             Records::Bytes(bytes) => bytes,

@@ -31,9 +31,29 @@ pub struct ApiSettings {
     /// The broker's own configs, as `DescribeConfigs` lists them. Those that are defaults of topic
     /// configs among them, under the same names as in `topic_defaults`.
     pub broker_configs: Vec<BrokerConfigEntry>,
+    /// What the topic of groups is created with.
+    pub groups_topic: GroupsTopic,
     /// How many topics and brokers one `DescribeConfigs` may describe. The answer is made as a
     /// whole, at up to 40 configs for each.
     pub described_resources_max: usize,
+}
+
+/// The presets of `__consumer_offsets`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupsTopic {
+    /// How many partitions it has (`offsets.topic.num.partitions`).
+    pub partitions: i32,
+    /// On how many brokers each partition is, at most as many as there are
+    /// (`offsets.topic.replication.factor`).
+    pub replication_factor: i16,
+    /// Bytes of a segment (`offsets.topic.segment.bytes`).
+    pub segment_bytes: i32,
+}
+
+impl Default for GroupsTopic {
+    fn default() -> GroupsTopic {
+        GroupsTopic { partitions: 50, replication_factor: 3, segment_bytes: 100 << 20 }
+    }
 }
 
 /// One config of the broker itself.
@@ -77,6 +97,7 @@ impl Default for ApiSettings {
             topics: TopicPolicy::default(),
             topic_defaults: ConfigMap::new(),
             broker_configs: Vec::new(),
+            groups_topic: GroupsTopic::default(),
             described_resources_max: 10_000,
         }
     }

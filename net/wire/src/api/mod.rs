@@ -186,24 +186,24 @@ apis! {
     /// Brokers, topics, partitions, leaders.
     Metadata = 3, 0..=13, advertised 0..=13, flexible 9;
     /// Store how far a group has read. Version 10 is not stable in Kafka.
-    OffsetCommit = 8, 2..=10, advertised none, flexible 8;
+    OffsetCommit = 8, 2..=10, advertised 2..=9, flexible 8;
     /// How far groups have read. Version 10 is not stable in Kafka.
-    OffsetFetch = 9, 1..=10, advertised none, flexible 6;
+    OffsetFetch = 9, 1..=10, advertised 1..=9, flexible 6;
     /// Which node coordinates a group or a transaction. Version 0 is announced because older
     /// librdkafka keys lz4 on it.
     FindCoordinator = 10, 0..=6, advertised 0..=6, flexible 3;
     /// Become a member of a classic group.
-    JoinGroup = 11, 0..=9, advertised none, flexible 6;
+    JoinGroup = 11, 0..=9, advertised 0..=9, flexible 6;
     /// Stay a member of a classic group.
-    Heartbeat = 12, 0..=4, advertised none, flexible 4;
+    Heartbeat = 12, 0..=4, advertised 0..=4, flexible 4;
     /// Members leave a classic group.
-    LeaveGroup = 13, 0..=5, advertised none, flexible 4;
+    LeaveGroup = 13, 0..=5, advertised 0..=5, flexible 4;
     /// Hand in and get the assignment of a classic group.
-    SyncGroup = 14, 0..=5, advertised none, flexible 4;
+    SyncGroup = 14, 0..=5, advertised 0..=5, flexible 4;
     /// State and members of classic groups.
-    DescribeGroups = 15, 0..=6, advertised none, flexible 5;
+    DescribeGroups = 15, 0..=6, advertised 0..=6, flexible 5;
     /// The groups that a broker coordinates.
-    ListGroups = 16, 0..=5, advertised none, flexible 3;
+    ListGroups = 16, 0..=5, advertised 0..=5, flexible 3;
     /// Choose a SASL mechanism.
     SaslHandshake = 17, 0..=1, advertised none, flexible none;
     /// Which APIs and versions are served.
@@ -248,7 +248,7 @@ apis! {
     /// Give topics more partitions.
     CreatePartitions = 37, 0..=3, advertised 0..=3, flexible 2;
     /// Delete groups without members. Version 3 is newer than the protocol level read.
-    DeleteGroups = 42, 0..=2, advertised none, flexible 2;
+    DeleteGroups = 42, 0..=2, advertised 0..=2, flexible 2;
     /// Elect leaders of partitions anew.
     ElectLeaders = 43, 0..=2, advertised none, flexible 2;
     /// Change single configs of topics and brokers.
@@ -258,7 +258,7 @@ apis! {
     /// The partitions that move to other nodes.
     ListPartitionReassignments = 46, 0..=0, advertised none, flexible 0;
     /// Forget how far a group has read.
-    OffsetDelete = 47, 0..=0, advertised none, flexible none;
+    OffsetDelete = 47, 0..=0, advertised 0..=0, flexible none;
     /// The quotas of users and clients.
     DescribeClientQuotas = 48, 0..=1, advertised none, flexible 1;
     /// Change the quotas of users and clients.

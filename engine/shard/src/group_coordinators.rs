@@ -1,0 +1,148 @@
+//! The coordinators of one core: one for each partition of `__consumer_offsets` that it leads.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use corelog_cluster::{ClusterImage, TopicImage};
+use corelog_coordinator::GroupConfig;
+use corelog_coordinator::consumer_group::{Topic, Topics};
+use corelog_model::{NodeId, PartitionIndex, TopicId, TopicName};
+
+use crate::group_coordinator::{GROUPS_TOPIC, GroupCoordinator, group_partition};
+use crate::partition::Partition;
+use crate::shard::Shard;
+
+/// Why this core does not answer for a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CoordinatorRefusal {
+    /// Nobody coordinates groups before there is a topic to keep them in:
+    /// COORDINATOR_NOT_AVAILABLE.
+    #[error("the topic of groups does not exist yet")]
+    NotAvailable,
+    /// Another node does: NOT_COORDINATOR.
+    #[error("node {coordinator} coordinates the group")]
+    Elsewhere {
+        /// Who does.
+        coordinator: NodeId,
+    },
+}
+
+/// The coordinators.
+#[derive(Default)]
+pub(crate) struct GroupCoordinators {
+    /// The topic they belong to.
+    topic: RefCell<TopicId>,
+    by_partition: RefCell<BTreeMap<PartitionIndex, Rc<GroupCoordinator>>>,
+    /// The topics of the cluster, as consumer groups see them.
+    topics: RefCell<Arc<Topics>>,
+}
+
+/// Which node coordinates a group; `None` while there is no topic to keep it in.
+pub fn coordinator_of(image: &ClusterImage, group: &str) -> Option<NodeId> {
+    let topic = image.topic_by_name(GROUPS_TOPIC)?;
+    let index = group_partition(group, topic.partition_count());
+    topic.partition(index).map(|partition| partition.leader)
+}
+
+impl GroupCoordinators {
+    /// Begins with the partitions that are news and resigns from those that are not led any more.
+    pub(crate) fn take_over(
+        &self,
+        shard: &Shard,
+        topic: Option<TopicId>,
+        led: Vec<(PartitionIndex, Partition)>,
+        config: &GroupConfig,
+    ) {
+        let topic = topic.unwrap_or(TopicId::ZERO);
+        let is_other_topic = self.topic.replace(topic) != topic;
+        let stays = |index: &PartitionIndex, coordinator: &GroupCoordinator| {
+            let epoch = coordinator.partition().leader_epoch;
+            let led = led.iter().find(|(led, _)| led == index);
+            !is_other_topic && led.is_some_and(|(_, partition)| partition.leader_epoch == epoch)
+        };
+        let mut gone = Vec::new();
+        self.by_partition.borrow_mut().retain(|index, coordinator| {
+            let stays = stays(index, coordinator);
+            if !stays {
+                gone.push(Rc::clone(coordinator));
+            }
+            stays
+        });
+        for coordinator in gone {
+            coordinator.resign();
+        }
+        for (index, partition) in led {
+            let mut by_partition = self.by_partition.borrow_mut();
+            by_partition
+                .entry(index)
+                .or_insert_with(|| GroupCoordinator::begin(shard, partition, config.clone()));
+        }
+    }
+
+    pub(crate) fn get(&self, index: PartitionIndex) -> Option<Rc<GroupCoordinator>> {
+        self.by_partition.borrow().get(&index).cloned()
+    }
+
+    /// The topics of an image, made once for all coordinators.
+    pub(crate) fn topics(&self, image: &ClusterImage) -> Arc<Topics> {
+        let version = image.version().0;
+        if self.topics.borrow().version() != version {
+            let topic = |topic: &Arc<TopicImage>| {
+                let partition_count = i32::try_from(topic.partition_count()).unwrap_or(i32::MAX);
+                let name = Arc::from(topic.name().as_str());
+                // Racks change nothing: no assignor looks at them.
+                (topic.id(), Topic { name, partition_count, racks: Vec::new() })
+            };
+            let topics = Topics::new(version, image.topics().map(topic));
+            self.topics.replace(Arc::new(topics));
+        }
+        Arc::clone(&self.topics.borrow())
+    }
+
+    /// All of them, in the order of their partitions.
+    pub(crate) fn all(&self) -> Vec<Rc<GroupCoordinator>> {
+        self.by_partition.borrow().values().cloned().collect()
+    }
+
+    /// Topics are gone, and what groups committed for them goes too.
+    pub(crate) fn forget_topics(&self, topics: &[TopicName]) {
+        if topics.is_empty() {
+            return;
+        }
+        for coordinator in self.all() {
+            coordinator.forget_topics(topics.to_vec());
+        }
+    }
+
+    /// Nothing is coordinated any more: the core ends.
+    pub(crate) fn resign_all(&self) {
+        let all = std::mem::take(&mut *self.by_partition.borrow_mut());
+        for coordinator in all.into_values() {
+            coordinator.resign();
+        }
+    }
+}
+
+impl Shard {
+    /// The coordinator of a group, if it is on this core.
+    pub fn group_coordinator(
+        &self,
+        group: &str,
+    ) -> Result<Rc<GroupCoordinator>, CoordinatorRefusal> {
+        let image = self.image();
+        let topic = image.topic_by_name(GROUPS_TOPIC).ok_or(CoordinatorRefusal::NotAvailable)?;
+        let index = group_partition(group, topic.partition_count());
+        if let Some(coordinator) = self.coordinators().get(index) {
+            return Ok(coordinator);
+        }
+        let leader = topic.partition(index).map_or(NodeId::NONE, |partition| partition.leader);
+        Err(CoordinatorRefusal::Elsewhere { coordinator: leader })
+    }
+
+    /// Every coordinator on this core.
+    pub fn group_coordinators(&self) -> Vec<Rc<GroupCoordinator>> {
+        self.coordinators().all()
+    }
+}

@@ -1,0 +1,344 @@
+//! OffsetCommit, OffsetFetch and OffsetDelete: how far groups have read.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use corelog_cluster::ClusterImage;
+use corelog_coordinator::input::{CommitOffsets, DeleteOffsets, OffsetToCommit};
+use corelog_coordinator::offsets::{FetchedOffset, TopicPartition};
+use corelog_coordinator::output::PartitionResult;
+use corelog_coordinator::{Input, RequestId};
+use corelog_model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName};
+use corelog_wire::api::offset_commit::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
+use corelog_wire::api::offset_delete::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
+use corelog_wire::api::offset_fetch::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
+    OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+};
+use corelog_wire::{
+    OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse,
+    OffsetFetchRequest, OffsetFetchResponse, Text,
+};
+
+/// The first version of OffsetFetch with several groups (KIP-709).
+pub const BATCHED_FETCH_FROM: i16 = 8;
+/// The first version of OffsetFetch in which a whole group fails.
+const GROUP_ERROR_FROM: i16 = 2;
+
+/// One partition of a commit or deletion in the order of the request: where its result comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// The coordinator was asked about it.
+    Asked(TopicPartition),
+    /// It is refused here.
+    Refused(ErrorCode),
+}
+
+/// What of a request is answered without the coordinator, and where the rest goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    topics: Vec<(String, Vec<(i32, Place)>)>,
+}
+
+impl Places {
+    /// The code of each partition by topic, given the results of those that were asked about.
+    fn codes(self, results: &[PartitionResult]) -> Vec<(String, Vec<(i32, i16)>)> {
+        let code_of = |place: Place| match place {
+            Place::Refused(code) => code,
+            Place::Asked((topic, partition)) => {
+                let is_it =
+                    |one: &&PartitionResult| one.topic == topic && one.partition == partition;
+                let result = results.iter().find(is_it).map(|one| one.result);
+                // The coordinator answers for every partition it is asked about.
+                let result = result.unwrap_or(Err(ErrorCode::UnknownServerError));
+                result.err().unwrap_or(ErrorCode::None)
+            }
+        };
+        let topics = self.topics.into_iter().map(|(name, partitions)| {
+            let partitions = partitions.into_iter();
+            let codes = partitions.map(|(index, place)| (index, code_of(place).code()));
+            (name, codes.collect())
+        });
+        topics.collect()
+    }
+}
+
+/// A partition that exists, or why nothing is said about it.
+fn existing(image: &ClusterImage, topic: &str, index: i32) -> Result<TopicPartition, ErrorCode> {
+    let unknown = ErrorCode::UnknownTopicOrPartition;
+    let found = image.topic_by_name(topic).ok_or(unknown)?;
+    let index = PartitionIndex(index);
+    found.partition(index).ok_or(unknown)?;
+    Ok((found.name().clone(), index))
+}
+
+/// Translates an OffsetCommit. What is committed for partitions that do not exist is refused.
+pub fn commit(
+    request: &OffsetCommitRequest<'_>,
+    image: &ClusterImage,
+) -> (Places, impl FnOnce(RequestId) -> Input + use<>) {
+    let mut topics = Vec::with_capacity(request.topics.len());
+    let mut offsets = Vec::new();
+    for topic in &request.topics {
+        let mut places = Vec::with_capacity(topic.partitions.len());
+        for partition in &topic.partitions {
+            let place = match existing(image, &topic.name, partition.partition_index) {
+                Err(code) => Place::Refused(code),
+                Ok((name, index)) => {
+                    offsets.push(OffsetToCommit {
+                        topic_id: image.topic_id(&topic.name).unwrap_or(TopicId::ZERO),
+                        topic: name.clone(),
+                        partition: index,
+                        offset: Offset(partition.committed_offset),
+                        leader_epoch: LeaderEpoch(partition.committed_leader_epoch),
+                        metadata: partition.committed_metadata.as_deref().unwrap_or("").to_owned(),
+                    });
+                    Place::Asked((name, index))
+                }
+            };
+            places.push((partition.partition_index, place));
+        }
+        topics.push((topic.name.to_string(), places));
+    }
+    let retention = u64::try_from(request.retention_time_ms).ok().map(Duration::from_millis);
+    let commit = CommitOffsets {
+        request: RequestId(0),
+        group: request.group_id.to_string(),
+        generation: request.generation_id_or_member_epoch,
+        member_id: request.member_id.to_string(),
+        instance_id: request.group_instance_id.as_deref().map(str::to_owned),
+        retention,
+        offsets,
+    };
+    let input = move |request| Input::CommitOffsets(CommitOffsets { request, ..commit });
+    (Places { topics }, input)
+}
+
+/// Answers an OffsetCommit.
+pub fn committed(places: Places, results: &[PartitionResult]) -> OffsetCommitResponse<'static> {
+    let topics = places.codes(results).into_iter().map(|(name, codes)| {
+        let partitions = codes.into_iter().map(|(partition_index, error_code)| {
+            OffsetCommitResponsePartition { partition_index, error_code }
+        });
+        OffsetCommitResponseTopic {
+            name: Text::Owned(name),
+            partitions: partitions.collect(),
+            ..Default::default()
+        }
+    });
+    OffsetCommitResponse { topics: topics.collect(), ..Default::default() }
+}
+
+/// Answers an OffsetCommit of which everything fails alike.
+pub fn uncommitted(places: Places, code: ErrorCode) -> OffsetCommitResponse<'static> {
+    let results = places.topics.iter().flat_map(|(_, partitions)| partitions);
+    let asked = results.filter_map(|(_, place)| match place {
+        Place::Asked((topic, partition)) => {
+            Some(PartitionResult { topic: topic.clone(), partition: *partition, result: Err(code) })
+        }
+        Place::Refused(_) => None,
+    });
+    let results: Vec<_> = asked.collect();
+    committed(places, &results)
+}
+
+/// Translates an OffsetDelete.
+pub fn delete(
+    request: &OffsetDeleteRequest<'_>,
+    image: &ClusterImage,
+) -> (Places, impl FnOnce(RequestId) -> Input + use<>) {
+    let mut asked = BTreeSet::new();
+    let topics = request.topics.iter().map(|topic| {
+        let places = topic.partitions.iter().map(|partition| {
+            let index = partition.partition_index;
+            let place = match existing(image, &topic.name, index) {
+                Err(code) => Place::Refused(code),
+                Ok(partition) => {
+                    asked.insert(partition.clone());
+                    Place::Asked(partition)
+                }
+            };
+            (index, place)
+        });
+        (topic.name.to_string(), places.collect())
+    });
+    let topics = topics.collect();
+    let group = request.group_id.to_string();
+    let partitions = asked.into_iter().collect();
+    let input = move |request| Input::DeleteOffsets(DeleteOffsets { request, group, partitions });
+    (Places { topics }, input)
+}
+
+/// Answers an OffsetDelete.
+pub fn deleted(
+    places: Places,
+    result: Result<Vec<PartitionResult>, ErrorCode>,
+) -> OffsetDeleteResponse<'static> {
+    let results = match result {
+        Ok(results) => results,
+        Err(code) => {
+            return OffsetDeleteResponse { error_code: code.code(), ..Default::default() };
+        }
+    };
+    let topics = places.codes(&results).into_iter().map(|(name, codes)| {
+        let partitions = codes.into_iter().map(|(partition_index, error_code)| {
+            OffsetDeleteResponsePartition { partition_index, error_code }
+        });
+        OffsetDeleteResponseTopic { name: Text::Owned(name), partitions: partitions.collect() }
+    });
+    OffsetDeleteResponse { topics: topics.collect(), ..Default::default() }
+}
+
+/// What is asked about one group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedOffsets {
+    /// The group.
+    pub group: String,
+    /// The partitions; `None` for all that have an offset.
+    pub partitions: Option<Vec<TopicPartition>>,
+    /// Partitions whose topics have no valid name, and so no offset.
+    nameless: Vec<(String, i32)>,
+}
+
+/// Translates an OffsetFetch: what is wanted, group by group.
+pub fn wanted(request: &OffsetFetchRequest<'_>, version: i16) -> Vec<WantedOffsets> {
+    if version >= BATCHED_FETCH_FROM {
+        let groups = request.groups.iter().map(|group| {
+            let topics = group.topics.as_ref().map(|topics| {
+                let topics = topics.iter();
+                topics.map(|topic| (&*topic.name, &topic.partition_indexes[..])).collect()
+            });
+            WantedOffsets::of(&group.group_id, topics)
+        });
+        return groups.collect();
+    }
+    let topics = request.topics.as_ref().map(|topics| {
+        let topics = topics.iter();
+        topics.map(|topic| (&*topic.name, &topic.partition_indexes[..])).collect()
+    });
+    vec![WantedOffsets::of(&request.group_id, topics)]
+}
+
+impl WantedOffsets {
+    fn of(group: &str, topics: Option<Vec<(&str, &[i32])>>) -> Self {
+        let mut nameless = Vec::new();
+        let partitions = topics.map(|topics| {
+            let mut partitions = Vec::new();
+            for (topic, indexes) in topics {
+                match TopicName::new(topic) {
+                    Ok(name) => partitions
+                        .extend(indexes.iter().map(|index| (name.clone(), PartitionIndex(*index)))),
+                    Err(_) => {
+                        nameless.extend(indexes.iter().map(|index| (topic.to_owned(), *index)));
+                    }
+                }
+            }
+            partitions
+        });
+        WantedOffsets { group: group.to_owned(), partitions, nameless }
+    }
+}
+
+/// What was found of one group.
+pub type FoundOffsets = Result<Vec<FetchedOffset>, ErrorCode>;
+
+/// Answers an OffsetFetch: each wanted group with what was found.
+pub fn fetched(
+    found: Vec<(WantedOffsets, FoundOffsets)>,
+    version: i16,
+) -> OffsetFetchResponse<'static> {
+    if version >= BATCHED_FETCH_FROM {
+        let groups = found.into_iter().map(|(wanted, found)| {
+            let group_id = Text::Owned(wanted.group.clone());
+            let (topics, code) = match found {
+                Ok(offsets) => (by_topic(&wanted, offsets), ErrorCode::None),
+                Err(code) => (Vec::new(), code),
+            };
+            let topics = topics.into_iter().map(|(name, partitions)| OffsetFetchResponseTopics {
+                name: Text::Owned(name),
+                partitions,
+                ..Default::default()
+            });
+            let topics = topics.collect();
+            OffsetFetchResponseGroup { group_id, topics, error_code: code.code() }
+        });
+        return OffsetFetchResponse { groups: groups.collect(), ..Default::default() };
+    }
+    let Some((wanted, found)) = found.into_iter().next() else {
+        return OffsetFetchResponse::default();
+    };
+    let (offsets, code) = match found {
+        Ok(offsets) => (offsets, ErrorCode::None),
+        Err(code) => (Vec::new(), code),
+    };
+    let mut topics = by_topic(&wanted, offsets);
+    if !code.is_none() {
+        topics = refused(&wanted, if version < GROUP_ERROR_FROM { code } else { ErrorCode::None });
+    }
+    let partition = |one: OffsetFetchResponsePartitions<'static>| OffsetFetchResponsePartition {
+        partition_index: one.partition_index,
+        committed_offset: one.committed_offset,
+        committed_leader_epoch: one.committed_leader_epoch,
+        metadata: one.metadata,
+        error_code: one.error_code,
+    };
+    let topics = topics.into_iter().map(|(name, partitions)| OffsetFetchResponseTopic {
+        name: Text::Owned(name),
+        partitions: partitions.into_iter().map(partition).collect(),
+    });
+    OffsetFetchResponse { topics: topics.collect(), error_code: code.code(), ..Default::default() }
+}
+
+type TopicOffsets = Vec<(String, Vec<OffsetFetchResponsePartitions<'static>>)>;
+
+/// Every wanted partition with an error.
+fn refused(wanted: &WantedOffsets, code: ErrorCode) -> TopicOffsets {
+    let mut topics = by_topic(wanted, Vec::new());
+    for (topic, partition) in wanted.partitions.iter().flatten() {
+        push(&mut topics, topic.as_str(), nothing(partition.0));
+    }
+    for partition in topics.iter_mut().flat_map(|topic| &mut topic.1) {
+        partition.error_code = code.code();
+    }
+    topics
+}
+
+fn by_topic(wanted: &WantedOffsets, offsets: Vec<FetchedOffset>) -> TopicOffsets {
+    let mut topics = TopicOffsets::new();
+    for FetchedOffset { topic, partition, committed } in offsets {
+        let answer = match committed {
+            None => nothing(partition.0),
+            Some(committed) => OffsetFetchResponsePartitions {
+                partition_index: partition.0,
+                committed_offset: committed.offset.0,
+                committed_leader_epoch: committed.leader_epoch.0,
+                metadata: Some(Text::Owned(committed.metadata)),
+                ..Default::default()
+            },
+        };
+        push(&mut topics, topic.as_str(), answer);
+    }
+    for (topic, index) in &wanted.nameless {
+        push(&mut topics, topic, nothing(*index));
+    }
+    topics
+}
+
+fn push(topics: &mut TopicOffsets, name: &str, partition: OffsetFetchResponsePartitions<'static>) {
+    // Offsets come topic by topic.
+    match topics.last_mut().filter(|last| last.0 == name) {
+        Some(topic) => topic.1.push(partition),
+        None => topics.push((name.to_owned(), vec![partition])),
+    }
+}
+
+/// A partition for which nothing is committed.
+fn nothing(partition_index: i32) -> OffsetFetchResponsePartitions<'static> {
+    OffsetFetchResponsePartitions {
+        partition_index,
+        committed_offset: -1,
+        committed_leader_epoch: -1,
+        metadata: Some(Text::Borrowed("")),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,328 @@
+//! Requests of groups on their way to the coordinator and back. A JoinGroup may wait for minutes,
+//! so what it needs is copied from the frame and its answer comes when it comes.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use corelog_coordinator::input::DeleteGroups;
+use corelog_coordinator::output::{GroupResult, JoinRefusal, Reply as Answer};
+use corelog_coordinator::{Input, RequestId};
+use corelog_model::ErrorCode;
+use corelog_shard::Shard;
+use corelog_wire::frame::EncodedFrame;
+use corelog_wire::{
+    ApiKey, DeleteGroupsRequest, DescribeGroupsRequest, EncodeError, FindCoordinatorRequest,
+    HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest, Message,
+    OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, Reader, SyncGroupRequest,
+    encode_response,
+};
+
+use crate::api::group_membership::Caller;
+use crate::api::{find_coordinator, group_admin, group_membership, group_offsets, operations};
+use crate::dispatch::{
+    AUTO_CREATE_TIME_MAX, Context, Dispatcher, RequestError, Started, finish, new_topic_id,
+};
+use crate::error::KafkaError;
+
+/// Whether requests of this API go to coordinators, or look for one.
+pub(crate) const fn is_of_groups(api: ApiKey) -> bool {
+    matches!(
+        api,
+        ApiKey::FindCoordinator
+            | ApiKey::JoinGroup
+            | ApiKey::SyncGroup
+            | ApiKey::Heartbeat
+            | ApiKey::LeaveGroup
+            | ApiKey::OffsetCommit
+            | ApiKey::OffsetFetch
+            | ApiKey::OffsetDelete
+            | ApiKey::ListGroups
+            | ApiKey::DescribeGroups
+            | ApiKey::DeleteGroups
+    )
+}
+
+/// Asks the coordinator of a group; fails if it is not here, or does not answer.
+async fn ask(
+    shard: &Shard,
+    group: &str,
+    input: impl FnOnce(RequestId) -> Input,
+) -> Result<Answer, ErrorCode> {
+    let coordinator = shard.group_coordinator(group).map_err(|refusal| refusal.error_code())?;
+    coordinator.ask(input).await.ok_or(ErrorCode::CoordinatorNotAvailable)
+}
+
+fn unexpected(answer: &Answer) -> ! {
+    unreachable!("each request has its own kind of answer, not {answer:?}")
+}
+
+/// A request whose answer comes later.
+fn later(answer: impl Future<Output = Result<EncodedFrame, EncodeError>> + 'static) -> Started {
+    Started::Reply(Box::pin(async move { finish(answer.await) }))
+}
+
+impl Dispatcher {
+    /// Starts a request of groups. `from` is what the client calls itself and where it is.
+    pub(crate) async fn start_of_groups(
+        &self,
+        api: ApiKey,
+        context: Context,
+        reader: &mut Reader<'_>,
+        from: (&str, IpAddr),
+    ) -> Result<Started, RequestError> {
+        match api {
+            ApiKey::FindCoordinator => self.find_coordinator(context, reader).await,
+            ApiKey::JoinGroup => self.join_group(context, reader, from),
+            ApiKey::SyncGroup => self.sync_group(context, reader),
+            ApiKey::Heartbeat => self.heartbeat(context, reader),
+            ApiKey::LeaveGroup => self.leave_group(context, reader),
+            ApiKey::OffsetCommit => self.offset_commit(context, reader),
+            ApiKey::OffsetFetch => self.offset_fetch(context, reader),
+            ApiKey::OffsetDelete => self.offset_delete(context, reader),
+            ApiKey::ListGroups => self.list_groups(context, reader),
+            ApiKey::DescribeGroups => self.describe_groups(context, reader),
+            ApiKey::DeleteGroups => self.delete_groups(context, reader),
+            _ => Ok(Started::Close("it asks for an API that is not served")),
+        }
+    }
+
+    /// The first who looks for the coordinator of a group creates the topic of groups.
+    async fn find_coordinator(
+        &self,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Started, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let request = FindCoordinatorRequest::decode(reader, version)?;
+        let settings = Rc::clone(&self.settings);
+        let creation = find_coordinator::creation(
+            &request,
+            &self.shard.image(),
+            &settings.groups_topic,
+            new_topic_id,
+        );
+        if let Some(change) = creation {
+            // Whatever comes of it, the image says: another core may have been faster.
+            drop(self.ask(change, AUTO_CREATE_TIME_MAX).await?);
+        }
+        let image = self.shard.image();
+        let response = find_coordinator::respond(&request, version, &image);
+        let frame = encode_response(correlation_id, version, &response)?;
+        Ok(later(std::future::ready(Ok(frame))))
+    }
+
+    fn join_group(
+        &self,
+        context: Context,
+        reader: &mut Reader<'_>,
+        (client_id, host): (&str, IpAddr),
+    ) -> Result<Started, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let request = JoinGroupRequest::decode(reader, version)?;
+        let caller = Caller {
+            client_id: client_id.to_owned(),
+            client_host: format!("/{host}"),
+            unique: uuid::Uuid::new_v4().to_string(),
+        };
+        let (shard, group) = (self.shard.clone(), request.group_id.to_string());
+        let member_id = request.member_id.to_string();
+        let input = group_membership::join(&request, version, caller);
+        Ok(later(async move {
+            let result = match ask(&shard, &group, input).await {
+                Ok(Answer::Join(result)) => result,
+                Ok(other) => unexpected(&other),
+                Err(code) => Err(JoinRefusal { code, member_id }),
+            };
+            let response = group_membership::joined(result, version);
+            encode_response(correlation_id, version, &response)
+        }))
+    }
+
+    fn sync_group(
+        &self,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Started, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let request = SyncGroupRequest::decode(reader, version)?;
+        let (shard, group) = (self.shard.clone(), request.group_id.to_string());
+        let input = group_membership::sync(&request);
+        Ok(later(async move {
+            let result = match ask(&shard, &group, input).await {
+                Ok(Answer::Sync(result)) => result,
+                Ok(other) => unexpected(&other),
+                Err(code) => Err(code),
+            };
+            encode_response(correlation_id, version, &group_membership::synced(result))
+        }))
+    }
+
+    fn heartbeat(
+        &self,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Started, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let request = HeartbeatRequest::decode(reader, version)?;
+        let (shard, group) = (self.shard.clone(), request.group_id.to_string());
+        let input = group_membership::heartbeat(&request);
+        Ok(later(async move {
+            let result = match ask(&shard, &group, input).await {
+                Ok(Answer::Heartbeat(result)) => result,
+                Ok(other) => unexpected(&other),
+                Err(code) => Err(code),
+            };
+            encode_response(correlation_id, version, &group_membership::heard(result))
+        }))
+    }
+
+    fn leave_group(
+        &self,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Started, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let request = LeaveGroupRequest::decode(reader, version)?;
+        let (shard, group) = (self.shard.clone(), request.group_id.to_string());
+        let input = group_membership::leave(&request, version);
+        Ok(later(async move {
+            let result = match ask(&shard, &group, input).await {
+                Ok(Answer::Leave(result)) => result,
+                Ok(other) => unexpected(&other),
+                Err(code) => Err(code),
+            };
+            encode_response(correlation_id, version, &group_membership::left(result, version))
+        }))
+    }
+
+    fn offset_commit(
+        &self,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Started, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let request = OffsetCommitRequest::decode(reader, version)?;
+        let (shard, group) = (self.shard.clone(), request.group_id.to_string());
+        let (places, input) = group_offsets::commit(&request, &shard.image());
+        Ok(later(async move {
+            let response = match ask(&shard, &group, input).await {
+                Ok(Answer::CommitOffsets(results)) => group_offsets::committed(places, &results),
+                Ok(other) => unexpected(&other),
+                Err(code) => group_offsets::uncommitted(places, code),
+            };
+            encode_response(correlation_id, version, &response)
+        }))
+    }
+
+    fn offset_fetch(
+        &self,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Started, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let request = OffsetFetchRequest::decode(reader, version)?;
+        let found = group_offsets::wanted(&request, version).into_iter().map(|wanted| {
+            let found = match self.shard.group_coordinator(&wanted.group) {
+                Ok(coordinator) => {
+                    coordinator.fetch_offsets(&wanted.group, wanted.partitions.as_deref())
+                }
+                Err(refusal) => Err(refusal.error_code()),
+            };
+            (wanted, found)
+        });
+        let response = group_offsets::fetched(found.collect(), version);
+        let frame = encode_response(correlation_id, version, &response)?;
+        Ok(later(std::future::ready(Ok(frame))))
+    }
+
+    fn offset_delete(
+        &self,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Started, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let request = OffsetDeleteRequest::decode(reader, version)?;
+        let (shard, group) = (self.shard.clone(), request.group_id.to_string());
+        let (places, input) = group_offsets::delete(&request, &shard.image());
+        Ok(later(async move {
+            let result = match ask(&shard, &group, input).await {
+                Ok(Answer::DeleteOffsets(result)) => result,
+                Ok(other) => unexpected(&other),
+                Err(code) => Err(code),
+            };
+            encode_response(correlation_id, version, &group_offsets::deleted(places, result))
+        }))
+    }
+
+    /// Only the groups of this core: a client asks every node.
+    fn list_groups(
+        &self,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Started, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let request = ListGroupsRequest::decode(reader, version)?;
+        let (mut groups, mut code) = (Vec::new(), ErrorCode::None);
+        if let Some(filter) = group_admin::filter(&request) {
+            for coordinator in self.shard.group_coordinators() {
+                match coordinator.list(&filter) {
+                    Ok(listed) => groups.extend(listed),
+                    Err(error) => code = error,
+                }
+            }
+        }
+        let response = group_admin::listed(groups, code);
+        let frame = encode_response(correlation_id, version, &response)?;
+        Ok(later(std::future::ready(Ok(frame))))
+    }
+
+    fn describe_groups(
+        &self,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Started, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let request = DescribeGroupsRequest::decode(reader, version)?;
+        let groups = request.groups.iter().map(|group| {
+            let found = match self.shard.group_coordinator(group) {
+                Ok(coordinator) => coordinator.describe(group),
+                Err(refusal) => Err(refusal.error_code()),
+            };
+            (group.to_string(), found)
+        });
+        let operations = if request.include_authorized_operations {
+            operations::OF_GROUP
+        } else {
+            corelog_wire::api::metadata::OPERATIONS_NOT_REQUESTED
+        };
+        let response = group_admin::described(groups.collect(), operations, version);
+        let frame = encode_response(correlation_id, version, &response)?;
+        Ok(later(std::future::ready(Ok(frame))))
+    }
+
+    /// Groups of one request may be kept in several partitions; each is asked for its own.
+    fn delete_groups(
+        &self,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Started, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let request = DeleteGroupsRequest::decode(reader, version)?;
+        let groups: Vec<String> = request.groups_names.iter().map(ToString::to_string).collect();
+        let shard = self.shard.clone();
+        Ok(later(async move {
+            let mut results = Vec::with_capacity(groups.len());
+            for group in groups {
+                let input = |request| {
+                    Input::DeleteGroups(DeleteGroups { request, groups: vec![group.clone()] })
+                };
+                match ask(&shard, &group, input).await {
+                    Ok(Answer::DeleteGroups(deleted)) => results.extend(deleted),
+                    Ok(other) => unexpected(&other),
+                    Err(code) => results.push(GroupResult { group, result: Err(code) }),
+                }
+            }
+            encode_response(correlation_id, version, &group_admin::deleted(results))
+        }))
+    }
+}
