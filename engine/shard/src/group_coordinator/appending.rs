@@ -81,7 +81,8 @@ pub(super) async fn settle_all(coordinator: Weak<GroupCoordinator>) {
         let input = match durable {
             Ok(()) => Input::Appended(append),
             Err(error) => {
-                tracing::warn!(%error, partition = %there.partition.log.id(), "groups are not stored");
+                let partition = there.partition.log.id();
+                tracing::warn!(%error, %partition, "groups are not stored");
                 Input::AppendFailed { append, code: code_of(&error) }
             }
         };
