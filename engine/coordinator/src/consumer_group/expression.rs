@@ -1,6 +1,7 @@
 //! Regular expressions over the names of topics. They are matched here and not by the driver: the
 //! engine takes time in proportion to the name, its size is bounded, and so a search costs little
-//! more than a walk over the topics. It is Rust's, whose syntax is that of RE2 but for corner cases.
+//! more than a walk over the topics. It is Rust's, whose syntax is that of RE2 but for corner
+//! cases.
 
 use std::sync::Arc;
 

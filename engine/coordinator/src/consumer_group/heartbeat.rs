@@ -19,7 +19,8 @@ pub const LEAVES_FOR_A_WHILE: i32 = -2;
 /// The longest text that fits the key of a record.
 const TEXT_LEN_MAX: usize = i16::MAX as usize;
 
-/// What a member says (ConsumerGroupHeartbeat). None: as it said before. All of it is said when the member joins.
+/// What a member says (ConsumerGroupHeartbeat). None: as it said before. All of it is said when it
+/// joins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsumerGroupHeartbeat {
     /// The request.

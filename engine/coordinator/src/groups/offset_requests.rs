@@ -43,8 +43,8 @@ impl Groups {
         Ok(offsets)
     }
 
-    /// Whether a member may fetch the offsets of its group (OffsetFetch, versions 9+). Only consumer
-    /// groups care.
+    /// Whether a member may fetch the offsets of its group (OffsetFetch, versions 9+). Only
+    /// consumer groups care.
     pub fn check_fetch_offsets(
         &self,
         group: &str,

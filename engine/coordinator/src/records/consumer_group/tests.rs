@@ -291,9 +291,11 @@ proptest! {
         for end in [5, 8] {
             let key = key.concat();
             let value = [&[0, 0][..], &value].concat();
-            if let Ok(Decoded::Known(record)) = CoordinatorRecord::decode(&key[..end], Some(&value)) {
+            let decoded = CoordinatorRecord::decode(&key[..end], Some(&value));
+            if let Ok(Decoded::Known(record)) = decoded {
                 // What was read is written so that it reads the same.
-                let again = CoordinatorRecord::decode(&record.encode_key(), record.encode_value().as_deref());
+                let (key, value) = (record.encode_key(), record.encode_value());
+                let again = CoordinatorRecord::decode(&key, value.as_deref());
                 prop_assert_eq!(again, Ok(Decoded::Known(record)));
             }
         }
