@@ -249,6 +249,19 @@ fn a_fetch_wants_some_partitions_of_each_group() {
 }
 
 #[test]
+fn from_version_9_a_fetch_may_say_which_member_asks() {
+    let mut request = fetch_request(None);
+    request.groups[0].member_id = Some(text("m"));
+    request.groups[0].member_epoch = 4;
+    for version in served::<OffsetFetchRequest<'_>>().filter(|version| *version >= 2) {
+        let wanted = to_fetch(&request, version);
+        let asks = (wanted[0].member_id.as_deref(), wanted[0].member_epoch);
+        let expected = if version >= 9 { (Some("m"), 4) } else { (None, -1) };
+        assert_eq!(asks, expected, "version {version}");
+    }
+}
+
+#[test]
 fn from_version_2_a_fetch_may_want_all_partitions() {
     for version in served::<OffsetFetchRequest<'_>>().filter(|version| *version >= 2) {
         for wanted in to_fetch(&fetch_request(None), version) {
