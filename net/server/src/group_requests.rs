@@ -164,9 +164,13 @@ impl Dispatcher {
         let Context { version, correlation_id, .. } = context;
         let request = SyncGroupRequest::decode(reader, version)?;
         let (shard, group) = (self.shard.clone(), request.group_id.to_string());
-        let input = group_membership::sync(&request);
+        let input = group_membership::sync(&request, version);
         Ok(later(async move {
-            let result = match ask(&shard, &group, input).await {
+            let answer = match input {
+                Ok(input) => ask(&shard, &group, input).await,
+                Err(code) => Err(code),
+            };
+            let result = match answer {
                 Ok(Answer::Sync(result)) => result,
                 Ok(other) => unexpected(&other),
                 Err(code) => Err(code),
