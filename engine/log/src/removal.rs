@@ -18,6 +18,7 @@ use corelog_io::{
 const STEP_BYTES: u64 = 8 << 20;
 /// Pauses as long as the step took, so many times.
 const PAUSES: u32 = 3;
+
 /// What waits to be freed.
 #[derive(Debug)]
 struct Removed {
