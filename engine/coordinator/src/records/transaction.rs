@@ -236,3 +236,120 @@ fn read_compact_partitions(
     });
     topics.map(|_| partitions)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &[u8] = b"\0\0\0\x01x";
+
+    fn value() -> TransactionValue {
+        let topic = |name| TopicName::new(name).unwrap();
+        let partitions = [("t", 1), ("t", 2), ("u", 0)];
+        let partitions = partitions.map(|(name, index)| (topic(name), PartitionIndex(index)));
+        TransactionValue {
+            producer_id: ProducerId(258),
+            previous_producer_id: ProducerId::NONE,
+            next_producer_id: ProducerId::NONE,
+            producer_epoch: ProducerEpoch(3),
+            timeout_ms: 60_000,
+            state: TransactionState::Ongoing,
+            partitions: BTreeSet::from(partitions),
+            updated_at: Timestamp(5),
+            started_at: Timestamp(4),
+            version: TransactionVersion::V0,
+        }
+    }
+
+    fn record(value: Option<TransactionValue>) -> TransactionRecord {
+        TransactionRecord { transactional_id: "x".into(), value }
+    }
+
+    /// Checks what bytes of a value mean.
+    #[track_caller]
+    fn check(bytes: &[u8], expected: TransactionValue) {
+        let decoded = TransactionRecord::decode(KEY, Some(bytes));
+        assert_eq!(decoded, Ok(Decoded::Known(record(Some(expected)))));
+    }
+
+    const HEAD: &[u8] = b"\0\0\0\0\0\0\x01\x02\0\x03\0\0\xea\x60";
+    const TIMES: &[u8] = b"\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x04";
+
+    #[test]
+    fn the_newest_version_is_written_and_read() {
+        let partitions = b"\x01\x03\x02t\x03\0\0\0\x01\0\0\0\x02\0\x02u\x02\0\0\0\0\0".as_slice();
+        let bytes = [b"\0\x01", HEAD, partitions, TIMES, b"\0"].concat();
+        assert_eq!(record(Some(value())).encode_key(), KEY);
+        assert_eq!(record(Some(value())).encode_value().unwrap(), bytes);
+        check(&bytes, value());
+    }
+
+    #[test]
+    fn ids_and_the_version_are_tagged() {
+        let value = TransactionValue {
+            previous_producer_id: ProducerId(7),
+            next_producer_id: ProducerId(8),
+            state: TransactionState::Empty,
+            partitions: BTreeSet::new(),
+            version: TransactionVersion::V2,
+            ..value()
+        };
+        let tagged = b"\x03\0\x08\0\0\0\0\0\0\0\x07\x01\x08\0\0\0\0\0\0\0\x08\x02\x02\0\x02";
+        let bytes = [b"\0\x01", HEAD, b"\0\0".as_slice(), TIMES, tagged].concat();
+        assert_eq!(record(Some(value.clone())).encode_value().unwrap(), bytes);
+        check(&bytes, value);
+    }
+
+    #[test]
+    fn the_older_version_is_read() {
+        let partitions =
+            b"\x01\0\0\0\x02\0\x01t\0\0\0\x02\0\0\0\x01\0\0\0\x02\0\x01u\0\0\0\x01\0\0\0\0";
+        check(&[b"\0\0", HEAD, partitions.as_slice(), TIMES].concat(), value());
+        let value = TransactionValue {
+            state: TransactionState::Empty,
+            partitions: BTreeSet::new(),
+            ..value()
+        };
+        check(&[b"\0\0", HEAD, b"\0\xff\xff\xff\xff".as_slice(), TIMES].concat(), value);
+    }
+
+    #[test]
+    fn tombstones_and_other_kinds_are_told() {
+        assert_eq!(record(None).encode_value(), None);
+        let decoded = TransactionRecord::decode(KEY, None);
+        assert_eq!(decoded, Ok(Decoded::Known(record(None))));
+        let decoded = TransactionRecord::decode(b"\0\x01\0\x01x", None);
+        assert_eq!(decoded, Ok(Decoded::Unknown { key_version: 1 }));
+    }
+
+    #[test]
+    fn every_prefix_is_refused() {
+        let value = TransactionValue { version: TransactionVersion::V2, ..value() };
+        let bytes = record(Some(value)).encode_value().unwrap();
+        for length in 0..bytes.len() {
+            let refused = TransactionRecord::decode(KEY, Some(&bytes[..length]));
+            assert!(refused.is_err(), "{length} bytes");
+        }
+        for length in 0..KEY.len() {
+            assert!(TransactionRecord::decode(&KEY[..length], None).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn states_and_versions_that_are_not_known_are_refused() {
+        let refusal = |bytes: &[u8]| TransactionRecord::decode(KEY, Some(bytes)).unwrap_err();
+        let version = RecordError::ValueVersion { kind: "a transactional id", version: 2 };
+        assert_eq!(refusal(b"\0\x02"), version);
+        let bytes = [b"\0\x01", HEAD, b"\x06\0".as_slice(), TIMES, b"\0"].concat();
+        assert_eq!(refusal(&bytes), RecordError::TransactionState { state: 6 });
+        let bytes = [b"\0\x01", HEAD, b"\0\0".as_slice(), TIMES, b"\x01\x02\x02\0\x03"].concat();
+        assert_eq!(refusal(&bytes), RecordError::TransactionVersion { version: 3 });
+    }
+
+    #[test]
+    fn unknown_tagged_fields_are_skipped() {
+        let next_epoch = b"\x01\x03\x02\0\x09";
+        let bytes = [b"\0\x01", HEAD, b"\x01\x01".as_slice(), TIMES, next_epoch].concat();
+        check(&bytes, TransactionValue { partitions: BTreeSet::new(), ..value() });
+    }
+}

@@ -96,7 +96,9 @@ fn check_bumped(end: &EndTransaction, value: &TransactionValue) -> Result<bool, 
     }
     let was_bumped = epoch.0.checked_add(1) == Some(value.producer_epoch.0);
     let is_retry = is_repeated_there || (is_over && was_bumped);
-    if !is_retry && epoch != value.producer_epoch {
+    // The epoch that fenced the last one is given to nobody.
+    let is_fenced = value.producer_epoch > EPOCH_MAX;
+    if is_fenced || (!is_retry && epoch != value.producer_epoch) {
         return Err(ErrorCode::ProducerFenced);
     }
     match (value.state, end.outcome) {
