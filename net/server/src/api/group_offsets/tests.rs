@@ -283,7 +283,7 @@ fn found(partition: i32, offset: Option<i64>) -> FetchedOffset {
         commit_timestamp: Timestamp(1),
         expire_timestamp: None,
     });
-    FetchedOffset { topic, partition, committed }
+    FetchedOffset { topic, partition, committed, has_pending: false }
 }
 
 /// Topic, partition, offset, leader epoch, metadata and error of each partition.
