@@ -37,6 +37,7 @@ impl PartitionLog {
         }
         if is_damaged {
             tracing::warn!(partition = %self.id, "aborted transactions are read from the log anew");
+            self.shared.indexes_rebuilt.update(|count| count + 1);
             self.rebuild_aborted().await?;
         }
         Ok(())

@@ -288,7 +288,9 @@ impl<'a> Input<'a> {
         let mut producers = ProducerTable::default();
         for _ in 0..self.u32()? {
             let producer = ProducerId(self.i64()?);
-            producers.restore(producer, self.producer()?);
+            if !producers.restore(producer, self.producer()?) {
+                return Err("producers are in disorder");
+            }
         }
         Ok(PartitionCheckpoint {
             partition,
@@ -352,7 +354,7 @@ mod tests {
             open_since: Some(Offset(70)),
             coordinator_epoch: 6,
         };
-        producers.restore(ProducerId(4), state);
+        assert!(producers.restore(ProducerId(4), state));
         let partition = PartitionCheckpoint {
             partition: PartitionId {
                 topic: TopicId::from_bytes([9; 16]),

@@ -296,13 +296,17 @@ impl ProducerTable {
         self.producers.retain(|_, state| state.last_append >= before || state.open_since.is_some());
     }
 
-    /// Restores what was saved of one producer; of two transactions with the same first offset
-    /// only one is open.
-    pub fn restore(&mut self, producer: ProducerId, state: ProducerState) {
-        if let Some(first) = state.open_since {
-            self.open.insert(first, producer);
+    /// Restores what was saved of one producer, in the order of their ids. False if it cannot be:
+    /// there is a later one, or another one's transaction begins with the same record.
+    #[must_use]
+    pub fn restore(&mut self, producer: ProducerId, state: ProducerState) -> bool {
+        let is_next = self.producers.last_key_value().is_none_or(|last| *last.0 < producer);
+        let is_apart = state.open_since.is_none_or(|first| !self.open.contains_key(&first));
+        if is_next && is_apart {
+            self.open.extend(state.open_since.map(|first| (first, producer)));
+            self.producers.insert(producer, state);
         }
-        self.producers.insert(producer, state);
+        is_next && is_apart
     }
 
     /// What is remembered of one producer.

@@ -57,6 +57,11 @@ impl Partition {
         self.log.durable_end()
     }
 
+    /// The offset up to which readers of committed records may read.
+    pub fn last_stable_offset(&self) -> Offset {
+        self.log.last_stable_offset().min(self.high_watermark())
+    }
+
     /// Checks the leader epoch a client sent, `NONE` if it sent none (KIP-320).
     pub fn check_epoch(&self, asked: LeaderEpoch) -> Result<(), PartitionRefusal> {
         let current = self.leader_epoch;

@@ -207,3 +207,18 @@ fn a_producer_with_an_open_transaction_is_not_forgotten() {
     table.expire(Timestamp(100));
     assert_eq!(table.iter().len(), 0);
 }
+
+#[test]
+fn producers_that_contradict_each_other_are_not_restored() {
+    let state = open_table().get(ProducerId(1)).unwrap().clone();
+    let mut table = ProducerTable::default();
+    assert!(table.restore(ProducerId(5), state.clone()));
+    assert!(!table.restore(ProducerId(6), state.clone()), "two begin with the same record");
+    let later = ProducerState { open_since: None, ..state };
+    assert!(
+        !table.restore(ProducerId(5), later.clone())
+            && !table.restore(ProducerId(4), later.clone())
+    );
+    assert!(table.restore(ProducerId(6), later));
+    assert_eq!(table.oldest_open(), Some(Offset(10)));
+}
