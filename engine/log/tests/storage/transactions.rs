@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use corelog_io::sim::{DiskFaults, End, Machine};
 use corelog_io::yield_now;
-use corelog_log::{Appended, MarkerError, PartitionLog, Storage};
+use corelog_log::{Appended, MarkerError, PartitionLog, ReadError, Storage};
 use corelog_model::builder::BatchBuilder;
 use corelog_model::control::{TransactionMarker, TransactionOutcome, TransactionVersion};
 use corelog_model::{Codec, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
@@ -252,4 +252,50 @@ fn the_last_stable_offset_waits_for_the_marker_to_be_durable() {
         assert_eq!(log.aborted_transactions(Offset(0)..Offset(3)).await.unwrap(), []);
     });
     assert_eq!(end, End::Finished(()));
+}
+
+#[test]
+fn deletion_takes_records_of_open_transactions_and_indexes_with_their_segments() {
+    let machine = Machine::new(5, DiskFaults::default());
+    let end = machine.run(async {
+        let model = Rc::new(RefCell::new(Model::default()));
+        let (storage, log) = reopen(&model, Offset::ZERO, 0, "new").await;
+        let mut load = Load::new(5, 0, &model);
+        load.records(&log, 3, 100).await;
+        for _ in 0..300 {
+            load.records(&log, 0, 900).await;
+            load.marker(&log, 0, TransactionOutcome::Abort).await;
+        }
+        let last = load.marker(&log, 1, TransactionOutcome::Commit).await;
+        last.commit.unwrap().durable().await.unwrap();
+        assert_eq!(log.last_stable_offset(), Offset(0), "producer 3 is not ready");
+        let segments = log.segment_count();
+        log.delete_before(Offset(400)).await.unwrap();
+        assert_eq!(log.last_stable_offset(), Offset(400));
+        let gone = log.aborted_transactions(Offset(399)..Offset(400)).await;
+        assert!(matches!(gone, Err(ReadError::OutOfRange { .. })), "{gone:?}");
+        let deleted = storage.apply_retention(Timestamp(1)).await.unwrap();
+        assert!(deleted > 1 && deleted < segments, "{deleted} of {segments}");
+        load.marker(&log, 3, TransactionOutcome::Abort)
+            .await
+            .commit
+            .unwrap()
+            .durable()
+            .await
+            .unwrap();
+        let truth = model.borrow().clone();
+        check(&log, &truth, &mut load.random, "deleted").await;
+        deleted
+    });
+    let End::Finished(deleted) = end else { panic!("{end:?}") };
+    let bases = |extension: &str| -> Vec<PathBuf> {
+        machine.with_disk(|disk| {
+            let paths = disk.files().into_iter().map(|report| report.path.with_extension(""));
+            let names = disk.files().into_iter().map(|report| report.path);
+            let is_one = |path: &PathBuf| path.extension().is_some_and(|found| found == extension);
+            paths.zip(names).filter(|(_, name)| is_one(name)).map(|(base, _)| base).collect()
+        })
+    };
+    let (logs, indexes) = (bases("log"), bases("txnindex"));
+    assert!(!indexes.is_empty() && indexes.iter().all(|index| logs.contains(index)), "{deleted}");
 }
