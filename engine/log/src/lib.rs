@@ -1,9 +1,13 @@
 //! The storage engine of one core: a journal with group commit (`journal`), and partition logs in
 //! Kafka's segment format that are written behind it. Nothing here knows a Kafka request.
 //!
-//! `storage` opens and keeps everything, `partition` appends, `reader` reads, `flush` brings memory
+//! `storage` opens and keeps everything, `append` appends, `reader` reads, `flush` brings memory
 //! to segments, `recovery` comes back after a crash, `retention` deletes.
 
+pub mod aborted;
+mod aborted_file;
+mod aborted_recovery;
+mod append;
 pub mod checkpoint;
 mod config;
 pub mod epochs;
@@ -25,12 +29,16 @@ mod shared;
 mod storage;
 mod tail;
 mod timestamps;
+mod transactions;
+mod verification;
 
+pub use append::{AppendError, AppendStamp, Appended, MarkerError};
 pub use config::{LogConfig, StorageConfig};
 pub use flush::FlushError;
 pub use latency::LatencyHistogram;
-pub use partition::{AppendError, AppendStamp, Appended, PartitionLog};
+pub use partition::PartitionLog;
 pub use pieces::Pieces;
 pub use reader::{FirstBatch, ReadBatches, ReadError, ReadRequest};
 pub use storage::{OpenError, RecoveryReport, Storage};
 pub use timestamps::TimedOffset;
+pub use verification::{Admission, Verification};

@@ -13,6 +13,7 @@ pub mod create_topics;
 pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
+pub(crate) mod describe_producers;
 pub(crate) mod fetch;
 pub mod find_coordinator;
 pub mod group_admin;
@@ -27,6 +28,7 @@ pub(crate) mod produce;
 #[cfg(test)]
 mod scene;
 pub mod settings;
+pub(crate) mod write_txn_markers;
 
 pub use change::{Ending, Translation};
 pub use settings::{ApiSettings, BrokerConfigEntry, BrokerConfigSynonym, GroupsTopic};
