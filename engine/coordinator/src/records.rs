@@ -18,7 +18,7 @@ pub use consumer_group::{
 pub use group_metadata::{GroupMember, GroupMetadataKey, GroupMetadataValue};
 pub use offset_commit::{OffsetCommitKey, OffsetCommitValue};
 pub(crate) use reader::Reader;
-pub use transaction::{TransactionRecord, TransactionValue, TransactionVersion};
+pub use transaction::{TransactionRecord, TransactionValue};
 pub(crate) use writer::Writer;
 
 /// Why bytes are not the record that their version says.
@@ -69,12 +69,6 @@ pub enum RecordError {
     TransactionState {
         /// The state, as stored.
         state: i8,
-    },
-    /// A way of speaking about transactions that this build does not know.
-    #[error("transactions have no version {version}")]
-    TransactionVersion {
-        /// The version, as stored.
-        version: i16,
     },
     /// Not one epoch for each partition.
     #[error("{epochs} epochs for {partitions} partitions")]

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use corelog_model::control::TransactionVersion;
 use corelog_model::{PartitionIndex, ProducerEpoch, ProducerId, Timestamp, TopicName};
 
 use super::reader::Reader;
@@ -19,43 +20,6 @@ const VALUE_VERSION: i16 = 1;
 const PREVIOUS_PRODUCER_ID_TAG: u32 = 0;
 const NEXT_PRODUCER_ID_TAG: u32 = 1;
 const VERSION_TAG: u32 = 2;
-
-/// How a producer speaks about its transactions, by the number of `transaction.version`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TransactionVersion {
-    /// The epoch stays from one transaction to the next (KIP-98).
-    #[default]
-    V0,
-    /// As before; its records are flexible.
-    V1,
-    /// Each transaction has an epoch of its own (KIP-890).
-    V2,
-}
-
-impl TransactionVersion {
-    /// Whether the end of a transaction bumps the epoch.
-    pub const fn bumps_epoch(self) -> bool {
-        matches!(self, TransactionVersion::V2)
-    }
-
-    /// The number of the version.
-    pub const fn number(self) -> i16 {
-        match self {
-            TransactionVersion::V0 => 0,
-            TransactionVersion::V1 => 1,
-            TransactionVersion::V2 => 2,
-        }
-    }
-
-    fn from_number(number: i16) -> Result<Self, RecordError> {
-        match number {
-            0 => Ok(TransactionVersion::V0),
-            1 => Ok(TransactionVersion::V1),
-            2 => Ok(TransactionVersion::V2),
-            version => Err(RecordError::TransactionVersion { version }),
-        }
-    }
-}
 
 /// One record of `__transaction_state`. Without a value it removes the transactional id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,7 +104,7 @@ impl TransactionValue {
             },
             updated_at: Timestamp(reader.i64("the time of the update")?),
             started_at: Timestamp(reader.i64("the time of the start")?),
-            version: TransactionVersion::V0,
+            version: TransactionVersion::Classic,
         };
         if version > 0 {
             reader.tagged_fields(|tag, bytes| value.read_tagged(tag, bytes))?;
@@ -160,7 +124,8 @@ impl TransactionValue {
             }
             VERSION_TAG => {
                 let number = reader.i16("the version of transactions")?;
-                self.version = TransactionVersion::from_number(number)?;
+                let number = i8::try_from(number).unwrap_or(i8::MAX);
+                self.version = TransactionVersion::from_number(number);
             }
             _ => return Ok(()),
         }
@@ -195,8 +160,8 @@ impl TransactionValue {
         let ids = ids.into_iter().filter(|(_, id)| *id != ProducerId::NONE);
         let mut tagged: Vec<_> =
             ids.map(|(tag, id)| (tag, id.get().to_be_bytes().to_vec())).collect();
-        if self.version != TransactionVersion::V0 {
-            tagged.push((VERSION_TAG, self.version.number().to_be_bytes().to_vec()));
+        if self.version != TransactionVersion::Classic {
+            tagged.push((VERSION_TAG, i16::from(self.version.number()).to_be_bytes().to_vec()));
         }
         let writer = writer.unsigned_varint(tagged.len() as u64);
         let write = |writer: Writer, (tag, bytes): (u32, Vec<u8>)| {
@@ -257,7 +222,7 @@ mod tests {
             partitions: BTreeSet::from(partitions),
             updated_at: Timestamp(5),
             started_at: Timestamp(4),
-            version: TransactionVersion::V0,
+            version: TransactionVersion::Classic,
         }
     }
 
@@ -291,7 +256,7 @@ mod tests {
             next_producer_id: ProducerId(8),
             state: TransactionState::Empty,
             partitions: BTreeSet::new(),
-            version: TransactionVersion::V2,
+            version: TransactionVersion::EpochPerTransaction,
             ..value()
         };
         let tagged = b"\x03\0\x08\0\0\0\0\0\0\0\x07\x01\x08\0\0\0\0\0\0\0\x08\x02\x02\0\x02";
@@ -324,7 +289,8 @@ mod tests {
 
     #[test]
     fn every_prefix_is_refused() {
-        let value = TransactionValue { version: TransactionVersion::V2, ..value() };
+        let value =
+            TransactionValue { version: TransactionVersion::EpochPerTransaction, ..value() };
         let bytes = record(Some(value)).encode_value().unwrap();
         for length in 0..bytes.len() {
             let refused = TransactionRecord::decode(KEY, Some(&bytes[..length]));
@@ -336,14 +302,12 @@ mod tests {
     }
 
     #[test]
-    fn states_and_versions_that_are_not_known_are_refused() {
+    fn states_and_versions_of_the_format_that_are_not_known_are_refused() {
         let refusal = |bytes: &[u8]| TransactionRecord::decode(KEY, Some(bytes)).unwrap_err();
         let version = RecordError::ValueVersion { kind: "a transactional id", version: 2 };
         assert_eq!(refusal(b"\0\x02"), version);
         let bytes = [b"\0\x01", HEAD, b"\x06\0".as_slice(), TIMES, b"\0"].concat();
         assert_eq!(refusal(&bytes), RecordError::TransactionState { state: 6 });
-        let bytes = [b"\0\x01", HEAD, b"\0\0".as_slice(), TIMES, b"\x01\x02\x02\0\x03"].concat();
-        assert_eq!(refusal(&bytes), RecordError::TransactionVersion { version: 3 });
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! What the driver tells the coordinator of transactions: requests in the engine's own words, what
 //! became of records, producer ids and markers, and that time has passed.
 
-use corelog_model::control::TransactionOutcome;
+use corelog_model::control::{TransactionOutcome, TransactionVersion};
 use corelog_model::{ErrorCode, ProducerEpoch, ProducerId};
 
 use crate::input::{AppendId, RequestId};
 use crate::offsets::TopicPartition;
-use crate::records::TransactionVersion;
 
 /// A producer and one of its epochs.
 pub type Producer = (ProducerId, ProducerEpoch);

@@ -1,13 +1,13 @@
 //! What the coordinator of transactions tells the driver to do: answer requests, append records,
 //! find producer ids and let markers be written.
 
-use corelog_model::control::TransactionMarker;
+use corelog_model::control::{TransactionMarker, TransactionVersion};
 use corelog_model::{ErrorCode, ProducerId};
 
 use super::input::{Producer, Ticket};
 use crate::input::{AppendId, RequestId};
 use crate::offsets::TopicPartition;
-use crate::records::{TransactionRecord, TransactionVersion};
+use crate::records::TransactionRecord;
 
 /// An output of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]

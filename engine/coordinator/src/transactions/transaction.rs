@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use corelog_model::control::TransactionOutcome;
+use corelog_model::control::{TransactionOutcome, TransactionVersion};
 use corelog_model::{ErrorCode, ProducerEpoch, ProducerId, Timestamp};
 
 use super::TransactionState;
 use super::input::{AddPartitions, Producer};
 use crate::input::RequestId;
 use crate::offsets::TopicPartition;
-use crate::records::{TransactionValue, TransactionVersion};
+use crate::records::TransactionValue;
 
 /// The last epoch that a producer is given. The one behind it is only used to fence.
 pub(super) const EPOCH_MAX: ProducerEpoch = ProducerEpoch(i16::MAX - 1);
@@ -118,7 +118,7 @@ pub(super) fn created(
         partitions: BTreeSet::new(),
         updated_at: now,
         started_at: Timestamp::NONE,
-        version: TransactionVersion::V0,
+        version: TransactionVersion::Classic,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Transactions end, by producers that keep their epoch and by those that get another one.
 
-use corelog_coordinator::records::{TransactionValue, TransactionVersion};
+use corelog_coordinator::records::TransactionValue;
 use corelog_coordinator::transactions::{EndTransaction, TransactionInput, TransactionState};
-use corelog_model::control::TransactionOutcome;
+use corelog_model::control::{TransactionOutcome, TransactionVersion};
 use corelog_model::{ErrorCode, ProducerId, Timestamp};
 
 use crate::rig::*;

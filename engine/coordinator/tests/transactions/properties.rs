@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use corelog_coordinator::records::{TransactionRecord, TransactionValue, TransactionVersion};
+use corelog_coordinator::records::{TransactionRecord, TransactionValue};
 use corelog_coordinator::transactions::{
     Producer, TransactionInput, TransactionOutput, TransactionReply, WriteMarkers,
 };
 use corelog_coordinator::{AppendId, RequestId};
 use corelog_model::ErrorCode;
-use corelog_model::control::TransactionOutcome;
+use corelog_model::control::{TransactionOutcome, TransactionVersion};
 use proptest::prelude::*;
 
 use crate::rig::*;

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use corelog_coordinator::offsets::TopicPartition;
-use corelog_coordinator::records::{TransactionRecord, TransactionValue, TransactionVersion};
+use corelog_coordinator::records::{TransactionRecord, TransactionValue};
 use corelog_coordinator::transactions::{
     AddPartitions, EndTransaction, InitProducer, MarkersWritten, Producer, Ticket,
     TransactionConfig, TransactionInput, TransactionOutput, TransactionReply, TransactionState,
     WriteMarkers,
 };
 use corelog_coordinator::{AppendId, Now, RequestId, Transactions};
-use corelog_model::control::{TransactionMarker, TransactionOutcome};
+use corelog_model::control::{TransactionMarker, TransactionOutcome, TransactionVersion};
 use corelog_model::{
     ErrorCode, LeaderEpoch, PartitionIndex, ProducerEpoch, ProducerId, Timestamp, TopicName,
 };
@@ -21,7 +21,8 @@ pub(crate) use TransactionOutcome::{Abort, Commit};
 pub(crate) use TransactionState::{
     CompleteAbort, CompleteCommit, Empty, Ongoing, PrepareAbort, PrepareCommit,
 };
-pub(crate) use TransactionVersion::{V0, V2};
+pub(crate) const V0: TransactionVersion = TransactionVersion::Classic;
+pub(crate) const V2: TransactionVersion = TransactionVersion::EpochPerTransaction;
 
 /// The wall clock runs so far ahead of the monotonic one, in milliseconds.
 pub(crate) const WALL: i64 = 1_000_000;
