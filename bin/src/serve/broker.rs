@@ -22,8 +22,8 @@ use corelog_server::{
     SocketOptions,
 };
 use corelog_shard::{
-    BrokerConfig, Control, ControllerSeed, ShardCommand, ShardLimits, start_controller_shard,
-    start_shard,
+    BrokerConfig, Control, ControllerSeed, Links, Peers, ShardCommand, ShardLimits,
+    start_controller_shard, start_shard,
 };
 
 use super::config::Config;
@@ -61,7 +61,7 @@ struct Core {
     broker: BrokerConfig,
     address: BoundAddress,
     server: ServerConfig,
-    control: Control,
+    links: Links,
     seed: Option<ControllerSeed>,
     inbox: corelog_shard::Inbox,
     events: mpsc::Sender<CoreEvent>,
@@ -104,7 +104,9 @@ impl Broker {
             requests,
         });
         let mut cores = Vec::with_capacity(addresses.len());
-        for ((number, inbox), (_, address)) in (0u16..).zip(inboxes).zip(bound) {
+        let (peers, requests) = Peers::new(broker.broker, addresses.len() as u16);
+        let ends = inboxes.into_iter().zip(requests);
+        for ((number, (inbox, requests)), (_, address)) in (0u16..).zip(ends).zip(bound) {
             let cpu = config.cpus[usize::from(number)];
             let core = Core {
                 shard: ShardId(number),
@@ -116,7 +118,7 @@ impl Broker {
                 broker: broker.clone(),
                 address,
                 server: server_config(config, &api, &connections),
-                control: control.clone(),
+                links: Links { control: control.clone(), peers: peers.clone(), requests },
                 seed: seed.take(),
                 inbox,
                 events: events.clone(),
@@ -227,8 +229,8 @@ impl Core {
 
     async fn serve(self) -> Result<(), String> {
         let started = match self.seed {
-            Some(seed) => start_controller_shard(self.broker, seed, self.control, self.inbox).await,
-            None => start_shard(self.broker, self.shard, self.control, self.inbox).await,
+            Some(seed) => start_controller_shard(self.broker, seed, self.links, self.inbox).await,
+            None => start_shard(self.broker, self.shard, self.links, self.inbox).await,
         };
         let started = started.map_err(|error| error.to_string())?;
         let server = Server::start(&started.shard, self.address, self.server)
@@ -370,6 +372,7 @@ fn broker_config(config: &Config, sync: SyncPath) -> BrokerConfig {
             ..ShardLimits::default()
         },
         groups: config.groups.coordinator.clone(),
+        transactions: config.transactions.coordinator.clone(),
     }
 }
 
@@ -386,6 +389,7 @@ fn api_settings(
         topic_defaults: broker.topic_defaults.clone(),
         broker_configs,
         groups_topic: config.groups.topic,
+        transactions_topic: config.transactions.topic,
         ..ApiSettings::default()
     }
 }

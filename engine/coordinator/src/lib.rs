@@ -1,6 +1,6 @@
-//! What decides about groups and transactions, without clock, I/O, randomness and tasks: members and
-//! generations of classic groups, members and assignments of consumer groups (KIP-848), committed
-//! offsets, transactional ids, and the records in which Kafka keeps all of it in
+//! What decides about groups and transactions, without clock, I/O, randomness and tasks: members
+//! and generations of classic groups, members and assignments of consumer groups (KIP-848),
+//! committed offsets, transactional ids, and the records in which Kafka keeps all of it in
 //! `__consumer_offsets` and `__transaction_state`.
 
 pub mod classic_group;

@@ -54,7 +54,8 @@ pub enum Reply {
     ConsumerGroupHeartbeat(Result<HeartbeatReply, GroupError>),
     /// To members that leave, one by one in the order of the request.
     Leave(Result<Vec<Left>, ErrorCode>),
-    /// To one that commits offsets, in a transaction or not, one by one in the order of the request.
+    /// To one that commits offsets, in a transaction or not, one by one in the order of the
+    /// request.
     CommitOffsets(Vec<PartitionResult>),
     /// To one that deletes offsets, one by one in the order of the request.
     DeleteOffsets(Result<Vec<PartitionResult>, ErrorCode>),

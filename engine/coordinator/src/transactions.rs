@@ -1,6 +1,7 @@
 //! The transactional ids of one partition of `__transaction_state`. A coordinator is made when a
 //! node becomes leader of the partition, is loaded from the log, steps by inputs, and resigns with
-//! the leadership. What it has not stored is not so: a change is seen, and told, once it is durable.
+//! the leadership. What it has not stored is not so: a change is seen, and told, once it is
+//! durable.
 
 mod config;
 mod end;

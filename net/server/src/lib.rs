@@ -20,6 +20,7 @@ mod metrics_page;
 pub mod metrics_text;
 mod reply;
 mod socket;
+mod transaction_requests;
 
 pub use connection::ConnectionBounds;
 pub use http::HttpServer;

@@ -9,6 +9,7 @@ mod corelog;
 mod foreign;
 mod groups;
 mod topic;
+mod transactions;
 mod value;
 
 pub use value::{Kind, Suffixes, Unit, Value};
@@ -147,7 +148,10 @@ pub enum Meaning {
 }
 
 static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| {
-    [broker::KEYS, topic::KEYS, groups::KEYS, corelog::KEYS].into_iter().flatten().collect()
+    [broker::KEYS, topic::KEYS, groups::KEYS, transactions::KEYS, corelog::KEYS]
+        .into_iter()
+        .flatten()
+        .collect()
 });
 
 static FOREIGN: LazyLock<Vec<Foreign>> = LazyLock::new(foreign::all);

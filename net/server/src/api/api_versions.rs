@@ -10,6 +10,9 @@ const NAMED_FROM: i16 = 3;
 /// The first version in which a feature may be supported at level 0.
 const LEVEL_ZERO_FROM: i16 = 4;
 
+/// The features of Kafka that are finalized, and at which level.
+const FEATURES: [(&str, i16); 2] = [("group.version", 1), ("transaction.version", 2)];
+
 /// The version to answer a request of `version` in: the same, or 0, the only one that every client
 /// reads.
 pub fn response_version(version: i16) -> i16 {
@@ -19,8 +22,9 @@ pub fn response_version(version: i16) -> i16 {
 /// Answers. `request` is none where its version is not served, and so its body cannot be read. To
 /// be encoded in [`response_version`].
 ///
-/// Of Kafka's features, only `group.version` is finalized here: clients use the new protocol of
-/// consumer groups if it is 1 (KIP-848). They take what is absent for level 0.
+/// Of Kafka's features, two are finalized here: clients use the new protocol of consumer groups if
+/// `group.version` is 1 (KIP-848), and an epoch for each transaction if `transaction.version` is 2
+/// (KIP-890). They take what is absent for level 0.
 pub fn respond(
     request: Option<&ApiVersionsRequest<'_>>,
     version: i16,
@@ -36,16 +40,23 @@ pub fn respond(
         let error_code = ErrorCode::InvalidRequest.code();
         return ApiVersionsResponse { error_code, ..Default::default() };
     }
-    let name = || Text::Borrowed("group.version");
-    let level = FinalizedFeatureKey { name: name(), max_version_level: 1, min_version_level: 1 };
-    let levels = SupportedFeatureKey { name: name(), min_version: 0, max_version: 1 };
+    let levels = FEATURES.map(|(name, level)| FinalizedFeatureKey {
+        name: Text::Borrowed(name),
+        max_version_level: level,
+        min_version_level: level,
+    });
+    let supported = FEATURES.map(|(name, level)| SupportedFeatureKey {
+        name: Text::Borrowed(name),
+        min_version: 0,
+        max_version: level,
+    });
     ApiVersionsResponse {
         api_keys: ApiVersion::advertised(),
         // Clients before version 4 give up when a feature may have level 0.
-        supported_features: if version >= LEVEL_ZERO_FROM { vec![levels] } else { Vec::new() },
+        supported_features: if version >= LEVEL_ZERO_FROM { supported.into() } else { Vec::new() },
         // What is finalized does not change while a broker runs.
         finalized_features_epoch: 0,
-        finalized_features: vec![level],
+        finalized_features: levels.into(),
         ..Default::default()
     }
 }
@@ -91,10 +102,10 @@ mod tests {
             let levels: Vec<_> =
                 levels.map(|level| (&*level.name, level.max_version_level)).collect();
             let is_told = version >= 3;
-            let expected = [("group.version", 1)];
+            let expected = [("group.version", 1), ("transaction.version", 2)];
             assert_eq!(levels, if is_told { &expected[..] } else { &[] }, "{version}");
             assert_eq!(answer.finalized_features_epoch, if is_told { 0 } else { -1 });
-            assert_eq!(answer.supported_features.len(), usize::from(version >= 4));
+            assert_eq!(answer.supported_features.len(), if version >= 4 { 2 } else { 0 });
         }
     }
 

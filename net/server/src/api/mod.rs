@@ -28,7 +28,10 @@ pub(crate) mod produce;
 #[cfg(test)]
 mod scene;
 pub mod settings;
+pub mod transaction_admin;
+pub(crate) mod transactional_produce;
+pub mod transactions;
 pub(crate) mod write_txn_markers;
 
 pub use change::{Ending, Translation};
-pub use settings::{ApiSettings, BrokerConfigEntry, BrokerConfigSynonym, GroupsTopic};
+pub use settings::{ApiSettings, BrokerConfigEntry, BrokerConfigSynonym, InternalTopic};
