@@ -95,7 +95,7 @@ pub async fn check_all(world: &World, log: &Rc<PartitionLog>) {
     }
     let is_whole = world.scenario.log.compaction.is_some() && !world.is_rotten.get();
     if let Some(wrong) =
-        is_whole.then(|| world.with(log.id(), |model| shown.compare(model))).flatten()
+        is_whole.then(|| world.with(log.id(), |model| shown.compare(model, limit))).flatten()
     {
         world.find(format!("{}: the log has {wrong}", log.id()));
     }

@@ -125,13 +125,13 @@ fn compare_heads(found: &BatchView<'_>, appended: &BatchView<'_>) -> Result<(), 
 
 /// The newest records of keys as a whole log shows them.
 #[derive(Debug, Default)]
-pub(crate) struct Shown {
+pub struct Shown {
     newest: BTreeMap<Vec<u8>, (Offset, bool)>,
 }
 
 impl Shown {
     /// Adds what a read gave.
-    pub(crate) fn add(&mut self, mut bytes: &[u8]) {
+    pub fn add(&mut self, mut bytes: &[u8]) {
         while let Ok((batch, behind)) = BatchView::parse(bytes) {
             for (offset, _, key, value) in records(&batch).unwrap_or_default() {
                 self.newest.insert(key, (offset, value.is_none()));
@@ -140,11 +140,12 @@ impl Shown {
         }
     }
 
-    /// What is wrong, if anything: a key whose last record marks its deletion has no value.
-    pub(crate) fn compare(&self, model: &Partition) -> Option<String> {
+    /// What is wrong, if anything: a key whose last record, below what was durable when the reads
+    /// began, marks its deletion has no value.
+    pub fn compare(&self, model: &Partition, durable_end: Offset) -> Option<String> {
         let is_back = |(key, newest): &(&Vec<u8>, &(Offset, bool))| {
             let shown = self.newest.get(*key);
-            newest.1 && shown.is_some_and(|shown| !shown.1)
+            newest.1 && newest.0 < durable_end && shown.is_some_and(|shown| !shown.1)
         };
         let (key, newest) = model.newest_of_key.iter().find(is_back)?;
         Some(format!("a value of {key:?}, which was deleted at {}", newest.0))
