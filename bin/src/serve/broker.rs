@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use corelog_cluster::ShardEndpoint;
 use corelog_cluster::decide::TopicPolicy;
-use corelog_coordinator::GroupConfig;
 use corelog_io::mesh::{Sender, channel};
 use corelog_io::ring::executor::{CoreThread, ExecutorConfig, run, start};
 use corelog_io::ring::preflight::{Severity, check};
@@ -370,7 +369,7 @@ fn broker_config(config: &Config, sync: SyncPath) -> BrokerConfig {
             cleaner: cleaner_limits(config),
             ..ShardLimits::default()
         },
-        groups: GroupConfig::default(),
+        groups: config.groups.coordinator.clone(),
     }
 }
 
@@ -401,6 +400,7 @@ fn api_settings(
         topics: broker.topics.clone(),
         topic_defaults: broker.topic_defaults.clone(),
         broker_configs,
+        groups_topic: config.groups.topic,
         ..ApiSettings::default()
     }
 }

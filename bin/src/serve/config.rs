@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use corelog_coordinator::GroupConfig;
 use corelog_io::SyncPath;
+use corelog_server::api::GroupsTopic;
 use serde::Serialize;
 
 use self::cores::CoreChoice;
@@ -54,6 +57,17 @@ pub struct Config {
     pub clients: ClientLimits,
     /// Bounds of what is on disk and in memory.
     pub storage: StorageLimits,
+    /// Groups.
+    pub groups: GroupRules,
+}
+
+/// How groups are coordinated, and the topic they are kept in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupRules {
+    /// The coordinator's settings.
+    pub coordinator: GroupConfig,
+    /// What the topic is created with.
+    pub topic: GroupsTopic,
 }
 
 /// What is decided for topics that do not say.
@@ -162,6 +176,7 @@ impl Config {
         let cpus = cpus(settings, machine, &mut problems);
         let data_dir = data_dir(settings, &mut problems);
         let metrics_listen = metrics_listen(settings, &mut problems);
+        let groups = group_rules(settings, &mut problems);
         check_sizes(settings, &mut problems);
         let (Some((listen, advertise)), Some(cpus), Some(data_dir)) = (addresses, cpus, data_dir)
         else {
@@ -187,6 +202,7 @@ impl Config {
             topics: topic_rules(settings),
             clients: client_limits(settings),
             storage: storage_limits(settings),
+            groups,
         })
     }
 
@@ -234,6 +250,32 @@ fn topic_rules(settings: &Settings) -> TopicRules {
         allow_delete: settings.boolean("delete.topic.enable"),
         defaults: settings.topic_defaults(),
     }
+}
+
+fn group_rules(settings: &Settings, problems: &mut Vec<Problem>) -> GroupRules {
+    let shortest = settings.unsigned("group.min.session.timeout.ms");
+    if settings.unsigned("group.max.session.timeout.ms") < shortest {
+        let why = format!("is below {}", settings.setting("group.min.session.timeout.ms").place());
+        let hint = "raise it, or lower group.min.session.timeout.ms";
+        problems.push(unfit(settings, "group.max.session.timeout.ms", why, hint));
+    }
+    let millis = |name| Duration::from_millis(settings.unsigned(name));
+    let coordinator = GroupConfig {
+        session_timeout_min: millis("group.min.session.timeout.ms"),
+        session_timeout_max: millis("group.max.session.timeout.ms"),
+        initial_rebalance_delay: millis("group.initial.rebalance.delay.ms"),
+        members_max: settings.small("group.max.size") as usize,
+        offset_metadata_bytes_max: settings.small("offset.metadata.max.bytes") as usize,
+        offsets_retention: Duration::from_secs(60 * settings.unsigned("offsets.retention.minutes")),
+        offsets_retention_check_interval: millis("offsets.retention.check.interval.ms"),
+        ..GroupConfig::default()
+    };
+    let topic = GroupsTopic {
+        partitions: settings.integer("offsets.topic.num.partitions") as i32,
+        replication_factor: settings.integer("offsets.topic.replication.factor") as i16,
+        segment_bytes: settings.integer("offsets.topic.segment.bytes") as i32,
+    };
+    GroupRules { coordinator, topic }
 }
 
 fn client_limits(settings: &Settings) -> ClientLimits {

@@ -10,6 +10,7 @@ mod join;
 mod leave;
 mod load;
 mod member;
+mod migration;
 mod rebalance;
 mod static_member;
 mod subscription;
@@ -24,47 +25,10 @@ use corelog_model::{ErrorCode, Timestamp};
 use crate::input::AppendId;
 use crate::records::{CoordinatorRecord, GroupMetadataKey, GroupMetadataValue};
 use member::Member;
+pub(crate) use migration::Migrant;
 use static_member::Replacement;
 
-/// What a group is doing, in Kafka's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum GroupState {
-    /// It has no members, but may have offsets.
-    Empty,
-    /// Members have to rejoin.
-    PreparingRebalance,
-    /// The leader has to assign.
-    CompletingRebalance,
-    /// Every member has its assignment or may fetch it.
-    Stable,
-    /// It is being deleted.
-    Dead,
-}
-
-impl GroupState {
-    /// The state of a name, which is taken in any case of letters.
-    pub fn from_name(name: &str) -> Option<GroupState> {
-        let all = [
-            GroupState::Empty,
-            GroupState::PreparingRebalance,
-            GroupState::CompletingRebalance,
-            GroupState::Stable,
-            GroupState::Dead,
-        ];
-        all.into_iter().find(|state| state.name().eq_ignore_ascii_case(name))
-    }
-
-    /// The name in the Kafka protocol.
-    pub const fn name(self) -> &'static str {
-        match self {
-            GroupState::Empty => "Empty",
-            GroupState::PreparingRebalance => "PreparingRebalance",
-            GroupState::CompletingRebalance => "CompletingRebalance",
-            GroupState::Stable => "Stable",
-            GroupState::Dead => "Dead",
-        }
-    }
-}
+pub use crate::group_state::GroupState;
 
 /// What a group looks like from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]

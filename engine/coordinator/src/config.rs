@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::consumer_group::ConsumerGroupConfig;
+
 /// The settings of a coordinator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupConfig {
@@ -27,6 +29,8 @@ pub struct GroupConfig {
     pub offsets_retention: Duration,
     /// How often expired offsets are looked for (`offsets.retention.check.interval.ms`).
     pub offsets_retention_check_interval: Duration,
+    /// Of groups whose coordinator assigns.
+    pub consumer: ConsumerGroupConfig,
 }
 
 impl Default for GroupConfig {
@@ -42,6 +46,7 @@ impl Default for GroupConfig {
             offset_metadata_bytes_max: 4096,
             offsets_retention: Duration::from_secs(7 * 24 * 60 * 60),
             offsets_retention_check_interval: Duration::from_secs(10 * 60),
+            consumer: ConsumerGroupConfig::default(),
         }
     }
 }

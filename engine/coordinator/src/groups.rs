@@ -2,22 +2,25 @@
 //! leader of the partition, is loaded from the log, steps by inputs, and resigns with the
 //! leadership.
 
+mod conversion;
 mod deletion;
+mod group;
 mod loading;
 mod offset_requests;
 mod pending;
 mod queries;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use corelog_model::ErrorCode;
 
-use crate::classic_group::ClassicGroup;
 use crate::config::GroupConfig;
+use crate::consumer_group::{GroupError, Topics};
 use crate::input::{AppendId, Input, JoinGroup, Now, RequestId};
-use crate::offsets::GroupOffsets;
 use crate::output::{GroupResult, JoinRefusal, Left, Output, PartitionResult, Reply, Step};
+use group::Group;
 use pending::Pending;
 
 pub use loading::Loaded;
@@ -30,6 +33,7 @@ const TEXT_BYTES_MAX: usize = i16::MAX as usize;
 #[derive(Debug)]
 pub struct Groups {
     config: GroupConfig,
+    topics: Arc<Topics>,
     phase: Phase,
     by_id: BTreeMap<String, Group>,
     /// What waits for records.
@@ -46,26 +50,8 @@ enum Phase {
     Loading,
     Ready,
     Resigned,
-}
-
-#[derive(Debug)]
-struct Group {
-    classic: ClassicGroup,
-    offsets: GroupOffsets,
-    /// How many appends are about it.
-    in_flight: usize,
-    wakeup: Option<Duration>,
-}
-
-impl Group {
-    fn new(classic: ClassicGroup) -> Self {
-        Group { classic, offsets: GroupOffsets::default(), in_flight: 0, wakeup: None }
-    }
-
-    /// Whether nothing would be lost with it.
-    fn is_vacant(&self) -> bool {
-        self.classic.is_vacant() && self.offsets.is_empty() && self.in_flight == 0
-    }
+    /// What is in the log is not known.
+    Failed,
 }
 
 impl Groups {
@@ -73,6 +59,7 @@ impl Groups {
     pub fn new(config: GroupConfig) -> Self {
         Groups {
             config,
+            topics: Arc::default(),
             phase: Phase::Loading,
             by_id: BTreeMap::new(),
             pending: BTreeMap::new(),
@@ -84,30 +71,30 @@ impl Groups {
 
     /// Advances the groups by one input.
     pub fn step(&mut self, now: Now, input: Input) -> Vec<Output> {
+        if let Input::Topics(topics) = &input {
+            self.topics = Arc::clone(topics);
+        }
         if let Some(code) = self.unready() {
             return refusal(input, code).into_iter().collect();
         }
         match input {
             Input::Join(join) => self.join(now, join),
-            Input::Sync(sync) => self.at(now, &sync.group.clone(), sync, |group, sync, step| {
-                group.classic.sync(sync, step);
-            }),
+            Input::Sync(sync) => self.at(now, &sync.group.clone(), sync, Group::sync),
             Input::Heartbeat(beat) => {
-                self.at(now, &beat.group.clone(), beat, |group, beat, step| {
-                    group.classic.heartbeat(&beat, step);
-                })
+                let act =
+                    |group: &mut Group, beat, step: &mut Step<'_>| group.heartbeat(&beat, step);
+                self.at(now, &beat.group.clone(), beat, act)
             }
-            Input::Leave(leave) => {
-                self.at(now, &leave.group.clone(), leave, |group, leave, step| {
-                    group.classic.leave(leave, step);
-                })
-            }
+            Input::ConsumerGroupHeartbeat(beat) => self.consumer_group_heartbeat(now, &beat),
+            Input::Leave(leave) => self.at(now, &leave.group.clone(), leave, Group::leave),
             Input::CommitOffsets(commit) => self.commit_offsets(now, commit),
             Input::DeleteOffsets(delete) => self.delete_offsets(now, delete),
             Input::DeleteGroups(delete) => self.delete_groups(now, delete),
             Input::TopicsDeleted(topics) => self.forget_topics(now, &topics),
             Input::Appended(append) => self.appended(now, append),
             Input::AppendFailed { append, code } => self.append_failed(now, append, code),
+            // They matter from the next heartbeat of a member on.
+            Input::Topics(_) => Vec::new(),
             Input::Tick => self.tick(now),
         }
     }
@@ -124,13 +111,23 @@ impl Groups {
     /// This node no longer leads the partition: every open request is answered, and all is
     /// forgotten.
     pub fn resign(&mut self, now: Now) -> Vec<Output> {
-        self.phase = Phase::Resigned;
+        self.close(now, Phase::Resigned, ErrorCode::NotCoordinator)
+    }
+
+    /// What is in the log is not what the groups go by: they have to be loaded anew.
+    fn reload(&mut self, now: Now, code: ErrorCode) -> Vec<Output> {
+        let mut outputs = self.close(now, Phase::Failed, code);
+        outputs.push(Output::Reload);
+        outputs
+    }
+
+    fn close(&mut self, now: Now, phase: Phase, code: ErrorCode) -> Vec<Output> {
+        self.phase = phase;
         self.wakeups.clear();
-        let code = ErrorCode::NotCoordinator;
         let mut groups = std::mem::take(&mut self.by_id);
         let mut step = self.begin(now);
         for group in groups.values_mut() {
-            group.classic.abandon(code, &mut step);
+            group.abandon(code, &mut step);
         }
         let mut outputs = step.outputs;
         let pending = std::mem::take(&mut self.pending);
@@ -144,23 +141,27 @@ impl Groups {
             Phase::Loading => Some(ErrorCode::CoordinatorLoadInProgress),
             Phase::Ready => None,
             Phase::Resigned => Some(ErrorCode::NotCoordinator),
+            Phase::Failed => Some(ErrorCode::CoordinatorNotAvailable),
         }
     }
 
     fn begin(&mut self, now: Now) -> Step<'_> {
         let append_next = &mut self.append_next;
-        Step { now, config: &self.config, outputs: Vec::new(), append_next }
+        let (config, topics) = (&self.config, &*self.topics);
+        Step { now, config, topics, outputs: Vec::new(), append_next }
     }
 
     fn join(&mut self, now: Now, join: JoinGroup) -> Vec<Output> {
         if let Err(code) = self.check_join(&join) {
             return refusal(Input::Join(join), code).into_iter().collect();
         }
-        if !self.by_id.contains_key(&join.group) {
-            let group = Group::new(ClassicGroup::new(join.group.clone(), now.wall));
-            self.by_id.insert(join.group.clone(), group);
-        }
-        self.at(now, &join.group.clone(), join, |group, join, step| group.classic.join(join, step))
+        let id = join.group.clone();
+        let mut outputs = match self.prepare_join(now, &join) {
+            Ok(outputs) => outputs,
+            Err(code) => return refusal(Input::Join(join), code).into_iter().collect(),
+        };
+        outputs.extend(self.at(now, &id, join, Group::join));
+        outputs
     }
 
     fn check_join(&self, join: &JoinGroup) -> Result<(), ErrorCode> {
@@ -217,17 +218,26 @@ impl Groups {
         act: impl FnOnce(&mut Group, &mut Step<'_>) -> T,
     ) -> (T, Vec<Output>) {
         let append_next = &mut self.append_next;
-        let mut step = Step { now, config: &self.config, outputs: Vec::new(), append_next };
+        let (config, topics) = (&self.config, &*self.topics);
+        let mut step = Step { now, config, topics, outputs: Vec::new(), append_next };
         let group = self.by_id.get_mut(id).expect("the caller has looked for the group");
         let result = act(group, &mut step);
-        group.classic.advance(&mut step);
+        group.advance(&mut step);
+        let ending = group.downgrade(id, &mut step);
         let outputs = step.outputs;
+        let mut in_flight = 0;
         for output in &outputs {
             if let Output::Append { append, .. } = output {
-                self.pending.insert(*append, Pending::Generation { group: id.to_owned() });
-                group.in_flight += 1;
+                let group = id.to_owned();
+                let pending = match ending {
+                    Some(ending) if ending == *append => Pending::Ending { group },
+                    Some(_) | None => Pending::Members { group },
+                };
+                self.pending.insert(*append, pending);
+                in_flight += 1;
             }
         }
+        group.in_flight += in_flight;
         self.settle(id);
         (result, outputs)
     }
@@ -236,7 +246,7 @@ impl Groups {
     fn settle(&mut self, id: &str) {
         let Some(group) = self.by_id.get_mut(id) else { return };
         let is_vacant = group.is_vacant();
-        let wakeup = if is_vacant { None } else { group.classic.next_wakeup() };
+        let wakeup = if is_vacant { None } else { group.next_wakeup() };
         if group.wakeup != wakeup {
             if let Some(at) = group.wakeup {
                 self.wakeups.remove(&(at, id.to_owned()));
@@ -298,6 +308,10 @@ fn refusal(input: Input, code: ErrorCode) -> Option<Output> {
         }
         Input::Sync(sync) => (sync.request, Reply::Sync(Err(code))),
         Input::Heartbeat(heartbeat) => (heartbeat.request, Reply::Heartbeat(Err(code))),
+        Input::ConsumerGroupHeartbeat(beat) => {
+            let refused = Err(GroupError::Unavailable { code });
+            (beat.request, Reply::ConsumerGroupHeartbeat(refused))
+        }
         Input::Leave(leave) if code == ErrorCode::UnknownMemberId => {
             let left = leave.members.into_iter().map(|member| Left {
                 member_id: member.member_id,
@@ -322,7 +336,11 @@ fn refusal(input: Input, code: ErrorCode) -> Option<Output> {
             let results = groups.map(|group| GroupResult { group, result: Err(code) });
             (delete.request, Reply::DeleteGroups(results.collect()))
         }
-        Input::TopicsDeleted(_) | Input::Appended(_) | Input::AppendFailed { .. } | Input::Tick => {
+        Input::TopicsDeleted(_)
+        | Input::Appended(_)
+        | Input::AppendFailed { .. }
+        | Input::Topics(_)
+        | Input::Tick => {
             return None;
         }
     };

@@ -1,11 +1,15 @@
 //! What the driver tells the coordinator: requests in the engine's own words, what became of
 //! appended records, and that time has passed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use corelog_model::{
     ErrorCode, LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId, TopicName,
 };
+
+pub use crate::consumer_group::ConsumerGroupHeartbeat;
+use crate::consumer_group::Topics;
 
 /// A request that waits for its reply. The driver chooses a number that no open request has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +37,8 @@ pub enum Input {
     Sync(SyncGroup),
     /// A member is alive.
     Heartbeat(Heartbeat),
+    /// A member of a consumer group speaks.
+    ConsumerGroupHeartbeat(ConsumerGroupHeartbeat),
     /// Members leave.
     Leave(LeaveGroup),
     /// Offsets are to be committed.
@@ -52,6 +58,8 @@ pub enum Input {
         /// What the requests are answered that waited for them.
         code: ErrorCode,
     },
+    /// The topics of the cluster have changed, or are told for the first time. Taken in any phase.
+    Topics(Arc<Topics>),
     /// Time has passed.
     Tick,
 }

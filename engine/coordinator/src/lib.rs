@@ -4,6 +4,9 @@
 
 pub mod classic_group;
 pub mod config;
+pub mod consumer_group;
+mod consumer_protocol;
+pub mod group_state;
 pub mod groups;
 pub mod input;
 pub mod offsets;

@@ -3,6 +3,7 @@
 use corelog_model::{ErrorCode, PartitionIndex, TopicName};
 
 use crate::config::GroupConfig;
+use crate::consumer_group::{GroupError, HeartbeatReply, Topics};
 use crate::input::{AppendId, Now, RequestId};
 use crate::records::CoordinatorRecord;
 
@@ -23,6 +24,9 @@ pub enum Output {
         /// The records, never none.
         records: Vec<CoordinatorRecord>,
     },
+    /// Drop these groups and load them anew: what is in the log is not what they go by. Every open
+    /// request has been answered.
+    Reload,
 }
 
 /// The answer to a request.
@@ -34,6 +38,8 @@ pub enum Reply {
     Sync(Result<Synced, ErrorCode>),
     /// To a member that is alive.
     Heartbeat(Result<(), ErrorCode>),
+    /// To a member of a consumer group.
+    ConsumerGroupHeartbeat(Result<HeartbeatReply, GroupError>),
     /// To members that leave, one by one in the order of the request.
     Leave(Result<Vec<Left>, ErrorCode>),
     /// To one that commits offsets, one by one in the order of the request.
@@ -129,6 +135,7 @@ pub struct GroupResult {
 pub(crate) struct Step<'a> {
     pub(crate) now: Now,
     pub(crate) config: &'a GroupConfig,
+    pub(crate) topics: &'a Topics,
     pub(crate) outputs: Vec<Output>,
     /// The number of the next records.
     pub(crate) append_next: &'a mut u64,

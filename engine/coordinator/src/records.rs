@@ -1,6 +1,7 @@
 //! The records of `__consumer_offsets` in Kafka's own formats. A key says in its first two bytes of
 //! which kind the record is; no value is a tombstone. Formats: Kafka's group-coordinator schemas.
 
+mod consumer_group;
 mod group_metadata;
 mod offset_commit;
 mod reader;
@@ -8,9 +9,14 @@ mod writer;
 
 use thiserror::Error;
 
+pub use consumer_group::{
+    ClassicMember, ConsumerGroupRecord, CurrentAssignment, Entry, GroupEpoch, MemberMetadata,
+    MemberState, OwnedPartitions, ResolvedExpression, TargetMetadata, TopicMetadata,
+};
 pub use group_metadata::{GroupMember, GroupMetadataKey, GroupMetadataValue};
 pub use offset_commit::{OffsetCommitKey, OffsetCommitValue};
 pub(crate) use reader::Reader;
+pub(crate) use writer::Writer;
 
 /// Why bytes are not the record that their version says.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -49,6 +55,20 @@ pub enum RecordError {
         /// The version, as stored.
         version: i16,
     },
+    /// Not one of the states that a member of a consumer group can be in.
+    #[error("a member cannot be in state {state}")]
+    MemberState {
+        /// The state, as stored.
+        state: i8,
+    },
+    /// Not one epoch for each partition.
+    #[error("{epochs} epochs for {partitions} partitions")]
+    Epochs {
+        /// How many epochs.
+        epochs: usize,
+        /// How many partitions.
+        partitions: usize,
+    },
     /// Bytes behind the last field.
     #[error("{bytes} bytes follow the last field")]
     Trailing {
@@ -74,6 +94,8 @@ pub enum CoordinatorRecord {
         /// Its generation and members.
         value: Option<GroupMetadataValue>,
     },
+    /// Something about a consumer group (key versions 3 to 8 and 16).
+    ConsumerGroup(ConsumerGroupRecord),
 }
 
 /// What a key and a value of the log are.
@@ -102,7 +124,10 @@ impl CoordinatorRecord {
                 key: GroupMetadataKey::read(reader)?,
                 value: value.map(GroupMetadataValue::decode).transpose()?,
             },
-            _ => return Ok(Decoded::Unknown { key_version }),
+            _ => match ConsumerGroupRecord::decode(key_version, reader, value)? {
+                Some(record) => CoordinatorRecord::ConsumerGroup(record),
+                None => return Ok(Decoded::Unknown { key_version }),
+            },
         };
         Ok(Decoded::Known(record))
     }
@@ -112,6 +137,7 @@ impl CoordinatorRecord {
         match self {
             CoordinatorRecord::OffsetCommit { key, .. } => key.encode(),
             CoordinatorRecord::GroupMetadata { key, .. } => key.encode(),
+            CoordinatorRecord::ConsumerGroup(record) => record.encode_key(),
         }
     }
 
@@ -124,6 +150,7 @@ impl CoordinatorRecord {
             CoordinatorRecord::GroupMetadata { value, .. } => {
                 value.as_ref().map(GroupMetadataValue::encode)
             }
+            CoordinatorRecord::ConsumerGroup(record) => record.encode_value(),
         }
     }
 
@@ -132,6 +159,7 @@ impl CoordinatorRecord {
         match self {
             CoordinatorRecord::OffsetCommit { key, .. } => &key.group,
             CoordinatorRecord::GroupMetadata { key, .. } => &key.group,
+            CoordinatorRecord::ConsumerGroup(record) => &record.group,
         }
     }
 }
@@ -142,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_key_of_another_kind_is_unknown_and_not_an_error() {
-        for key_version in [-1, 3, 24] {
+        for key_version in [-1, 9, 15, 17, 24] {
             let key = [&i16::to_be_bytes(key_version)[..], b"whatever"].concat();
             let decoded = CoordinatorRecord::decode(&key, Some(b"more"));
             assert_eq!(decoded, Ok(Decoded::Unknown { key_version }));

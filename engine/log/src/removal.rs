@@ -1,8 +1,9 @@
 //! Files that nobody needs any more give their space back bit by bit.
 //!
-//! A file system that tells the device which blocks are free (ext4 with `discard`) does so for all of
-//! a deleted file at once, and the syncs of the journal wait behind it: 3 GiB cost producers 100 ms.
-//! So what is deleted moves to a directory of its own, in one rename, and shrinks there in steps.
+//! A file system that tells the device which blocks are free (ext4 with `discard`) does so for all
+//! of a deleted file at once, and the syncs of the journal wait behind it: 3 GiB cost producers
+//! 100 ms. So what is deleted moves to a directory of its own, in one rename, and shrinks there in
+//! steps.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

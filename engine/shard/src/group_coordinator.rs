@@ -12,6 +12,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use corelog_coordinator::classic_group::GroupDescription;
+use corelog_coordinator::consumer_group;
 use corelog_coordinator::groups::{ListFilter, ListedGroup};
 use corelog_coordinator::offsets::{FetchedOffset, TopicPartition};
 use corelog_coordinator::{AppendId, GroupConfig, Groups, Input, Now, Output, Reply, RequestId};
@@ -29,21 +30,31 @@ const REQUESTS_OPEN_MAX: usize = 100_000;
 
 /// One coordinator and what it waits for.
 pub struct GroupCoordinator {
+    itself: Weak<GroupCoordinator>,
     shard: Shard,
     partition: Partition,
+    config: GroupConfig,
     groups: RefCell<Groups>,
+    /// How often the groups were loaded anew.
+    life: Cell<u64>,
+    /// The version of the topics that the groups were told.
+    topics_told: Cell<Option<u64>>,
     next_request: Cell<u64>,
     open: RefCell<BTreeMap<RequestId, Sender<Reply>>>,
-    /// Batches that are to be appended, in order.
+    /// Batches that are to be appended, in order; of the groups as they are now.
     appends: RefCell<VecDeque<(AppendId, Vec<u8>)>>,
     appends_news: Signal,
     /// What was appended, until it is durable.
     in_flight: RefCell<VecDeque<appending::Outcome>>,
     in_flight_news: Signal,
+    /// How many batches are neither waiting to be appended nor settled.
+    unsettled: Cell<usize>,
+    settled_news: Signal,
     /// When the timer is set to.
     wakeup: Cell<Option<Duration>>,
     wakeup_news: Signal,
     tasks: RefCell<Vec<Task<()>>>,
+    reload: RefCell<Option<Task<()>>>,
 }
 
 /// Ends the wait of a request whose caller goes away.
@@ -61,19 +72,26 @@ impl Drop for OpenRequest<'_> {
 impl GroupCoordinator {
     /// Begins to load the coordinator of a partition that this core leads from now on.
     pub(crate) fn begin(shard: &Shard, partition: Partition, config: GroupConfig) -> Rc<Self> {
-        let coordinator = Rc::new(Self {
+        let coordinator = Rc::new_cyclic(|itself| Self {
+            itself: Weak::clone(itself),
             shard: shard.clone(),
             partition,
-            groups: RefCell::new(Groups::new(config)),
+            groups: RefCell::new(Groups::new(config.clone())),
+            config,
+            life: Cell::new(0),
+            topics_told: Cell::new(None),
             next_request: Cell::new(0),
             open: RefCell::default(),
             appends: RefCell::default(),
             appends_news: Signal::new(),
             in_flight: RefCell::default(),
             in_flight_news: Signal::new(),
+            unsettled: Cell::new(0),
+            settled_news: Signal::new(),
             wakeup: Cell::new(None),
             wakeup_news: Signal::new(),
             tasks: RefCell::default(),
+            reload: RefCell::default(),
         });
         let tasks = vec![
             spawn(loading::load(Rc::downgrade(&coordinator))),
@@ -101,8 +119,30 @@ impl GroupCoordinator {
         let (reply, receiver) = answer();
         self.open.borrow_mut().insert(id, reply);
         let _open = OpenRequest { coordinator: self, request: id };
-        self.step(request(id));
+        let request = request(id);
+        if matches!(request, Input::ConsumerGroupHeartbeat(_) | Input::Join(_) | Input::Sync(_)) {
+            self.tell_topics();
+        }
+        self.step(request);
         receiver.recv_async().await.ok()
+    }
+
+    /// Tells the groups of the topics of the cluster, if these have changed.
+    fn tell_topics(&self) {
+        let topics = self.shard.coordinators().topics(&self.shard.image());
+        if self.topics_told.replace(Some(topics.version())) != Some(topics.version()) {
+            self.step(Input::Topics(topics));
+        }
+    }
+
+    /// Whether a member may fetch offsets, see [`Groups::check_fetch_offsets`].
+    pub fn check_fetch_offsets(
+        &self,
+        group: &str,
+        member_id: Option<&str>,
+        epoch: i32,
+    ) -> Result<(), ErrorCode> {
+        self.groups.borrow().check_fetch_offsets(group, member_id, epoch)
     }
 
     /// The committed offsets of a group, see [`Groups::fetch_offsets`].
@@ -119,6 +159,14 @@ impl GroupCoordinator {
         self.groups.borrow().describe(group)
     }
 
+    /// What a consumer group looks like, see [`Groups::describe_consumer_group`].
+    pub fn describe_consumer_group(
+        &self,
+        group: &str,
+    ) -> Result<consumer_group::GroupDescription, ErrorCode> {
+        self.groups.borrow().describe_consumer_group(group)
+    }
+
     /// The groups that pass a filter.
     pub fn list(&self, filter: &ListFilter) -> Result<Vec<ListedGroup>, ErrorCode> {
         self.groups.borrow().list(filter)
@@ -132,6 +180,7 @@ impl GroupCoordinator {
     /// This core does not lead the partition any more: every request is answered so.
     pub(crate) fn resign(&self) {
         self.tasks.take();
+        self.reload.take();
         let outputs = self.groups.borrow_mut().resign(moment());
         self.perform(outputs);
     }
@@ -155,9 +204,22 @@ impl GroupCoordinator {
                     self.appends.borrow_mut().push_back((append, batch));
                     self.appends_news.notify();
                 }
+                Output::Reload => self.begin_anew(),
             }
         }
         self.set_timer();
+    }
+
+    /// Forgets everything and loads it from the log, as soon as nothing more can get there that was
+    /// said before.
+    fn begin_anew(&self) {
+        self.groups.replace(Groups::new(self.config.clone()));
+        self.life.set(self.life.get() + 1);
+        self.topics_told.set(None);
+        self.appends.borrow_mut().clear();
+        let load = loading::load_when_settled(Weak::clone(&self.itself));
+        // The last one has ended: only groups that are loaded ask for this.
+        self.reload.replace(Some(spawn(load)));
     }
 
     fn set_timer(&self) {

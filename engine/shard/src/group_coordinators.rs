@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use corelog_cluster::ClusterImage;
+use corelog_cluster::{ClusterImage, TopicImage};
 use corelog_coordinator::GroupConfig;
+use corelog_coordinator::consumer_group::{Topic, Topics};
 use corelog_model::{NodeId, PartitionIndex, TopicId, TopicName};
 
 use crate::group_coordinator::{GROUPS_TOPIC, GroupCoordinator, group_partition};
@@ -33,6 +35,8 @@ pub(crate) struct GroupCoordinators {
     /// The topic they belong to.
     topic: RefCell<TopicId>,
     by_partition: RefCell<BTreeMap<PartitionIndex, Rc<GroupCoordinator>>>,
+    /// The topics of the cluster, as consumer groups see them.
+    topics: RefCell<Arc<Topics>>,
 }
 
 /// Which node coordinates a group; `None` while there is no topic to keep it in.
@@ -79,6 +83,22 @@ impl GroupCoordinators {
 
     pub(crate) fn get(&self, index: PartitionIndex) -> Option<Rc<GroupCoordinator>> {
         self.by_partition.borrow().get(&index).cloned()
+    }
+
+    /// The topics of an image, made once for all coordinators.
+    pub(crate) fn topics(&self, image: &ClusterImage) -> Arc<Topics> {
+        let version = image.version().0;
+        if self.topics.borrow().version() != version {
+            let topic = |topic: &Arc<TopicImage>| {
+                let partition_count = i32::try_from(topic.partition_count()).unwrap_or(i32::MAX);
+                let name = Arc::from(topic.name().as_str());
+                // Racks change nothing: no assignor looks at them.
+                (topic.id(), Topic { name, partition_count, racks: Vec::new() })
+            };
+            let topics = Topics::new(version, image.topics().map(topic));
+            self.topics.replace(Arc::new(topics));
+        }
+        Arc::clone(&self.topics.borrow())
     }
 
     /// All of them, in the order of their partitions.

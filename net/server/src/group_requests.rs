@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use corelog_coordinator::consumer_group::GroupError;
 use corelog_coordinator::input::DeleteGroups;
 use corelog_coordinator::output::{GroupResult, JoinRefusal, Reply as Answer};
 use corelog_coordinator::{Input, RequestId};
@@ -11,13 +12,14 @@ use corelog_model::ErrorCode;
 use corelog_shard::Shard;
 use corelog_wire::frame::EncodedFrame;
 use corelog_wire::{
-    ApiKey, DeleteGroupsRequest, DescribeGroupsRequest, EncodeError, FindCoordinatorRequest,
-    HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest, Message,
-    OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, Reader, SyncGroupRequest,
-    encode_response,
+    ApiKey, ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest, DeleteGroupsRequest,
+    DescribeGroupsRequest, EncodeError, FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest,
+    LeaveGroupRequest, ListGroupsRequest, Message, OffsetCommitRequest, OffsetDeleteRequest,
+    OffsetFetchRequest, Reader, SyncGroupRequest, encode_response,
 };
 
 use crate::api::group_membership::Caller;
+use crate::api::{consumer_group_describe, consumer_group_heartbeat};
 use crate::api::{find_coordinator, group_admin, group_membership, group_offsets, operations};
 use crate::dispatch::{
     AUTO_CREATE_TIME_MAX, Context, Dispatcher, RequestError, Started, finish, new_topic_id,
@@ -39,6 +41,8 @@ pub(crate) const fn is_of_groups(api: ApiKey) -> bool {
             | ApiKey::ListGroups
             | ApiKey::DescribeGroups
             | ApiKey::DeleteGroups
+            | ApiKey::ConsumerGroupHeartbeat
+            | ApiKey::ConsumerGroupDescribe
     )
 }
 
@@ -54,6 +58,23 @@ async fn ask(
 
 fn unexpected(answer: &Answer) -> ! {
     unreachable!("each request has its own kind of answer, not {answer:?}")
+}
+
+/// What is told about who asks.
+fn caller((client_id, host): (&str, IpAddr)) -> Caller {
+    Caller {
+        client_id: client_id.to_owned(),
+        client_host: format!("/{host}"),
+        unique: uuid::Uuid::new_v4().to_string(),
+    }
+}
+
+fn operations_of_group(is_asked_for: bool) -> i32 {
+    if is_asked_for {
+        operations::OF_GROUP
+    } else {
+        corelog_wire::api::metadata::OPERATIONS_NOT_REQUESTED
+    }
 }
 
 /// A request whose answer comes later.
@@ -81,6 +102,8 @@ impl Dispatcher {
             ApiKey::OffsetDelete => self.offset_delete(context, reader),
             ApiKey::ListGroups => self.list_groups(context, reader),
             ApiKey::DescribeGroups => self.describe_groups(context, reader),
+            ApiKey::ConsumerGroupHeartbeat => self.consumer_group_heartbeat(context, reader, from),
+            ApiKey::ConsumerGroupDescribe => self.consumer_group_describe(context, reader),
             ApiKey::DeleteGroups => self.delete_groups(context, reader),
             _ => Ok(Started::Close("it asks for an API that is not served")),
         }
@@ -115,18 +138,13 @@ impl Dispatcher {
         &self,
         context: Context,
         reader: &mut Reader<'_>,
-        (client_id, host): (&str, IpAddr),
+        from: (&str, IpAddr),
     ) -> Result<Started, RequestError> {
         let Context { version, correlation_id, .. } = context;
         let request = JoinGroupRequest::decode(reader, version)?;
-        let caller = Caller {
-            client_id: client_id.to_owned(),
-            client_host: format!("/{host}"),
-            unique: uuid::Uuid::new_v4().to_string(),
-        };
         let (shard, group) = (self.shard.clone(), request.group_id.to_string());
         let member_id = request.member_id.to_string();
-        let input = group_membership::join(&request, version, caller);
+        let input = group_membership::join(&request, version, caller(from));
         Ok(later(async move {
             let result = match ask(&shard, &group, input).await {
                 Ok(Answer::Join(result)) => result,
@@ -174,6 +192,48 @@ impl Dispatcher {
             };
             encode_response(correlation_id, version, &group_membership::heard(result))
         }))
+    }
+
+    fn consumer_group_heartbeat(
+        &self,
+        context: Context,
+        reader: &mut Reader<'_>,
+        from: (&str, IpAddr),
+    ) -> Result<Started, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let request = ConsumerGroupHeartbeatRequest::decode(reader, version)?;
+        let (shard, group) = (self.shard.clone(), request.group_id.to_string());
+        let input = consumer_group_heartbeat::heartbeat(&request, version, caller(from));
+        Ok(later(async move {
+            let result = match ask(&shard, &group, input).await {
+                Ok(Answer::ConsumerGroupHeartbeat(result)) => result,
+                Ok(other) => unexpected(&other),
+                Err(code) => Err(GroupError::Unavailable { code }),
+            };
+            let response = consumer_group_heartbeat::heard(result);
+            encode_response(correlation_id, version, &response)
+        }))
+    }
+
+    fn consumer_group_describe(
+        &self,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Started, RequestError> {
+        let Context { version, correlation_id, .. } = context;
+        let request = ConsumerGroupDescribeRequest::decode(reader, version)?;
+        let groups = request.group_ids.iter().map(|group| {
+            let found = match self.shard.group_coordinator(group) {
+                Ok(coordinator) => coordinator.describe_consumer_group(group),
+                Err(refusal) => Err(refusal.error_code()),
+            };
+            (group.to_string(), found)
+        });
+        let operations = operations_of_group(request.include_authorized_operations);
+        let image = self.shard.image();
+        let response = consumer_group_describe::described(groups.collect(), operations, &image);
+        let frame = encode_response(correlation_id, version, &response)?;
+        Ok(later(std::future::ready(Ok(frame))))
     }
 
     fn leave_group(
@@ -224,7 +284,12 @@ impl Dispatcher {
         let found = group_offsets::wanted(&request, version).into_iter().map(|wanted| {
             let found = match self.shard.group_coordinator(&wanted.group) {
                 Ok(coordinator) => {
-                    coordinator.fetch_offsets(&wanted.group, wanted.partitions.as_deref())
+                    let (group, member) = (&wanted.group, wanted.member_id.as_deref());
+                    let may_fetch =
+                        coordinator.check_fetch_offsets(group, member, wanted.member_epoch);
+                    may_fetch.and_then(|()| {
+                        coordinator.fetch_offsets(group, wanted.partitions.as_deref())
+                    })
                 }
                 Err(refusal) => Err(refusal.error_code()),
             };
@@ -290,11 +355,7 @@ impl Dispatcher {
             };
             (group.to_string(), found)
         });
-        let operations = if request.include_authorized_operations {
-            operations::OF_GROUP
-        } else {
-            corelog_wire::api::metadata::OPERATIONS_NOT_REQUESTED
-        };
+        let operations = operations_of_group(request.include_authorized_operations);
         let response = group_admin::described(groups.collect(), operations, version);
         let frame = encode_response(correlation_id, version, &response)?;
         Ok(later(std::future::ready(Ok(frame))))

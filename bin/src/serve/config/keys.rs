@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 mod broker;
 mod corelog;
 mod foreign;
+mod groups;
 mod topic;
 mod value;
 
@@ -145,8 +146,9 @@ pub enum Meaning {
     Foreign(Foreign),
 }
 
-static KEYS: LazyLock<Vec<&'static Key>> =
-    LazyLock::new(|| broker::KEYS.iter().chain(topic::KEYS).chain(corelog::KEYS).collect());
+static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| {
+    [broker::KEYS, topic::KEYS, groups::KEYS, corelog::KEYS].into_iter().flatten().collect()
+});
 
 static FOREIGN: LazyLock<Vec<Foreign>> = LazyLock::new(foreign::all);
 
@@ -276,8 +278,8 @@ mod tests {
 
     #[test]
     fn the_most_specific_reason_is_given() {
-        assert_eq!(reason("group.initial.rebalance.delay.ms"), reason("group.max.size"));
-        assert_ne!(reason("group.share.max.size"), reason("group.max.size"));
+        assert_eq!(reason("group.consumer.session.timeout.ms"), reason("group.streams.max.size"));
+        assert_ne!(reason("group.share.max.size"), reason("group.consumer.max.size"));
         assert_ne!(reason("controller.quota.window.num"), reason("controller.quorum.voters"));
         assert_eq!(reason("listener.name.internal.ssl.keystore.location"), reason("ssl.protocol"));
     }

@@ -129,6 +129,10 @@ fn nothing_typed_gives_the_documented_defaults() {
                 producer_expiry_ms: 86_400_000,
                 producer_expiry_check_ms: 600_000,
             },
+            groups: GroupRules {
+                coordinator: GroupConfig::default(),
+                topic: GroupsTopic::default(),
+            },
         }
     );
     assert_eq!(config.warnings(), Vec::<String>::new());

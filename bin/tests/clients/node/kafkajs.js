@@ -1,5 +1,5 @@
-// An unmodified kafkajs: kafkajs.js write|read BOOTSTRAP NODES. Its consumer needs a group, so
-// records are read with the Fetch call of its own brokers, which decodes them as the consumer does.
+// An unmodified kafkajs: kafkajs.js write|read|group BOOTSTRAP NODES. Its consumer needs a group, so
+// write and read use the Fetch call of its own brokers, which decodes them as the consumer does.
 // The rule of the records is that of records.py.
 
 const assert = require('node:assert')
@@ -214,11 +214,54 @@ async function read(admin) {
   passed(`reads ${topics.length} topics of all clients`)
 }
 
+// Two members share a topic, one leaves, and a third goes on where they were.
+async function group(admin) {
+  const groupId = 'clients.kafkajs.group'
+  const topic = 'clients.kafkajs.plain.none'
+  const numbers = new Set()
+  const shares = new Map()
+  const join = async (member) => {
+    const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 20 })
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      shares.set(member, (payload.memberAssignment[topic] ?? []).length)
+    })
+    await consumer.connect()
+    await consumer.subscribe({ topic, fromBeginning: true })
+    await consumer.run({ eachMessage: async ({ message }) => numbers.add(message.timestamp) })
+    return consumer
+  }
+  const until = async (what, holds) => {
+    for (let waited = 0; !holds(); waited += 50) {
+      assert(waited < 60_000, `${what}: ${numbers.size} records, ${[...shares.values()]}`)
+      await new Promise((done) => setTimeout(done, 50))
+    }
+  }
+  const first = await join('first')
+  const second = await join('second')
+  await until('two members share', () => shares.get('first') === 2 && shares.get('second') === 2)
+  await until('together they read everything', () => numbers.size === records)
+  // It commits what it has handled when it stops.
+  await second.disconnect()
+  await until('one takes over', () => shares.get('first') === partitions)
+  await first.disconnect()
+  const offsets = (await admin.fetchOffsets({ groupId, topics: [topic] }))[0].partitions
+  const sum = offsets.reduce((sum, { offset }) => sum + Number(offset), 0)
+  assert.strictEqual(sum, records)
+  numbers.clear()
+  const third = await join('third')
+  await until('one gets everything', () => shares.get('third') === partitions)
+  await new Promise((done) => setTimeout(done, 500))
+  assert.strictEqual(numbers.size, 0, 'what was committed comes again')
+  await third.disconnect()
+  await admin.deleteGroups([groupId])
+  passed('shares a topic in a group')
+}
+
 async function main() {
   await addCodecs()
   const admin = kafka.admin()
   await admin.connect()
-  await { write, read }[command](admin)
+  await { write, read, group }[command](admin)
   await admin.disconnect()
 }
 

@@ -1,4 +1,4 @@
-"""An unmodified confluent-kafka (librdkafka): confluent.py write|read BOOTSTRAP NODES."""
+"""An unmodified confluent-kafka (librdkafka): confluent.py write|read|group BOOTSTRAP NODES."""
 
 import sys
 import time
@@ -166,4 +166,45 @@ def read():
     passed(f"reads {len(topics)} topics of all clients")
 
 
-{"write": write, "read": read}[COMMAND]()
+def member(group):
+    consumer = Consumer({
+        "bootstrap.servers": BOOTSTRAP,
+        "group.id": group,
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+        "fetch.wait.max.ms": 20,
+    })
+    consumer.subscribe(["clients.confluent.plain.none"])
+    return consumer
+
+
+def group():
+    name = "clients.confluent.group"
+    numbers, shares, until = set(), [], time.monotonic() + 60
+    members = [member(name), member(name)]
+    while len(numbers) < RECORDS or shares != [2, 2]:
+        assert time.monotonic() < until, f"{len(numbers)} records, partitions: {shares}"
+        for consumer in members:
+            for message in consumer.consume(500, timeout=0.05):
+                assert message.error() is None, message.error()
+                numbers.add(message.timestamp()[1])
+        shares = [len(consumer.assignment()) for consumer in members]
+    for consumer in members:
+        consumer.commit(asynchronous=False)
+    members.pop().close()
+    while len(members[0].assignment()) < PARTITIONS:
+        assert time.monotonic() < until, "the partitions of one that left are not taken over"
+        assert members[0].poll(0.05) is None, "what was committed comes again"
+    members.pop().close()
+    last = member(name)
+    while len(last.assignment()) < PARTITIONS:
+        assert time.monotonic() < until, "one member alone does not get everything"
+        assert last.poll(0.05) is None, "what was committed comes again"
+    offsets = [found.offset for found in last.committed(last.assignment(), timeout=20)]
+    assert sum(offsets) == RECORDS, offsets
+    last.close()
+    only(ADMIN.delete_consumer_groups([name]))
+    passed("shares a topic in a group")
+
+
+{"write": write, "read": read, "group": group}[COMMAND]()

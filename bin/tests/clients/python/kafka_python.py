@@ -1,6 +1,8 @@
-"""An unmodified kafka-python: kafka_python.py write|read BOOTSTRAP NODES."""
+"""An unmodified kafka-python: kafka_python.py write|read|group BOOTSTRAP NODES."""
 
 import sys
+import threading
+import time
 
 import kafka
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -145,5 +147,61 @@ def read():
     passed(f"reads {len(topics)} topics of all clients")
 
 
-{"write": write, "read": read}[COMMAND]()
+class Member(threading.Thread):
+    """A member that reads until it is told to leave, and commits before it does."""
+
+    def __init__(self, group):
+        super().__init__(daemon=True)
+        self.consumer = KafkaConsumer(
+            "clients.kafka-python.plain.none",
+            bootstrap_servers=BOOTSTRAP,
+            group_id=group,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            fetch_max_wait_ms=20,
+        )
+        self.numbers, self.share, self.leaves = set(), 0, threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.leaves.is_set():
+            for found in self.consumer.poll(timeout_ms=50).values():
+                self.numbers.update(record.timestamp for record in found)
+                self.consumer.commit()
+            self.share = len(self.consumer.assignment())
+        self.consumer.close()
+
+    def leave(self):
+        self.leaves.set()
+        self.join(20)
+        assert not self.is_alive(), "a member does not leave"
+
+
+def group():
+    name, until = "clients.kafka-python.group", time.monotonic() + 60
+
+    def wait(what, holds):
+        while not holds():
+            shares = [(member.share, len(member.numbers)) for member in members]
+            assert time.monotonic() < until, f"{what}: partitions and records are {shares}"
+            time.sleep(0.05)
+
+    members = [Member(name), Member(name)]
+    first, second = members
+    wait("two members share", lambda: first.share == second.share == 2)
+    wait("they read all", lambda: len(first.numbers | second.numbers) == RECORDS)
+    second.leave()
+    wait("one takes over", lambda: first.share == PARTITIONS)
+    first.leave()
+    offsets = ADMIN.list_group_offsets(name)[name]
+    assert sum(found.offset for found in offsets.values()) == RECORDS, offsets
+    members = [Member(name)]
+    (third,) = members
+    wait("one gets everything", lambda: third.share == PARTITIONS)
+    third.leave()
+    assert third.numbers == set(), "what was committed comes again"
+    passed("shares a topic in a group")
+
+
+{"write": write, "read": read, "group": group}[COMMAND]()
 ADMIN.close()

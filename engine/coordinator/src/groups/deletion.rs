@@ -4,13 +4,10 @@ use std::collections::BTreeSet;
 
 use corelog_model::ErrorCode;
 
+use super::Groups;
 use super::pending::Pending;
-use super::{Group, Groups};
-use crate::classic_group::GroupState;
 use crate::input::{DeleteGroups, Now};
-use crate::offsets::tombstone;
 use crate::output::{GroupResult, Output, Reply};
-use crate::records::CoordinatorRecord;
 
 impl Groups {
     /// Deletes groups without members. Until the tombstones are durable, the groups are dead.
@@ -30,12 +27,10 @@ impl Groups {
 
     fn check_delete(&self, id: &str) -> Result<(), ErrorCode> {
         let group = self.by_id.get(id).ok_or(ErrorCode::GroupIdNotFound)?;
-        match group.classic.state() {
-            GroupState::Empty => Ok(()),
-            GroupState::Dead => Err(ErrorCode::GroupIdNotFound),
-            GroupState::PreparingRebalance
-            | GroupState::CompletingRebalance
-            | GroupState::Stable => Err(ErrorCode::NonEmptyGroup),
+        match group {
+            group if group.is_dead() => Err(ErrorCode::GroupIdNotFound),
+            group if group.is_empty() => Ok(()),
+            _ => Err(ErrorCode::NonEmptyGroup),
         }
     }
 
@@ -51,12 +46,12 @@ impl Groups {
         let mut buried = Vec::new();
         for id in ids {
             let group = self.by_id.get_mut(&id).expect("the caller has looked for the group");
-            let tombstones = tombstones(&id, group);
+            let tombstones = group.tombstones(&id);
             if tombstones.is_empty() {
                 self.forget(&id);
                 continue;
             }
-            group.classic.bury();
+            group.bury();
             group.in_flight += 1;
             records.extend(tombstones);
             self.settle(&id);
@@ -82,12 +77,4 @@ impl Groups {
             self.wakeups.remove(&(at, id.to_owned()));
         }
     }
-}
-
-/// What removes a group and its offsets from the log.
-fn tombstones(id: &str, group: &Group) -> Vec<CoordinatorRecord> {
-    let partitions = group.offsets.partitions();
-    let offsets = partitions.iter().map(|partition| tombstone(id, partition));
-    let classic = group.classic.is_stored().then(|| group.classic.tombstone());
-    offsets.chain(classic).collect()
 }

@@ -1,7 +1,9 @@
 //! The groups come from the log: records in order, of which the last one of each key counts.
 
-use super::{Group, Groups, Phase};
+use super::group::{Group, Members};
+use super::{Groups, Phase};
 use crate::classic_group::ClassicGroup;
+use crate::consumer_group::ConsumerGroup;
 use crate::input::Now;
 use crate::records::{CoordinatorRecord, Decoded, RecordError};
 use corelog_model::Timestamp;
@@ -45,10 +47,29 @@ impl Groups {
             CoordinatorRecord::GroupMetadata { key, value } => {
                 let id = key.group.clone();
                 let group = self.loading(key.group);
-                group.classic = match value {
-                    Some(value) => ClassicGroup::load(id, value, std::time::Duration::ZERO),
-                    None => ClassicGroup::new(id, Timestamp::NONE),
+                group.members = match value {
+                    Some(value) => {
+                        let classic = ClassicGroup::load(id, value, std::time::Duration::ZERO);
+                        Members::Classic(Box::new(classic))
+                    }
+                    // It ends a classic group, and this is one of another kind.
+                    None if group.consumer().is_some() => return,
+                    None => Members::Classic(Box::new(ClassicGroup::new(id, Timestamp::NONE))),
                 };
+            }
+            CoordinatorRecord::ConsumerGroup(record) => {
+                let group = self.loading(record.group.to_string());
+                if group.classic().is_some() {
+                    // It ends a consumer group, and this is one of another kind.
+                    if record.entry.is_tombstone() {
+                        return;
+                    }
+                    let consumer = ConsumerGroup::new(&record.group, Vec::new());
+                    group.members = Members::Consumer(Box::new(consumer));
+                }
+                if let Members::Consumer(consumer) = &mut group.members {
+                    consumer.load(record.entry);
+                }
             }
         }
     }
@@ -61,14 +82,17 @@ impl Groups {
         let ids: Vec<String> = self.by_id.keys().cloned().collect();
         for id in ids {
             if let Some(group) = self.by_id.get_mut(&id) {
-                group.classic.begin_sessions(now.clock);
+                if group.consumer().is_some_and(ConsumerGroup::is_vacant) {
+                    let nobody = ClassicGroup::new(id.clone(), Timestamp::NONE);
+                    group.members = Members::Classic(Box::new(nobody));
+                }
+                group.begin_sessions(now.clock, &self.config);
             }
             self.settle(&id);
         }
     }
 
     fn loading(&mut self, id: String) -> &mut Group {
-        let new = |id: &String| Group::new(ClassicGroup::new(id.clone(), Timestamp::NONE));
-        self.by_id.entry(id).or_insert_with_key(new)
+        self.by_id.entry(id).or_insert_with_key(|id| Group::new(id, Timestamp::NONE))
     }
 }

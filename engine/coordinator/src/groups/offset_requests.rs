@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use corelog_model::{ErrorCode, LeaderEpoch, Timestamp, TopicName};
 
+use super::group::{Group, Members};
 use super::pending::Pending;
-use super::{Group, Groups, TEXT_BYTES_MAX, refusal};
-use crate::classic_group::{ClassicGroup, GroupState};
+use super::{Groups, TEXT_BYTES_MAX, refusal};
 use crate::input::{CommitOffsets, DeleteOffsets, Input, Now, OffsetToCommit};
 use crate::offsets::{FetchedOffset, TopicPartition, key, tombstone};
 use crate::output::{Output, PartitionResult, Reply};
@@ -24,7 +24,7 @@ impl Groups {
             return Err(code);
         }
         let group = self.by_id.get(group);
-        let group = group.filter(|group| group.classic.state() != GroupState::Dead);
+        let group = group.filter(|group| !group.is_dead());
         let offsets = match (group, partitions) {
             (None, None) => Vec::new(),
             (Some(group), None) => group.offsets.fetch_all(),
@@ -43,6 +43,23 @@ impl Groups {
         Ok(offsets)
     }
 
+    /// Whether a member may fetch the offsets of its group (OffsetFetch, versions 9+). Only
+    /// consumer groups care.
+    pub fn check_fetch_offsets(
+        &self,
+        group: &str,
+        member_id: Option<&str>,
+        epoch: i32,
+    ) -> Result<(), ErrorCode> {
+        if let Some(code) = self.unready() {
+            return Err(code);
+        }
+        match self.by_id.get(group).map(|group| &group.members) {
+            Some(Members::Consumer(consumer)) => consumer.check_fetch(member_id, epoch),
+            Some(Members::Classic(_)) | None => Ok(()),
+        }
+    }
+
     /// Commits offsets. They are visible, and the request is answered, once they are durable.
     pub(super) fn commit_offsets(&mut self, now: Now, commit: CommitOffsets) -> Vec<Output> {
         if let Err(code) = self.check_commit(&commit) {
@@ -50,13 +67,12 @@ impl Groups {
         }
         let id = commit.group.clone();
         if !self.by_id.contains_key(&id) {
-            let group = Group::new(ClassicGroup::new(id.clone(), now.wall));
-            self.by_id.insert(id.clone(), group);
+            self.by_id.insert(id.clone(), Group::new(&id, now.wall));
         }
         let (offsets_max, metadata_max) =
             (self.config.offsets_per_group_max, self.config.offset_metadata_bytes_max);
         let (pending, outputs) = self.with(now, &id, |group, step| {
-            if let Err(code) = group.classic.check_commit(&commit, now) {
+            if let Err(code) = group.check_commit(&commit, step) {
                 step.outputs.extend(refusal(Input::CommitOffsets(commit), code));
                 return None;
             }
@@ -112,7 +128,7 @@ impl Groups {
     /// Deletes offsets of topics that the group does not read.
     pub(super) fn delete_offsets(&mut self, now: Now, delete: DeleteOffsets) -> Vec<Output> {
         let group = self.by_id.get(&delete.group).ok_or(ErrorCode::GroupIdNotFound);
-        if let Err(code) = group.and_then(|group| group.classic.check_delete_offsets()) {
+        if let Err(code) = group.and_then(Group::check_delete_offsets) {
             return refusal(Input::DeleteOffsets(delete), code).into_iter().collect();
         }
         let id = delete.group;
@@ -120,7 +136,7 @@ impl Groups {
             let mut results = Vec::with_capacity(delete.partitions.len());
             let mut partitions = Vec::new();
             for partition in delete.partitions {
-                let result = if group.classic.uses(&partition.0) {
+                let result = if group.uses(&partition.0) {
                     Err(ErrorCode::GroupSubscribedToTopic)
                 } else {
                     Ok(())
@@ -177,9 +193,9 @@ impl Groups {
     pub(super) fn expire_offsets(&mut self, now: Now) -> Vec<Output> {
         let retention_ms = milliseconds(self.config.offsets_retention);
         let expired = self.by_id.iter().filter_map(|(id, group)| {
-            let unused = |topic: &_, committed| group.classic.unused_since(topic, committed);
+            let unused = |topic: &_, committed| group.unused_since(topic, committed);
             let partitions = group.offsets.expired(now.wall, retention_ms, unused);
-            let is_over = group.classic.is_over()
+            let is_over = group.is_over()
                 && group.in_flight == 0
                 && partitions.len() == group.offsets.count();
             (is_over || !partitions.is_empty()).then(|| (id.clone(), partitions, is_over))

@@ -11,8 +11,10 @@ use crate::records::OffsetCommitValue;
 /// What waits for records.
 #[derive(Debug)]
 pub(super) enum Pending {
-    /// A classic group knows it.
-    Generation { group: String },
+    /// The group knows it.
+    Members { group: String },
+    /// A group has become one of another kind, and this ends the one before.
+    Ending { group: String },
     /// Offsets, and the request that commits them.
     Commit {
         group: String,
@@ -35,7 +37,7 @@ impl Pending {
     /// The answer if the records never will be durable.
     pub(super) fn refusal(self, code: ErrorCode) -> Option<Output> {
         let (request, reply) = match self {
-            Pending::Generation { .. } => return None,
+            Pending::Members { .. } | Pending::Ending { .. } => return None,
             Pending::Commit { request, mut results, .. } => {
                 refuse(&mut results, code);
                 (request, Reply::CommitOffsets(results))
@@ -59,7 +61,7 @@ impl Pending {
     /// The answer when the records are durable.
     fn success(self) -> Option<Output> {
         let (request, reply) = match self {
-            Pending::Generation { .. } => return None,
+            Pending::Members { .. } | Pending::Ending { .. } => return None,
             Pending::Commit { request, results, .. } => (request, Reply::CommitOffsets(results)),
             Pending::DeleteOffsets { request, .. } => {
                 let (request, results) = request?;
@@ -86,9 +88,10 @@ impl Groups {
     pub(super) fn appended(&mut self, now: Now, append: AppendId) -> Vec<Output> {
         let Some(mut pending) = self.pending.remove(&append) else { return Vec::new() };
         let mut outputs = match &mut pending {
-            Pending::Generation { group } => {
-                self.release(now, group, |group, step| group.classic.appended(append, step))
+            Pending::Members { group } => {
+                self.release(now, group, |group, step| group.appended(append, step))
             }
+            Pending::Ending { group } => self.release(now, group, |_, _| ()),
             Pending::Commit { group, offsets, .. } => {
                 let offsets = std::mem::take(offsets);
                 self.release(now, group, |group, _| {
@@ -123,11 +126,18 @@ impl Groups {
         append: AppendId,
         code: ErrorCode,
     ) -> Vec<Output> {
+        let Some(pending) = self.pending.get(&append) else { return Vec::new() };
+        if self.is_irrevocable(append, pending) {
+            return self.reload(now, code);
+        }
         let Some(pending) = self.pending.remove(&append) else { return Vec::new() };
         let mut outputs = match &pending {
-            Pending::Generation { group } => self.release(now, group, |group, step| {
-                group.classic.append_failed(append, code, step);
+            Pending::Members { group } => self.release(now, group, |group, step| {
+                if let Some(classic) = group.classic_mut() {
+                    classic.append_failed(append, code, step);
+                }
             }),
+            Pending::Ending { group } => self.release(now, group, |_, _| ()),
             Pending::Commit { group, offsets, .. } => self.release(now, group, |group, _| {
                 for (partition, _) in offsets {
                     group.offsets.end(partition);
@@ -135,13 +145,26 @@ impl Groups {
             }),
             Pending::DeleteOffsets { group, .. } => self.release(now, group, |_, _| ()),
             Pending::DeleteGroups { groups, .. } => {
-                let revive =
-                    |group: &String| self.release(now, group, |group, _| group.classic.revive());
+                let revive = |group: &String| self.release(now, group, |group, _| group.revive());
                 groups.iter().flat_map(revive).collect()
             }
         };
         outputs.extend(pending.refusal(code));
         outputs
+    }
+
+    /// Whether what these records say is in use already, and cannot be taken back.
+    fn is_irrevocable(&self, append: AppendId, pending: &Pending) -> bool {
+        match pending {
+            Pending::Members { group } => {
+                let consumer = self.by_id.get(group).and_then(Group::consumer);
+                consumer.is_some_and(|consumer| consumer.appends(append))
+            }
+            Pending::Ending { .. } => true,
+            Pending::Commit { .. }
+            | Pending::DeleteOffsets { .. }
+            | Pending::DeleteGroups { .. } => false,
+        }
     }
 
     /// Lets a group act for which an append is over, if it is still there.

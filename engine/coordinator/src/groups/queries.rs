@@ -3,7 +3,10 @@
 use corelog_model::ErrorCode;
 
 use super::Groups;
-use crate::classic_group::{GroupDescription, GroupState};
+use super::group::Group;
+use crate::classic_group::GroupDescription;
+use crate::consumer_group;
+use crate::group_state::GroupState;
 
 /// The kinds of groups, in Kafka's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,11 +61,12 @@ impl Groups {
         if let Some(code) = self.unready() {
             return Err(code);
         }
-        let groups = self.by_id.iter().map(|(id, group)| ListedGroup {
+        let groups = self.by_id.iter().filter(|(_, group)| group.is_visible());
+        let groups = groups.map(|(id, group)| ListedGroup {
             group: id.clone(),
-            protocol_type: group.classic.protocol_type().to_owned(),
-            state: group.classic.state(),
-            kind: GroupKind::Classic,
+            protocol_type: group.protocol_type().to_owned(),
+            state: group.state(),
+            kind: group.kind(),
         });
         let groups = groups.filter(|group| {
             let has_state = filter.states.is_empty() || filter.states.contains(&group.state);
@@ -71,13 +75,27 @@ impl Groups {
         Ok(groups.collect())
     }
 
-    /// What a group looks like; `GROUP_ID_NOT_FOUND` if there is none.
+    /// What a classic group looks like; `GROUP_ID_NOT_FOUND` if there is none.
     pub fn describe(&self, group: &str) -> Result<GroupDescription, ErrorCode> {
         if let Some(code) = self.unready() {
             return Err(code);
         }
-        let group = self.by_id.get(group).ok_or(ErrorCode::GroupIdNotFound)?;
-        Ok(group.classic.describe())
+        let classic = self.by_id.get(group).and_then(Group::classic);
+        Ok(classic.ok_or(ErrorCode::GroupIdNotFound)?.describe())
+    }
+
+    /// What a consumer group looks like; `GROUP_ID_NOT_FOUND` if there is none. Only what is
+    /// durable is told.
+    pub fn describe_consumer_group(
+        &self,
+        group: &str,
+    ) -> Result<consumer_group::GroupDescription, ErrorCode> {
+        if let Some(code) = self.unready() {
+            return Err(code);
+        }
+        let consumer = self.by_id.get(group).and_then(Group::consumer);
+        let description = consumer.and_then(|consumer| consumer.describe(&self.config.consumer));
+        description.ok_or(ErrorCode::GroupIdNotFound)
     }
 
     /// How many groups there are.

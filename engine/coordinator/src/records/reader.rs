@@ -1,7 +1,7 @@
 //! Takes the fields of a record off its bytes. Every length is checked against the bytes that are
 //! there before memory is taken.
 
-use corelog_model::TopicName;
+use corelog_model::{TopicId, TopicName};
 
 use super::RecordError;
 
@@ -13,6 +13,10 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Reader { bytes }
+    }
+
+    pub(crate) fn i8(&mut self, field: &'static str) -> Result<i8, RecordError> {
+        Ok(i8::from_be_bytes(self.array(field)?))
     }
 
     pub(crate) fn i16(&mut self, field: &'static str) -> Result<i16, RecordError> {
@@ -54,9 +58,41 @@ impl<'a> Reader<'a> {
         Ok(self.take(length, field)?.to_vec())
     }
 
+    /// The bytes, or none if they are null.
+    pub(crate) fn nullable_bytes(
+        &mut self,
+        field: &'static str,
+    ) -> Result<Option<&'a [u8]>, RecordError> {
+        let length = self.i32(field)?;
+        if length == -1 {
+            return Ok(None);
+        }
+        let length = self.checked(i64::from(length), field)?;
+        self.take(length, field).map(Some)
+    }
+
+    /// An array whose elements take a byte each at the least.
+    pub(crate) fn list<T>(
+        &mut self,
+        field: &'static str,
+        mut element: impl FnMut(&mut Self) -> Result<T, RecordError>,
+    ) -> Result<Vec<T>, RecordError> {
+        let count = self.count(field)?;
+        // Not reserved: elements may be larger in memory than in bytes.
+        let mut elements = Vec::new();
+        for _ in 0..count {
+            elements.push(element(self)?);
+        }
+        Ok(elements)
+    }
+
     pub(crate) fn topic(&mut self, field: &'static str) -> Result<TopicName, RecordError> {
         let name = self.string(field)?;
         TopicName::new(&name).map_err(|_| RecordError::TopicName { name })
+    }
+
+    pub(crate) fn topic_id(&mut self, field: &'static str) -> Result<TopicId, RecordError> {
+        Ok(TopicId::from_bytes(self.array(field)?))
     }
 
     /// A string of a flexible version.
@@ -79,6 +115,31 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn compact_count(&mut self, field: &'static str) -> Result<usize, RecordError> {
         self.compact_length(field)?.ok_or(RecordError::Length { field, length: -1 })
+    }
+
+    /// An array of a flexible version. Its elements take a byte each at the least, so a count that
+    /// cannot be true is refused before memory is taken.
+    pub(crate) fn compact_list<T>(
+        &mut self,
+        field: &'static str,
+        element: impl FnMut(&mut Self) -> Result<T, RecordError>,
+    ) -> Result<Vec<T>, RecordError> {
+        let list = self.compact_nullable_list(field, element)?;
+        list.ok_or(RecordError::Length { field, length: -1 })
+    }
+
+    pub(crate) fn compact_nullable_list<T>(
+        &mut self,
+        field: &'static str,
+        mut element: impl FnMut(&mut Self) -> Result<T, RecordError>,
+    ) -> Result<Option<Vec<T>>, RecordError> {
+        let Some(count) = self.compact_length(field)? else { return Ok(None) };
+        // Not reserved: elements may be larger in memory than in bytes.
+        let mut elements = Vec::new();
+        for _ in 0..count {
+            elements.push(element(self)?);
+        }
+        Ok(Some(elements))
     }
 
     /// The tagged fields of a flexible version, each given to `take` with its bytes.

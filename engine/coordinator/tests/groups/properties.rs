@@ -211,6 +211,7 @@ impl World {
                     let open = open.expect("a request is answered once");
                     self.answered(request, &open, reply);
                 }
+                Output::Reload => panic!("a classic group takes back what is not stored"),
             }
         }
     }

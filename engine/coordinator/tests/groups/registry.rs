@@ -132,7 +132,8 @@ fn groups_are_listed_by_state_and_kind() {
     let kinds = vec![GroupKind::Consumer];
     assert_eq!(rig.names(&ListFilter { kinds, ..ListFilter::default() }), [""; 0]);
     assert_eq!(GroupState::from_name("preparingrebalance"), Some(GroupState::PreparingRebalance));
-    assert_eq!(GroupState::from_name("Assigning"), None);
+    assert_eq!(GroupState::from_name("Assigning"), Some(GroupState::Assigning));
+    assert_eq!(GroupState::from_name("Unknown"), None);
     assert_eq!(GroupKind::from_name("Classic"), Some(GroupKind::Classic));
     assert_eq!(rig.groups.describe("x"), Err(ErrorCode::GroupIdNotFound));
 }

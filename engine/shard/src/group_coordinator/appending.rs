@@ -18,7 +18,12 @@ use crate::produce::{ProduceError, Produced};
 const IN_FLIGHT_MAX: usize = 256;
 
 /// A batch that is in the log, or why it is not.
-pub(super) type Outcome = (AppendId, Result<Produced, ProduceError>);
+pub(super) struct Outcome {
+    append: AppendId,
+    /// Which life of the groups it is of.
+    life: u64,
+    produced: Result<Produced, ProduceError>,
+}
 
 /// The records as one batch, stamped with the present time.
 pub(super) fn batch_of(records: &[CoordinatorRecord]) -> Vec<u8> {
@@ -43,8 +48,10 @@ pub(super) async fn append_all(coordinator: Weak<GroupCoordinator>) {
             news.await;
             continue;
         };
+        there.unsettled.set(there.unsettled.get() + 1);
+        let life = there.life.get();
         let produced = there.shard.produce(&there.partition, &batch, Codec::Zstd).await;
-        there.in_flight.borrow_mut().push_back((append, produced));
+        there.in_flight.borrow_mut().push_back(Outcome { append, life, produced });
         there.in_flight_news.notify();
     }
 }
@@ -55,7 +62,7 @@ pub(super) async fn settle_all(coordinator: Weak<GroupCoordinator>) {
         let Some(there) = coordinator.upgrade() else { return };
         let news = there.in_flight_news.waiting();
         let next = there.in_flight.borrow_mut().pop_front();
-        let Some((append, produced)) = next else {
+        let Some(Outcome { append, life, produced }) = next else {
             drop(there);
             news.await;
             continue;
@@ -65,10 +72,17 @@ pub(super) async fn settle_all(coordinator: Weak<GroupCoordinator>) {
             Ok(produced) => produced.durable().await.map(drop),
             Err(error) => Err(error),
         };
+        there.unsettled.set(there.unsettled.get() - 1);
+        there.settled_news.notify();
+        if life != there.life.get() {
+            // Nobody waits for it: the groups are loaded with it or without it.
+            continue;
+        }
         let input = match durable {
             Ok(()) => Input::Appended(append),
             Err(error) => {
-                tracing::warn!(%error, partition = %there.partition.log.id(), "groups are not stored");
+                let partition = there.partition.log.id();
+                tracing::warn!(%error, %partition, "groups are not stored");
                 Input::AppendFailed { append, code: code_of(&error) }
             }
         };

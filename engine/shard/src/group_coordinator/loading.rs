@@ -36,6 +36,20 @@ pub(super) async fn load(coordinator: Weak<GroupCoordinator>) {
     there.set_timer();
 }
 
+/// Loads the coordinator once nothing of what it said before is on its way to the log.
+pub(super) async fn load_when_settled(coordinator: Weak<GroupCoordinator>) {
+    loop {
+        let Some(there) = coordinator.upgrade() else { return };
+        let news = there.settled_news.waiting();
+        if there.unsettled.get() == 0 {
+            break;
+        }
+        drop(there);
+        news.await;
+    }
+    load(coordinator).await;
+}
+
 async fn read(there: &GroupCoordinator, log: &PartitionLog) -> Result<(), ReadError> {
     let limit = log.durable_end();
     let mut offset = log.log_start();

@@ -2,11 +2,13 @@
 //! it must be answered whatever version the client tries (KIP-511).
 
 use corelog_model::ErrorCode;
-use corelog_wire::api::api_versions::ApiVersion;
-use corelog_wire::{ApiKey, ApiVersionsRequest, ApiVersionsResponse};
+use corelog_wire::api::api_versions::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
+use corelog_wire::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, Text};
 
 /// The first version in which clients say who they are.
 const NAMED_FROM: i16 = 3;
+/// The first version in which a feature may be supported at level 0.
+const LEVEL_ZERO_FROM: i16 = 4;
 
 /// The version to answer a request of `version` in: the same, or 0, the only one that every client
 /// reads.
@@ -17,8 +19,8 @@ pub fn response_version(version: i16) -> i16 {
 /// Answers. `request` is none where its version is not served, and so its body cannot be read. To
 /// be encoded in [`response_version`].
 ///
-/// No features are announced: none of Kafka's is finalized here, and clients take what is absent
-/// for level 0.
+/// Of Kafka's features, only `group.version` is finalized here: clients use the new protocol of
+/// consumer groups if it is 1 (KIP-848). They take what is absent for level 0.
 pub fn respond(
     request: Option<&ApiVersionsRequest<'_>>,
     version: i16,
@@ -34,7 +36,18 @@ pub fn respond(
         let error_code = ErrorCode::InvalidRequest.code();
         return ApiVersionsResponse { error_code, ..Default::default() };
     }
-    ApiVersionsResponse { api_keys: ApiVersion::advertised(), ..Default::default() }
+    let name = || Text::Borrowed("group.version");
+    let level = FinalizedFeatureKey { name: name(), max_version_level: 1, min_version_level: 1 };
+    let levels = SupportedFeatureKey { name: name(), min_version: 0, max_version: 1 };
+    ApiVersionsResponse {
+        api_keys: ApiVersion::advertised(),
+        // Clients before version 4 give up when a feature may have level 0.
+        supported_features: if version >= LEVEL_ZERO_FROM { vec![levels] } else { Vec::new() },
+        // What is finalized does not change while a broker runs.
+        finalized_features_epoch: 0,
+        finalized_features: vec![level],
+        ..Default::default()
+    }
 }
 
 /// Whether a text may be the name or the version of a client: letters, digits, and between them
@@ -73,7 +86,15 @@ mod tests {
             assert_eq!(answer.api_keys, ApiVersion::advertised());
             let announced = APIS.iter().filter(|api| api.advertised.is_some()).count();
             assert_eq!(answer.api_keys.len(), announced);
-            assert_eq!((answer.finalized_features_epoch, answer.throttle_time_ms), (-1, 0));
+            assert_eq!(answer.throttle_time_ms, 0);
+            let levels = answer.finalized_features.iter();
+            let levels: Vec<_> =
+                levels.map(|level| (&*level.name, level.max_version_level)).collect();
+            let is_told = version >= 3;
+            let expected = [("group.version", 1)];
+            assert_eq!(levels, if is_told { &expected[..] } else { &[] }, "{version}");
+            assert_eq!(answer.finalized_features_epoch, if is_told { 0 } else { -1 });
+            assert_eq!(answer.supported_features.len(), usize::from(version >= 4));
         }
     }
 

@@ -1,10 +1,11 @@
-//! FindCoordinator: which node coordinates a group or a transaction. The first who looks for that of
-//! a group creates the topic in which groups are kept.
+//! FindCoordinator: which node coordinates a group or a transaction. The first who looks for that
+//! of a group creates the topic in which groups are kept.
 //!
-//! - Groups: the leader of one of its partitions, or `COORDINATOR_NOT_AVAILABLE` until there is one.
-//! - Transactions: `TRANSACTIONAL_ID_AUTHORIZATION_FAILED`, as there are none yet: the one code that
-//!   both the Java client and librdkafka take as fatal, with the message from here. They retry others
-//!   until they time out.
+//! - Groups: the leader of one of its partitions, or `COORDINATOR_NOT_AVAILABLE` until there is
+//!   one.
+//! - Transactions: `TRANSACTIONAL_ID_AUTHORIZATION_FAILED`, as there are none yet: the one code
+//!   that both the Java client and librdkafka take as fatal, with the message from here. They
+//!   retry others until they time out.
 //! - Anything else, such as share groups: `INVALID_REQUEST`, as from a Kafka without them.
 
 use corelog_cluster::decide::Mode;

@@ -196,6 +196,10 @@ pub struct WantedOffsets {
     pub group: String,
     /// The partitions; `None` for all that have an offset.
     pub partitions: Option<Vec<TopicPartition>>,
+    /// The member that asks; none from one that is in no consumer group.
+    pub member_id: Option<String>,
+    /// Its epoch, or -1.
+    pub member_epoch: i32,
     /// Partitions whose topics have no valid name, and so no offset.
     nameless: Vec<(String, i32)>,
 }
@@ -208,7 +212,9 @@ pub fn wanted(request: &OffsetFetchRequest<'_>, version: i16) -> Vec<WantedOffse
                 let topics = topics.iter();
                 topics.map(|topic| (&*topic.name, &topic.partition_indexes[..])).collect()
             });
-            WantedOffsets::of(&group.group_id, topics)
+            let member_id = group.member_id.as_deref().map(str::to_owned);
+            let member_epoch = group.member_epoch;
+            WantedOffsets { member_id, member_epoch, ..WantedOffsets::of(&group.group_id, topics) }
         });
         return groups.collect();
     }
@@ -235,7 +241,8 @@ impl WantedOffsets {
             }
             partitions
         });
-        WantedOffsets { group: group.to_owned(), partitions, nameless }
+        let (member_id, member_epoch) = (None, -1);
+        WantedOffsets { group: group.to_owned(), partitions, member_id, member_epoch, nameless }
     }
 }
 

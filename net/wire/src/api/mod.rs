@@ -280,9 +280,9 @@ apis! {
     /// The transactions that a broker coordinates.
     ListTransactions = 66, 0..=2, advertised none, flexible 0;
     /// Join, stay in and leave a group whose coordinator assigns (KIP-848).
-    ConsumerGroupHeartbeat = 68, 0..=1, advertised none, flexible 0;
+    ConsumerGroupHeartbeat = 68, 0..=1, advertised 0..=1, flexible 0;
     /// State and members of groups whose coordinator assigns.
-    ConsumerGroupDescribe = 69, 0..=1, advertised none, flexible 0;
+    ConsumerGroupDescribe = 69, 0..=1, advertised 0..=1, flexible 0;
     /// What has configs.
     ListConfigResources = 74, 0..=1, advertised none, flexible 0;
     /// The partitions of topics, page by page.

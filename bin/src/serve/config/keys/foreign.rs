@@ -49,7 +49,9 @@ const NO_CONTROLLERS: &str = "there are no separate controllers";
 const ONE_LISTENER: &str = "there is one listener, the same for clients and brokers";
 const NO_SECURITY: &str = "the listener is PLAINTEXT, without TLS and SASL";
 const NO_REPLICATION: &str = "a partition has one replica";
-const NO_GROUPS: &str = "this version has no consumer groups";
+const OTHER_GROUPS: &str = "groups of the new protocol are not served yet";
+const GROUP_WRITES: &str =
+    "groups are written and read like other data, as fast as the disk allows";
 const NO_TRANSACTIONS: &str = "this version has no transactions";
 const NO_SHARE_GROUPS: &str = "this version has no share groups";
 const NO_QUOTAS: &str = "this version has no quotas";
@@ -140,7 +142,17 @@ const IGNORED: &[(&str, &[&str])] = &[
             "follower.replication.throttled.rate",
         ],
     ),
-    (NO_GROUPS, &["group.", "offsets.", "offset.metadata.max.bytes"]),
+    (OTHER_GROUPS, &["group.consumer.", "group.streams.", "group.version"]),
+    (
+        GROUP_WRITES,
+        &[
+            "group.coordinator.",
+            "offsets.commit.timeout.ms",
+            "offsets.commit.required.acks",
+            "offsets.load.buffer.size",
+            "offsets.topic.compression.codec",
+        ],
+    ),
     (
         NO_TRANSACTIONS,
         &[

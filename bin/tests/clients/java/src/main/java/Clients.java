@@ -23,7 +23,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
-/** An unmodified kafka-clients: Clients write|read BOOTSTRAP NODES. */
+/** An unmodified kafka-clients: Clients write|read|group BOOTSTRAP NODES. */
 public final class Clients {
     static final int PARTITIONS = 4;
     static final String VERSION = version();
@@ -47,6 +47,10 @@ public final class Clients {
         Properties settings = new Properties();
         settings.put("bootstrap.servers", bootstrap);
         return settings;
+    }
+
+    private static String topicOf(String kind) {
+        return "clients.java-" + VERSION.replace('.', '-') + "." + kind;
     }
 
     static void pass(String what) {
@@ -146,7 +150,7 @@ public final class Clients {
             "plain.none", "plain.gzip", "plain.snappy", "plain.lz4", "plain.zstd",
             "idempotent.zstd");
         for (String kind : kinds) {
-            String topic = "clients.java-" + VERSION.replace('.', '-') + "." + kind;
+            String topic = topicOf(kind);
             admin.createTopics(List.of(new NewTopic(topic, PARTITIONS, (short) 1)))
                 .all().get(20, TimeUnit.SECONDS);
             String codec = kind.split("\\.")[1];
@@ -177,6 +181,10 @@ public final class Clients {
             switch (arguments[0]) {
                 case "write" -> write(admin);
                 case "read" -> read(admin);
+                case "group" -> {
+                    Groups.run(admin, topicOf("plain.none"));
+                    pass("shares a topic in a group");
+                }
                 default -> throw new IllegalArgumentException(arguments[0]);
             }
         }
