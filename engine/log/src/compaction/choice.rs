@@ -33,7 +33,8 @@ impl Survey {
     /// The share of dirty bytes in parts of a million.
     pub(crate) fn dirty_ppm(&self) -> u64 {
         let total = u128::from(self.clean_bytes) + u128::from(self.dirty_bytes);
-        if total == 0 { 0 } else { (u128::from(self.dirty_bytes) * 1_000_000 / total) as u64 }
+        let ppm = (u128::from(self.dirty_bytes) * 1_000_000).checked_div(total);
+        ppm.map_or(0, |ppm| ppm as u64)
     }
 }
 

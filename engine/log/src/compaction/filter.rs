@@ -111,7 +111,7 @@ impl Filter {
             return Ok(if is_over { Fate::Dropped } else { Fate::Kept });
         }
         let mut scratch = std::mem::take(&mut self.scratch);
-        let fate = self.rebuild(batch, &mut scratch, |_| true, Some(self.horizon()));
+        let fate = rebuild(batch, &mut scratch, |_| true, Some(self.horizon()));
         self.scratch = scratch;
         fate
     }
@@ -138,7 +138,7 @@ impl Filter {
             } else if total == 0 {
                 Ok(Fate::Kept)
             } else {
-                self.rebuild(batch, scratch, |_| false, None)
+                rebuild(batch, scratch, |_| false, None)
             };
         }
         let needs_horizon = has_marks && horizon.is_none() && !batch.is_transactional();
@@ -146,7 +146,7 @@ impl Filter {
             return Ok(Fate::Kept);
         }
         let horizon = if needs_horizon { Some(self.horizon()) } else { horizon };
-        self.rebuild(batch, scratch, |record| self.keeps(record, marks_stay), horizon)
+        rebuild(batch, scratch, |record| self.keeps(record, marks_stay), horizon)
     }
 
     /// Records without a key have no place in a compacted log.
@@ -170,31 +170,31 @@ impl Filter {
     fn horizon(&self) -> Timestamp {
         Timestamp(self.rules.now.0.saturating_add(self.rules.delete_retention_ms))
     }
+}
 
-    fn rebuild(
-        &self,
-        batch: &BatchView<'_>,
-        scratch: &mut Vec<u8>,
-        keeps: impl Fn(&Record<'_>) -> bool,
-        horizon: Option<Timestamp>,
-    ) -> Result<Fate, BadRecords> {
-        let unknown = RecordsError::UnknownCodec { attributes: batch.attributes() };
-        let mut builder = BatchBuilder::in_place_of(batch.header(), None).ok_or(unknown)?;
-        if let Some(horizon) = horizon {
-            builder.set_delete_horizon(horizon);
-        }
-        let mut next = 0;
-        for record in batch.records(scratch, DECOMPRESSED_BYTES_MAX)? {
-            let record = record?;
-            if record.offset_delta < next || batch.last_offset_delta() < record.offset_delta {
-                return Err(BadRecords::Order);
-            }
-            next = record.offset_delta + 1;
-            if keeps(&record) {
-                let Record { offset_delta, timestamp, key, value, headers, .. } = record;
-                builder.append_at(offset_delta, timestamp, key, value, headers.iter());
-            }
-        }
-        Ok(Fate::Replaced(builder.build(batch.base_offset())))
+/// Writes a batch anew with some of its records, in its place.
+fn rebuild(
+    batch: &BatchView<'_>,
+    scratch: &mut Vec<u8>,
+    keeps: impl Fn(&Record<'_>) -> bool,
+    horizon: Option<Timestamp>,
+) -> Result<Fate, BadRecords> {
+    let unknown = RecordsError::UnknownCodec { attributes: batch.attributes() };
+    let mut builder = BatchBuilder::in_place_of(batch.header(), None).ok_or(unknown)?;
+    if let Some(horizon) = horizon {
+        builder.set_delete_horizon(horizon);
     }
+    let mut next = 0;
+    for record in batch.records(scratch, DECOMPRESSED_BYTES_MAX)? {
+        let record = record?;
+        if record.offset_delta < next || batch.last_offset_delta() < record.offset_delta {
+            return Err(BadRecords::Order);
+        }
+        next = record.offset_delta + 1;
+        if keeps(&record) {
+            let Record { offset_delta, timestamp, key, value, headers, .. } = record;
+            builder.append_at(offset_delta, timestamp, key, value, headers.iter());
+        }
+    }
+    Ok(Fate::Replaced(builder.build(batch.base_offset())))
 }

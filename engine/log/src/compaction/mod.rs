@@ -149,13 +149,13 @@ impl Storage {
         let Some(log) = self.dirtiest(now) else { return Ok(None) };
         let began = instant_now();
         match log.compact(now).await {
-            Ok(cleaned) => {
+            Ok(outcome) => {
                 let took = began.elapsed().as_millis() as u64;
                 cleaner.count(|counters| {
                     counters.passes += 1;
                     counters.last_pass_ms = took;
                 });
-                Ok(cleaned)
+                Ok(outcome)
             }
             Err(CleanError::Stopped) => Err(CleanError::Stopped),
             Err(error) => {

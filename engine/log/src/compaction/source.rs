@@ -44,7 +44,7 @@ impl Source {
                 return Ok((false, self.position - began));
             }
             if ((needed - present) as u64) > left {
-                return Err(self.damaged("the segment ends within a batch".to_owned()));
+                return Err(self.damaged("the segment ends within a batch"));
             }
             self.read().await?;
         }
@@ -66,7 +66,7 @@ impl Source {
 
     fn header(&self) -> Result<&BatchHeader, CleanError> {
         BatchHeader::peek(&self.bytes[self.taken..])
-            .map_err(|error| self.damaged(error.to_string()))
+            .map_err(|error| self.damaged(&error.to_string()))
     }
 
     /// Takes the batch that `fill` found.
@@ -75,13 +75,13 @@ impl Source {
         let (from, to) = (header.base_offset(), header.next_offset());
         if from < self.next || self.end < to {
             let why = format!("offsets {from} to {to} stand where {} is next", self.next);
-            return Err(self.damaged(why));
+            return Err(self.damaged(&why));
         }
         let len = header.total_len();
         let start = self.taken;
         let view = BatchView::parse(&self.bytes[start..start + len]);
         let checked = view.and_then(|(view, _)| view.verify_crc());
-        checked.map_err(|error| self.damaged(error.to_string()))?;
+        checked.map_err(|error| self.damaged(&error.to_string()))?;
         self.next = to;
         self.taken += len;
         let (view, _) = BatchView::parse(&self.bytes[start..start + len])
@@ -90,7 +90,7 @@ impl Source {
     }
 
     /// What does not fit, and where.
-    pub(crate) fn damaged(&self, why: String) -> CleanError {
+    pub(crate) fn damaged(&self, why: &str) -> CleanError {
         let at = self.position - (self.bytes.len() - self.taken) as u64;
         CleanError::damaged(self.base, format!("byte {at}: {why}"))
     }
