@@ -1,7 +1,7 @@
 //! The claims about a compacted log. What is there was appended at that offset. What is missing has
 //! a newer record of its key, or marks a deletion, and no older value of a deleted key is back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use corelog_log::ReadRequest;
 use corelog_model::{BatchView, Offset, Record, RecordHeader};
@@ -67,7 +67,7 @@ fn compare_batches(
     bytes: &[u8],
     next: Offset,
 ) -> Result<(), String> {
-    let (mut rest, mut end, mut found) = (bytes, Offset::ZERO, BTreeMap::new());
+    let (mut rest, mut end, mut found) = (bytes, Offset::ZERO, BTreeSet::new());
     while !rest.is_empty() {
         let (batch, behind) = BatchView::parse(rest).map_err(|error| error.to_string())?;
         batch.verify_crc().map_err(|error| error.to_string())?;
@@ -84,7 +84,7 @@ fn compare_batches(
             if !known.contains(&record) {
                 return Err(format!("another record than the one appended at {}", record.0));
             }
-            if found.insert(record.0, ()).is_some() {
+            if !found.insert(record.0) {
                 return Err(format!("two records at {}", record.0));
             }
         }
@@ -101,8 +101,7 @@ fn compare_batches(
     let from = model.batch_at(request.offset).map_or(request.offset, |(base, _)| base);
     for batch in model.batches.range(from..next).map(|entry| entry.1) {
         for (offset, _, key, value) in records_of(batch) {
-            let is_asked =
-                request.offset <= offset && offset < next && !found.contains_key(&offset);
+            let is_asked = request.offset <= offset && offset < next && !found.contains(&offset);
             let newest = model.newest_of_key.get(&key).map(|newest| newest.0);
             if is_asked && value.is_some() && newest.is_none_or(|newest| newest <= offset) {
                 return Err(format!("no record at {offset}, the newest of its key"));
