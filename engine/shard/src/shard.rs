@@ -397,7 +397,10 @@ async fn apply_retention(shard: Shard) {
 async fn compact(shard: Shard) {
     let limits = shard.state.config.limits.cleaner.clone();
     let backoff = Duration::from_millis(limits.backoff_ms);
-    while limits.is_enabled {
+    if !limits.is_enabled {
+        return;
+    }
+    loop {
         let now = Timestamp(corelog_io::wall_clock_ms());
         match shard.state.storage.clean_next(now).await {
             Ok(Some(cleaned)) => {
