@@ -97,6 +97,12 @@ fn advice_on_code(code: ErrorCode) -> &'static str {
         | ErrorCode::SaslAuthenticationFailed => "ask the operator of the cluster for access",
         ErrorCode::UnsupportedCompressionType => "choose another --compression",
         ErrorCode::PolicyViolation => "ask the operator of the cluster for its rules",
+        ErrorCode::GroupIdNotFound => "corelog group list shows what there is",
+        // Who commits for a group from outside is told that it is no member.
+        ErrorCode::NonEmptyGroup | ErrorCode::UnknownMemberId => {
+            "stop the members of the group first; corelog group describe shows who they are"
+        }
+        ErrorCode::InvalidGroupId => "give the group a name",
         ErrorCode::TopicDeletionDisabled => "set delete.topic.enable=true on the server",
         code if code.is_retriable() => "try again in a moment",
         _ => "look into the log of the server",

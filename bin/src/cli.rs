@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::failure::{Exit, Failure};
 use crate::logging::{self, Level};
 use crate::output::{Format, Output};
-use crate::{bench, cluster, consume, log, plan, produce, serve, topic};
+use crate::{bench, cluster, consume, group, log, plan, produce, serve, topic};
 
 /// A commit log for Linux servers that speaks the Kafka protocol.
 #[derive(Debug, Parser)]
@@ -33,6 +33,8 @@ pub enum Command {
     Produce(produce::Arguments),
     /// Prints the records of a topic
     Consume(consume::Arguments),
+    /// Shows groups of consumers, moves their offsets, and deletes them
+    Group(group::Arguments),
     /// Shows what a cluster consists of and how it does
     Cluster(cluster::Arguments),
     /// Reads segment files without a server
@@ -54,6 +56,7 @@ impl Cli {
             Command::Topic(arguments) => topic::run(arguments, &mut output),
             Command::Produce(arguments) => produce::run(arguments, &mut output),
             Command::Consume(arguments) => consume::run(arguments, &mut output),
+            Command::Group(arguments) => group::run(arguments, &mut output),
             Command::Cluster(arguments) => cluster::run(arguments, &mut output),
             Command::Log(arguments) => log::run(arguments, &mut output),
             Command::Bench(arguments) => bench::run(arguments, &mut output),

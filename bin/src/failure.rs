@@ -40,6 +40,32 @@ impl Failure {
         Self { exit, what: what.into(), reasons }
     }
 
+    /// Tries each of several names. A name that fails keeps none of the others from its turn, so
+    /// that the outcome does not hang on their order. Returns those that succeeded, and a failure
+    /// with a reason for each of the others.
+    pub fn of_each<E: fmt::Display>(
+        names: &[String],
+        what: &str,
+        mut attempt: impl FnMut(&str) -> Result<(), E>,
+        hint: impl Fn(&E) -> String,
+    ) -> (Vec<String>, Result<(), Self>) {
+        let (mut done, mut reasons) = (Vec::new(), Vec::new());
+        for name in names {
+            match attempt(name) {
+                Ok(()) => done.push(name.clone()),
+                Err(error) => {
+                    reasons.push(Reason { why: format!("{name}: {error}"), hint: hint(&error) });
+                }
+            }
+        }
+        let outcome = if reasons.is_empty() {
+            Ok(())
+        } else {
+            Err(Self::with_reasons(Exit::Failed, what, reasons))
+        };
+        (done, outcome)
+    }
+
     /// The program that reads our output has closed it: nothing is left to do or to say.
     pub fn reader_gone() -> Self {
         Self::new(Exit::Done, "cannot print", "the reader closed the pipe", "nothing to try")

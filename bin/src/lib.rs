@@ -9,6 +9,7 @@ pub mod cli;
 pub mod cluster;
 pub mod consume;
 pub mod failure;
+pub mod group;
 pub mod interrupt;
 pub mod log;
 pub mod logging;

@@ -6,7 +6,7 @@ use corelog_client::{ClientError, TopicPartition, offsets::Moment};
 
 use crate::advice::{advice_on, failure};
 use crate::bootstrap::Bootstrap;
-use crate::failure::{Exit, Failure, Reason};
+use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 
@@ -163,25 +163,16 @@ impl Describe {
 impl Delete {
     fn run(&self, output: &mut Output) -> Result<(), Failure> {
         let mut admin = Admin::new(self.bootstrap.connect()?);
-        let mut deleted = Vec::new();
-        let mut reasons = Vec::new();
-        for name in &self.names {
-            match admin.delete_topic(name) {
-                Ok(()) => deleted.push(name.clone()),
-                // The others are deleted all the same, so that the outcome does not hang on order.
-                Err(error) => {
-                    let hint = advice_on(&error).to_owned();
-                    reasons.push(Reason { why: format!("{name}: {error}"), hint });
-                }
-            }
-        }
+        let (deleted, outcome) = Failure::of_each(
+            &self.names,
+            "cannot delete topics",
+            |name| admin.delete_topic(name),
+            |error| advice_on(error).to_owned(),
+        );
         if !deleted.is_empty() {
             output.show(&Changed::deleted(deleted))?;
         }
-        if reasons.is_empty() {
-            return Ok(());
-        }
-        Err(Failure::with_reasons(Exit::Failed, "cannot delete topics", reasons))
+        outcome
     }
 }
 

@@ -7,6 +7,7 @@ mod cores;
 mod crash;
 mod descriptors;
 mod disk_full;
+mod groups;
 mod hostile;
 mod metrics;
 mod restart;

@@ -225,11 +225,17 @@ impl Shard {
 
     /// Coordinates the groups of the partitions that this core leads now.
     fn coordinate_groups(&self) {
-        let topic = self.state.image.borrow().topic_id(GROUPS_TOPIC);
+        let image = self.image();
+        let topic = image.topic_by_name(GROUPS_TOPIC);
         let partitions = self.state.partitions.borrow();
-        let led = partitions.iter().filter(|(id, _)| Some(id.topic) == topic);
-        let led = led.map(|(id, partition)| (id.index, partition.clone())).collect();
+        let led =
+            topic.into_iter().flat_map(|topic| topic.partitions()).filter_map(|(index, _)| {
+                let id = PartitionId::new(topic?.id(), index);
+                Some((index, partitions.get(&id)?.clone()))
+            });
+        let led = led.collect();
         drop(partitions);
+        let topic = topic.map(|topic| topic.id());
         self.state.coordinators.take_over(self, topic, led, &self.state.config.groups);
     }
 

@@ -9,7 +9,7 @@ use corelog_coordinator::input::DeleteGroups;
 use corelog_coordinator::output::{GroupResult, JoinRefusal, Reply as Answer};
 use corelog_coordinator::{Input, RequestId};
 use corelog_model::ErrorCode;
-use corelog_shard::Shard;
+use corelog_shard::{GroupCoordinator, Shard};
 use corelog_wire::frame::EncodedFrame;
 use corelog_wire::{
     ApiKey, ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest, DeleteGroupsRequest,
@@ -77,9 +77,26 @@ fn operations_of_group(is_asked_for: bool) -> i32 {
     }
 }
 
+/// What was answered, given the kind of answer that the request has.
+macro_rules! answer_of {
+    ($kind:ident, $answer:expr) => {
+        match $answer {
+            Ok(Answer::$kind(result)) => Ok(result),
+            Ok(other) => unexpected(&other),
+            Err(code) => Err(code),
+        }
+    };
+}
+
 /// A request whose answer comes later.
 fn later(answer: impl Future<Output = Result<EncodedFrame, EncodeError>> + 'static) -> Started {
     Started::Reply(Box::pin(async move { finish(answer.await) }))
+}
+
+/// A request whose answer is there.
+fn answered<'a>(context: Context, response: &impl Message<'a>) -> Result<Started, RequestError> {
+    let frame = encode_response(context.correlation_id, context.version, response)?;
+    Ok(later(std::future::ready(Ok(frame))))
 }
 
 impl Dispatcher {
@@ -115,8 +132,7 @@ impl Dispatcher {
         context: Context,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
-        let Context { version, correlation_id, .. } = context;
-        let request = FindCoordinatorRequest::decode(reader, version)?;
+        let request = FindCoordinatorRequest::decode(reader, context.version)?;
         let settings = Rc::clone(&self.settings);
         let creation = find_coordinator::creation(
             &request,
@@ -129,9 +145,22 @@ impl Dispatcher {
             drop(self.ask(change, AUTO_CREATE_TIME_MAX).await?);
         }
         let image = self.shard.image();
-        let response = find_coordinator::respond(&request, version, &image);
-        let frame = encode_response(correlation_id, version, &response)?;
-        Ok(later(std::future::ready(Ok(frame))))
+        answered(context, &find_coordinator::respond(&request, context.version, &image))
+    }
+
+    /// Asks the coordinator of a group; what it says becomes the response.
+    fn ask_later<R: Message<'static> + 'static>(
+        &self,
+        context: Context,
+        group: &str,
+        input: impl FnOnce(RequestId) -> Input + 'static,
+        respond: impl FnOnce(Result<Answer, ErrorCode>) -> R + 'static,
+    ) -> Started {
+        let (shard, group) = (self.shard.clone(), group.to_owned());
+        later(async move {
+            let response = respond(ask(&shard, &group, input).await);
+            encode_response(context.correlation_id, context.version, &response)
+        })
     }
 
     fn join_group(
@@ -140,19 +169,14 @@ impl Dispatcher {
         reader: &mut Reader<'_>,
         from: (&str, IpAddr),
     ) -> Result<Started, RequestError> {
-        let Context { version, correlation_id, .. } = context;
+        let version = context.version;
         let request = JoinGroupRequest::decode(reader, version)?;
-        let (shard, group) = (self.shard.clone(), request.group_id.to_string());
         let member_id = request.member_id.to_string();
         let input = group_membership::join(&request, version, caller(from));
-        Ok(later(async move {
-            let result = match ask(&shard, &group, input).await {
-                Ok(Answer::Join(result)) => result,
-                Ok(other) => unexpected(&other),
-                Err(code) => Err(JoinRefusal { code, member_id }),
-            };
-            let response = group_membership::joined(result, version);
-            encode_response(correlation_id, version, &response)
+        Ok(self.ask_later(context, &request.group_id, input, move |answer| {
+            let result = answer_of!(Join, answer);
+            let result = result.unwrap_or_else(|code| Err(JoinRefusal { code, member_id }));
+            group_membership::joined(result, version)
         }))
     }
 
@@ -161,17 +185,13 @@ impl Dispatcher {
         context: Context,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
-        let Context { version, correlation_id, .. } = context;
-        let request = SyncGroupRequest::decode(reader, version)?;
-        let (shard, group) = (self.shard.clone(), request.group_id.to_string());
-        let input = group_membership::sync(&request);
-        Ok(later(async move {
-            let result = match ask(&shard, &group, input).await {
-                Ok(Answer::Sync(result)) => result,
-                Ok(other) => unexpected(&other),
-                Err(code) => Err(code),
-            };
-            encode_response(correlation_id, version, &group_membership::synced(result))
+        let request = SyncGroupRequest::decode(reader, context.version)?;
+        let input = match group_membership::sync(&request, context.version) {
+            Ok(input) => input,
+            Err(code) => return answered(context, &group_membership::synced(Err(code))),
+        };
+        Ok(self.ask_later(context, &request.group_id, input, |answer| {
+            group_membership::synced(answer_of!(Sync, answer).flatten())
         }))
     }
 
@@ -180,17 +200,10 @@ impl Dispatcher {
         context: Context,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
-        let Context { version, correlation_id, .. } = context;
-        let request = HeartbeatRequest::decode(reader, version)?;
-        let (shard, group) = (self.shard.clone(), request.group_id.to_string());
+        let request = HeartbeatRequest::decode(reader, context.version)?;
         let input = group_membership::heartbeat(&request);
-        Ok(later(async move {
-            let result = match ask(&shard, &group, input).await {
-                Ok(Answer::Heartbeat(result)) => result,
-                Ok(other) => unexpected(&other),
-                Err(code) => Err(code),
-            };
-            encode_response(correlation_id, version, &group_membership::heard(result))
+        Ok(self.ask_later(context, &request.group_id, input, |answer| {
+            group_membership::heard(answer_of!(Heartbeat, answer).flatten())
         }))
     }
 
@@ -200,18 +213,12 @@ impl Dispatcher {
         reader: &mut Reader<'_>,
         from: (&str, IpAddr),
     ) -> Result<Started, RequestError> {
-        let Context { version, correlation_id, .. } = context;
-        let request = ConsumerGroupHeartbeatRequest::decode(reader, version)?;
-        let (shard, group) = (self.shard.clone(), request.group_id.to_string());
-        let input = consumer_group_heartbeat::heartbeat(&request, version, caller(from));
-        Ok(later(async move {
-            let result = match ask(&shard, &group, input).await {
-                Ok(Answer::ConsumerGroupHeartbeat(result)) => result,
-                Ok(other) => unexpected(&other),
-                Err(code) => Err(GroupError::Unavailable { code }),
-            };
-            let response = consumer_group_heartbeat::heard(result);
-            encode_response(correlation_id, version, &response)
+        let request = ConsumerGroupHeartbeatRequest::decode(reader, context.version)?;
+        let input = consumer_group_heartbeat::heartbeat(&request, context.version, caller(from));
+        Ok(self.ask_later(context, &request.group_id, input, |answer| {
+            let result = answer_of!(ConsumerGroupHeartbeat, answer);
+            let result = result.unwrap_or_else(|code| Err(GroupError::Unavailable { code }));
+            consumer_group_heartbeat::heard(result)
         }))
     }
 
@@ -220,20 +227,16 @@ impl Dispatcher {
         context: Context,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
-        let Context { version, correlation_id, .. } = context;
-        let request = ConsumerGroupDescribeRequest::decode(reader, version)?;
+        let request = ConsumerGroupDescribeRequest::decode(reader, context.version)?;
         let groups = request.group_ids.iter().map(|group| {
-            let found = match self.shard.group_coordinator(group) {
-                Ok(coordinator) => coordinator.describe_consumer_group(group),
-                Err(refusal) => Err(refusal.error_code()),
-            };
+            let found = self.coordinator(group);
+            let found = found.and_then(|there| there.describe_consumer_group(group));
             (group.to_string(), found)
         });
         let operations = operations_of_group(request.include_authorized_operations);
         let image = self.shard.image();
         let response = consumer_group_describe::described(groups.collect(), operations, &image);
-        let frame = encode_response(correlation_id, version, &response)?;
-        Ok(later(std::future::ready(Ok(frame))))
+        answered(context, &response)
     }
 
     fn leave_group(
@@ -241,17 +244,11 @@ impl Dispatcher {
         context: Context,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
-        let Context { version, correlation_id, .. } = context;
+        let version = context.version;
         let request = LeaveGroupRequest::decode(reader, version)?;
-        let (shard, group) = (self.shard.clone(), request.group_id.to_string());
         let input = group_membership::leave(&request, version);
-        Ok(later(async move {
-            let result = match ask(&shard, &group, input).await {
-                Ok(Answer::Leave(result)) => result,
-                Ok(other) => unexpected(&other),
-                Err(code) => Err(code),
-            };
-            encode_response(correlation_id, version, &group_membership::left(result, version))
+        Ok(self.ask_later(context, &request.group_id, input, move |answer| {
+            group_membership::left(answer_of!(Leave, answer).flatten(), version)
         }))
     }
 
@@ -260,17 +257,13 @@ impl Dispatcher {
         context: Context,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
-        let Context { version, correlation_id, .. } = context;
-        let request = OffsetCommitRequest::decode(reader, version)?;
-        let (shard, group) = (self.shard.clone(), request.group_id.to_string());
-        let (places, input) = group_offsets::commit(&request, &shard.image());
-        Ok(later(async move {
-            let response = match ask(&shard, &group, input).await {
-                Ok(Answer::CommitOffsets(results)) => group_offsets::committed(places, &results),
-                Ok(other) => unexpected(&other),
+        let request = OffsetCommitRequest::decode(reader, context.version)?;
+        let (places, input) = group_offsets::commit(&request, &self.shard.image());
+        Ok(self.ask_later(context, &request.group_id, input, move |answer| {
+            match answer_of!(CommitOffsets, answer) {
+                Ok(results) => group_offsets::committed(places, &results),
                 Err(code) => group_offsets::uncommitted(places, code),
-            };
-            encode_response(correlation_id, version, &response)
+            }
         }))
     }
 
@@ -279,25 +272,16 @@ impl Dispatcher {
         context: Context,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
-        let Context { version, correlation_id, .. } = context;
-        let request = OffsetFetchRequest::decode(reader, version)?;
-        let found = group_offsets::wanted(&request, version).into_iter().map(|wanted| {
-            let found = match self.shard.group_coordinator(&wanted.group) {
-                Ok(coordinator) => {
-                    let (group, member) = (&wanted.group, wanted.member_id.as_deref());
-                    let may_fetch =
-                        coordinator.check_fetch_offsets(group, member, wanted.member_epoch);
-                    may_fetch.and_then(|()| {
-                        coordinator.fetch_offsets(group, wanted.partitions.as_deref())
-                    })
-                }
-                Err(refusal) => Err(refusal.error_code()),
-            };
+        let request = OffsetFetchRequest::decode(reader, context.version)?;
+        let found = group_offsets::wanted(&request, context.version).into_iter().map(|wanted| {
+            let (group, member) = (&wanted.group, wanted.member_id.as_deref());
+            let found = self.coordinator(group).and_then(|there| {
+                there.check_fetch_offsets(group, member, wanted.member_epoch)?;
+                there.fetch_offsets(group, wanted.partitions.as_deref())
+            });
             (wanted, found)
         });
-        let response = group_offsets::fetched(found.collect(), version);
-        let frame = encode_response(correlation_id, version, &response)?;
-        Ok(later(std::future::ready(Ok(frame))))
+        answered(context, &group_offsets::fetched(found.collect(), context.version))
     }
 
     fn offset_delete(
@@ -305,17 +289,10 @@ impl Dispatcher {
         context: Context,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
-        let Context { version, correlation_id, .. } = context;
-        let request = OffsetDeleteRequest::decode(reader, version)?;
-        let (shard, group) = (self.shard.clone(), request.group_id.to_string());
-        let (places, input) = group_offsets::delete(&request, &shard.image());
-        Ok(later(async move {
-            let result = match ask(&shard, &group, input).await {
-                Ok(Answer::DeleteOffsets(result)) => result,
-                Ok(other) => unexpected(&other),
-                Err(code) => Err(code),
-            };
-            encode_response(correlation_id, version, &group_offsets::deleted(places, result))
+        let request = OffsetDeleteRequest::decode(reader, context.version)?;
+        let (places, input) = group_offsets::delete(&request, &self.shard.image());
+        Ok(self.ask_later(context, &request.group_id, input, move |answer| {
+            group_offsets::deleted(places, answer_of!(DeleteOffsets, answer).flatten())
         }))
     }
 
@@ -325,8 +302,7 @@ impl Dispatcher {
         context: Context,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
-        let Context { version, correlation_id, .. } = context;
-        let request = ListGroupsRequest::decode(reader, version)?;
+        let request = ListGroupsRequest::decode(reader, context.version)?;
         let (mut groups, mut code) = (Vec::new(), ErrorCode::None);
         if let Some(filter) = group_admin::filter(&request) {
             for coordinator in self.shard.group_coordinators() {
@@ -336,9 +312,7 @@ impl Dispatcher {
                 }
             }
         }
-        let response = group_admin::listed(groups, code);
-        let frame = encode_response(correlation_id, version, &response)?;
-        Ok(later(std::future::ready(Ok(frame))))
+        answered(context, &group_admin::listed(groups, code))
     }
 
     fn describe_groups(
@@ -346,19 +320,18 @@ impl Dispatcher {
         context: Context,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
-        let Context { version, correlation_id, .. } = context;
-        let request = DescribeGroupsRequest::decode(reader, version)?;
+        let request = DescribeGroupsRequest::decode(reader, context.version)?;
         let groups = request.groups.iter().map(|group| {
-            let found = match self.shard.group_coordinator(group) {
-                Ok(coordinator) => coordinator.describe(group),
-                Err(refusal) => Err(refusal.error_code()),
-            };
+            let found = self.coordinator(group).and_then(|there| there.describe(group));
             (group.to_string(), found)
         });
         let operations = operations_of_group(request.include_authorized_operations);
-        let response = group_admin::described(groups.collect(), operations, version);
-        let frame = encode_response(correlation_id, version, &response)?;
-        Ok(later(std::future::ready(Ok(frame))))
+        answered(context, &group_admin::described(groups.collect(), operations, context.version))
+    }
+
+    /// The coordinator of a group, if it is on this core.
+    fn coordinator(&self, group: &str) -> Result<Rc<GroupCoordinator>, ErrorCode> {
+        self.shard.group_coordinator(group).map_err(|refusal| refusal.error_code())
     }
 
     /// Groups of one request may be kept in several partitions; each is asked for its own.
@@ -377,9 +350,8 @@ impl Dispatcher {
                 let input = |request| {
                     Input::DeleteGroups(DeleteGroups { request, groups: vec![group.clone()] })
                 };
-                match ask(&shard, &group, input).await {
-                    Ok(Answer::DeleteGroups(deleted)) => results.extend(deleted),
-                    Ok(other) => unexpected(&other),
+                match answer_of!(DeleteGroups, ask(&shard, &group, input).await) {
+                    Ok(deleted) => results.extend(deleted),
                     Err(code) => results.push(GroupResult { group, result: Err(code) }),
                 }
             }

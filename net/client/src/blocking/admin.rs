@@ -1,13 +1,22 @@
-//! Topics, configs and nodes: asked for and changed.
+//! Topics, configs, groups and nodes: asked for and changed.
 
-use crate::ClientError;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use corelog_model::NodeId;
+use corelog_wire::ApiKey;
+
 use crate::admin::{
-    AddPartitions, ClusterDescription, ConfigEntry, CreateTopic, CreatedTopic, DeleteTopic,
-    DescribeCluster, DescribeConfigs, NewTopic, Resource,
+    AddPartitions, ClusterDescription, ConfigEntry, CreateTopic, CreatedTopic, DeleteGroup,
+    DeleteTopic, DescribeClassicGroup, DescribeCluster, DescribeConfigs, DescribeConsumerGroup,
+    GroupDescription, GroupListing, ListGroups, NewTopic, Resource,
 };
 use crate::blocking::cluster::Cluster;
-use crate::metadata::Topic;
-use crate::target::Topics;
+use crate::group::offsets::{self, NAMED_TOPICS_MAX, all};
+use crate::group::{CommittedOffset, MemberIdentity};
+use crate::metadata::{Metadata, Topic};
+use crate::target::{Target, Topics};
+use crate::{ClientError, TopicPartition};
 
 /// Asks for and changes what a cluster holds.
 #[derive(Debug)]
@@ -73,5 +82,76 @@ impl Admin {
             }
             described => described,
         }
+    }
+
+    /// The groups of all nodes, by name.
+    pub fn list_groups(&mut self) -> Result<Vec<GroupListing>, ClientError> {
+        self.cluster.with_retries(|cluster| cluster.refresh(Topics::Named(&[])))?;
+        let nodes: Vec<NodeId> = self.cluster.metadata().nodes().map(|node| node.id).collect();
+        let mut groups = Vec::new();
+        for node in nodes {
+            groups.extend(self.cluster.perform(&ListGroups { node })?);
+        }
+        groups.sort();
+        Ok(groups)
+    }
+
+    /// A group and its members, of whichever protocol. A group that does not exist is described as
+    /// `Dead`, or refused, as the server likes.
+    pub fn describe_group(&mut self, group: &str) -> Result<GroupDescription, ClientError> {
+        let group: Arc<str> = group.into();
+        let described = self.cluster.perform(&DescribeConsumerGroup { group: Arc::clone(&group) });
+        match described {
+            Ok(Some(described)) => Ok(described),
+            // A server that knows only classic groups does not know the question.
+            Ok(None) | Err(ClientError::Version { .. }) => {
+                self.cluster.perform(&DescribeClassicGroup { group })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes a group without members, and its offsets.
+    pub fn delete_group(&mut self, group: &str) -> Result<(), ClientError> {
+        self.cluster.perform(&DeleteGroup { group: group.into() })
+    }
+
+    /// Everything that a group has committed. One that does not exist has nothing.
+    pub fn group_offsets(
+        &mut self,
+        group: &str,
+    ) -> Result<BTreeMap<TopicPartition, CommittedOffset>, ClientError> {
+        let request = offsets::fetch_all(group);
+        let stored = self.cluster.with_retries(|cluster| {
+            let reply = cluster.call_with(Target::Group(group.into()), |coordinator| {
+                let version = coordinator.version_within(ApiKey::OffsetFetch, NAMED_TOPICS_MAX)?;
+                coordinator.call_in(version, &request)
+            })?;
+            all(ApiKey::OffsetFetch, offsets::all_fetched(group, &reply)?)
+        })?;
+        Ok(stored.into_iter().filter_map(|(at, stored)| Some((at, stored?))).collect())
+    }
+
+    /// Stores offsets for a group that has no members. When one partition fails, others may have
+    /// been stored.
+    pub fn set_group_offsets(
+        &mut self,
+        group: &str,
+        offsets: &BTreeMap<TopicPartition, CommittedOffset>,
+    ) -> Result<(), ClientError> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let outside = MemberIdentity::outside(group);
+        self.cluster.with_retries(|cluster| {
+            // Versions that name topics need to know none.
+            let metadata = Metadata::default();
+            let (reply, asked) = cluster.call_with(Target::Group(group.into()), |coordinator| {
+                let version = coordinator.version_within(ApiKey::OffsetCommit, NAMED_TOPICS_MAX)?;
+                let (request, asked) = offsets::commit(&outside, offsets, version, &metadata)?;
+                Ok((coordinator.call_in(version, &request)?, asked))
+            })?;
+            all(ApiKey::OffsetCommit, asked.committed(&reply)?).map(drop)
+        })
     }
 }

@@ -138,6 +138,57 @@ pub fn fetch(
     Ok((request, asked))
 }
 
+/// The request for everything that a group has committed, for versions that name topics; from
+/// version 2.
+pub fn fetch_all(group: &str) -> OffsetFetchRequest<'static> {
+    // Versions up to 7 have one group, later ones a list; each writes its own.
+    OffsetFetchRequest {
+        group_id: group.to_owned().into(),
+        topics: None,
+        groups: vec![OffsetFetchRequestGroup {
+            group_id: group.to_owned().into(),
+            member_id: None,
+            member_epoch: -1,
+            topics: None,
+        }],
+        require_stable: false,
+    }
+}
+
+/// Reads the response to [`fetch_all`]. A refusal of the whole group is an error.
+pub fn all_fetched(
+    group: &str,
+    reply: &Reply,
+) -> Result<Results<Option<CommittedOffset>>, ClientError> {
+    let mut results = Results::new();
+    let mut add = |topic: &str, number, code, committed| {
+        results.insert(TopicPartition::new(topic, number), result(code, committed));
+    };
+    let response: OffsetFetchResponse<'_> = reply.decode()?;
+    accept(response.error_code, group)?;
+    for topic in &response.topics {
+        for one in &topic.partitions {
+            let (offset, epoch) = (one.committed_offset, one.committed_leader_epoch);
+            let committed = committed(offset, epoch, one.metadata.as_deref());
+            add(&topic.name, one.partition_index, one.error_code, committed);
+        }
+    }
+    if reply.version() <= ONE_GROUP_MAX {
+        return Ok(results);
+    }
+    let found = response.groups.iter().find(|found| *found.group_id == *group);
+    let found = found.ok_or_else(|| reply.lacks(format!("group {group}")))?;
+    accept(found.error_code, group)?;
+    for topic in &found.topics {
+        for one in &topic.partitions {
+            let (offset, epoch) = (one.committed_offset, one.committed_leader_epoch);
+            let committed = committed(offset, epoch, one.metadata.as_deref());
+            add(&topic.name, one.partition_index, one.error_code, committed);
+        }
+    }
+    Ok(results)
+}
+
 impl Asked {
     fn new<'p>(
         identity: &MemberIdentity,
@@ -194,11 +245,7 @@ impl Asked {
     /// group is an error.
     pub fn fetched(&self, reply: &Reply) -> Result<Results<Option<CommittedOffset>>, ClientError> {
         let response: OffsetFetchResponse<'_> = reply.decode()?;
-        let accept = |code: i16| match code_of(code) {
-            ErrorCode::None => Ok(()),
-            code => Err(refusal(ApiKey::OffsetFetch, &self.group, code, None)),
-        };
-        accept(response.error_code)?;
+        accept(response.error_code, &self.group)?;
         if reply.version() <= ONE_GROUP_MAX {
             return self.answers(reply, |at| {
                 let topics = response.topics.iter().filter(|topic| *topic.name == *at.topic);
@@ -211,7 +258,7 @@ impl Asked {
         }
         let group = response.groups.iter().find(|group| *group.group_id == *self.group);
         let group = group.ok_or_else(|| reply.lacks(format!("group {}", self.group)))?;
-        accept(group.error_code)?;
+        accept(group.error_code, &self.group)?;
         self.answers(reply, |at| {
             let topics = group.topics.iter();
             let topics = topics.filter(|topic| self.is_of(at, reply, &topic.name, topic.topic_id));
@@ -222,6 +269,29 @@ impl Asked {
             Some(result(found.error_code, committed))
         })
     }
+}
+
+/// Fails if offsets of a group cannot be told.
+fn accept(code: i16, group: &str) -> Result<(), ClientError> {
+    match code_of(code) {
+        ErrorCode::None => Ok(()),
+        code => Err(refusal(ApiKey::OffsetFetch, group, code, None)),
+    }
+}
+
+/// All results, or the first error.
+pub(crate) fn all<T>(
+    api: ApiKey,
+    results: Results<T>,
+) -> Result<BTreeMap<TopicPartition, T>, ClientError> {
+    let result = |(at, result): (TopicPartition, Result<T, ErrorCode>)| match result {
+        Ok(value) => Ok((at, value)),
+        Err(code) => {
+            let about = at.to_string();
+            Err(ClientError::Refused { api, about, code, message: None })
+        }
+    };
+    results.into_iter().map(result).collect()
 }
 
 fn result<T>(code: i16, value: T) -> Result<T, ErrorCode> {

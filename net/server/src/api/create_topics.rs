@@ -27,7 +27,8 @@ const RESERVED_NAMES: [&str; 4] =
 
 /// Whether the cluster keeps this name for itself.
 pub(crate) fn is_reserved(name: &str) -> bool {
-    RESERVED_NAMES.contains(&name)
+    // Most names are told apart by their beginning.
+    name.starts_with("__") && RESERVED_NAMES.contains(&name)
 }
 
 /// A request on its way to the controller.

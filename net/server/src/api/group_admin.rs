@@ -94,3 +94,6 @@ pub fn deleted(results: Vec<GroupResult>) -> DeleteGroupsResponse<'static> {
     });
     DeleteGroupsResponse { results: results.collect(), ..Default::default() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,8 @@ const MEMBER_ID_REQUIRED_FROM: i16 = 4;
 const SKIP_ASSIGNMENT_FROM: i16 = 9;
 /// The first version in which there may be no protocol name.
 const NULL_PROTOCOL_FROM: i16 = 7;
+/// The first version in which a member has to say what it takes the group for (KIP-559).
+const PROTOCOL_REQUIRED_FROM: i16 = 5;
 /// The first version in which several members leave at once (KIP-345).
 const BATCHED_LEAVE_FROM: i16 = 3;
 
@@ -107,8 +109,15 @@ pub fn joined(result: Result<Joined, JoinRefusal>, version: i16) -> JoinGroupRes
     }
 }
 
-/// Translates a SyncGroup.
-pub fn sync(request: &SyncGroupRequest<'_>) -> impl FnOnce(RequestId) -> Input + use<> {
+/// Translates a SyncGroup, or refuses it: a member that can say what it takes the group for has to.
+pub fn sync(
+    request: &SyncGroupRequest<'_>,
+    version: i16,
+) -> Result<impl FnOnce(RequestId) -> Input + use<>, ErrorCode> {
+    let says_protocol = request.protocol_type.is_some() && request.protocol_name.is_some();
+    if version >= PROTOCOL_REQUIRED_FROM && !says_protocol {
+        return Err(ErrorCode::InconsistentGroupProtocol);
+    }
     let sync = SyncGroup {
         request: RequestId(0),
         group: request.group_id.to_string(),
@@ -126,7 +135,7 @@ pub fn sync(request: &SyncGroupRequest<'_>) -> impl FnOnce(RequestId) -> Input +
             })
             .collect(),
     };
-    move |request| Input::Sync(SyncGroup { request, ..sync })
+    Ok(move |request| Input::Sync(SyncGroup { request, ..sync }))
 }
 
 /// Answers a SyncGroup.
@@ -202,3 +211,6 @@ pub fn left(result: Result<Vec<Left>, ErrorCode>, version: i16) -> LeaveGroupRes
 fn milliseconds(given: i32) -> Duration {
     Duration::from_millis(u64::try_from(given).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! OffsetCommit, OffsetFetch and OffsetDelete: how far groups have read.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use corelog_cluster::ClusterImage;
@@ -26,10 +26,10 @@ pub const BATCHED_FETCH_FROM: i16 = 8;
 const GROUP_ERROR_FROM: i16 = 2;
 
 /// One partition of a commit or deletion in the order of the request: where its result comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// The coordinator was asked about it.
-    Asked(TopicPartition),
+    /// The coordinator was asked about it; its result is the one with this number.
+    Asked(usize),
     /// It is refused here.
     Refused(ErrorCode),
 }
@@ -41,18 +41,14 @@ pub struct Places {
 }
 
 impl Places {
-    /// The code of each partition by topic, given the results of those that were asked about.
-    fn codes(self, results: &[PartitionResult]) -> Vec<(String, Vec<(i32, i16)>)> {
-        let code_of = |place: Place| match place {
+    /// The code of each partition by topic, given the result of each that was asked about.
+    fn codes(
+        self,
+        result: impl Fn(usize) -> Result<(), ErrorCode>,
+    ) -> Vec<(String, Vec<(i32, i16)>)> {
+        let code_of = |place| match place {
             Place::Refused(code) => code,
-            Place::Asked((topic, partition)) => {
-                let is_it =
-                    |one: &&PartitionResult| one.topic == topic && one.partition == partition;
-                let result = results.iter().find(is_it).map(|one| one.result);
-                // The coordinator answers for every partition it is asked about.
-                let result = result.unwrap_or(Err(ErrorCode::UnknownServerError));
-                result.err().unwrap_or(ErrorCode::None)
-            }
+            Place::Asked(number) => result(number).err().unwrap_or(ErrorCode::None),
         };
         let topics = self.topics.into_iter().map(|(name, partitions)| {
             let partitions = partitions.into_iter();
@@ -61,6 +57,11 @@ impl Places {
         });
         topics.collect()
     }
+}
+
+/// The result with a number. The coordinator answers for every partition it is asked about.
+fn numbered(results: &[PartitionResult]) -> impl Fn(usize) -> Result<(), ErrorCode> {
+    |number| results.get(number).map_or(Err(ErrorCode::UnknownServerError), |one| one.result)
 }
 
 /// A partition that exists, or why nothing is said about it.
@@ -87,13 +88,13 @@ pub fn commit(
                 Ok((name, index)) => {
                     offsets.push(OffsetToCommit {
                         topic_id: image.topic_id(&topic.name).unwrap_or(TopicId::ZERO),
-                        topic: name.clone(),
+                        topic: name,
                         partition: index,
                         offset: Offset(partition.committed_offset),
                         leader_epoch: LeaderEpoch(partition.committed_leader_epoch),
                         metadata: partition.committed_metadata.as_deref().unwrap_or("").to_owned(),
                     });
-                    Place::Asked((name, index))
+                    Place::Asked(offsets.len() - 1)
                 }
             };
             places.push((partition.partition_index, place));
@@ -116,7 +117,16 @@ pub fn commit(
 
 /// Answers an OffsetCommit.
 pub fn committed(places: Places, results: &[PartitionResult]) -> OffsetCommitResponse<'static> {
-    let topics = places.codes(results).into_iter().map(|(name, codes)| {
+    commit_response(places.codes(numbered(results)))
+}
+
+/// Answers an OffsetCommit of which everything fails alike.
+pub fn uncommitted(places: Places, code: ErrorCode) -> OffsetCommitResponse<'static> {
+    commit_response(places.codes(|_| Err(code)))
+}
+
+fn commit_response(codes: Vec<(String, Vec<(i32, i16)>)>) -> OffsetCommitResponse<'static> {
+    let topics = codes.into_iter().map(|(name, codes)| {
         let partitions = codes.into_iter().map(|(partition_index, error_code)| {
             OffsetCommitResponsePartition { partition_index, error_code }
         });
@@ -129,34 +139,22 @@ pub fn committed(places: Places, results: &[PartitionResult]) -> OffsetCommitRes
     OffsetCommitResponse { topics: topics.collect(), ..Default::default() }
 }
 
-/// Answers an OffsetCommit of which everything fails alike.
-pub fn uncommitted(places: Places, code: ErrorCode) -> OffsetCommitResponse<'static> {
-    let results = places.topics.iter().flat_map(|(_, partitions)| partitions);
-    let asked = results.filter_map(|(_, place)| match place {
-        Place::Asked((topic, partition)) => {
-            Some(PartitionResult { topic: topic.clone(), partition: *partition, result: Err(code) })
-        }
-        Place::Refused(_) => None,
-    });
-    let results: Vec<_> = asked.collect();
-    committed(places, &results)
-}
-
 /// Translates an OffsetDelete.
 pub fn delete(
     request: &OffsetDeleteRequest<'_>,
     image: &ClusterImage,
 ) -> (Places, impl FnOnce(RequestId) -> Input + use<>) {
-    let mut asked = BTreeSet::new();
+    let mut asked = BTreeMap::new();
+    let mut partitions = Vec::new();
     let topics = request.topics.iter().map(|topic| {
         let places = topic.partitions.iter().map(|partition| {
             let index = partition.partition_index;
             let place = match existing(image, &topic.name, index) {
                 Err(code) => Place::Refused(code),
-                Ok(partition) => {
-                    asked.insert(partition.clone());
-                    Place::Asked(partition)
-                }
+                Ok(partition) => Place::Asked(*asked.entry(partition).or_insert_with_key(|key| {
+                    partitions.push(key.clone());
+                    partitions.len() - 1
+                })),
             };
             (index, place)
         });
@@ -164,7 +162,6 @@ pub fn delete(
     });
     let topics = topics.collect();
     let group = request.group_id.to_string();
-    let partitions = asked.into_iter().collect();
     let input = move |request| Input::DeleteOffsets(DeleteOffsets { request, group, partitions });
     (Places { topics }, input)
 }
@@ -180,7 +177,7 @@ pub fn deleted(
             return OffsetDeleteResponse { error_code: code.code(), ..Default::default() };
         }
     };
-    let topics = places.codes(&results).into_iter().map(|(name, codes)| {
+    let topics = places.codes(numbered(&results)).into_iter().map(|(name, codes)| {
         let partitions = codes.into_iter().map(|(partition_index, error_code)| {
             OffsetDeleteResponsePartition { partition_index, error_code }
         });
@@ -274,14 +271,11 @@ pub fn fetched(
     let Some((wanted, found)) = found.into_iter().next() else {
         return OffsetFetchResponse::default();
     };
-    let (offsets, code) = match found {
-        Ok(offsets) => (offsets, ErrorCode::None),
+    let (topics, code) = match found {
+        Ok(offsets) => (by_topic(&wanted, offsets), ErrorCode::None),
+        Err(code) if version < GROUP_ERROR_FROM => (refused(&wanted, code), ErrorCode::None),
         Err(code) => (Vec::new(), code),
     };
-    let mut topics = by_topic(&wanted, offsets);
-    if !code.is_none() {
-        topics = refused(&wanted, if version < GROUP_ERROR_FROM { code } else { ErrorCode::None });
-    }
     let partition = |one: OffsetFetchResponsePartitions<'static>| OffsetFetchResponsePartition {
         partition_index: one.partition_index,
         committed_offset: one.committed_offset,
@@ -349,3 +343,6 @@ fn nothing(partition_index: i32) -> OffsetFetchResponsePartitions<'static> {
         ..Default::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,8 @@ const NO_CONTROLLERS: &str = "there are no separate controllers";
 const ONE_LISTENER: &str = "there is one listener, the same for clients and brokers";
 const NO_SECURITY: &str = "the listener is PLAINTEXT, without TLS and SASL";
 const NO_REPLICATION: &str = "a partition has one replica";
-const OTHER_GROUPS: &str = "groups of the new protocol are not served yet";
+const OTHER_GROUPS: &str =
+    "groups of the new protocol have the defaults of Kafka, which cannot be set yet";
 const GROUP_WRITES: &str =
     "groups are written and read like other data, as fast as the disk allows";
 const NO_TRANSACTIONS: &str = "this version has no transactions";

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::super::cluster::Cluster;
 use super::super::connection::Connection;
 use super::super::member::Who;
-use crate::group::offsets::{self, Results, Stability};
+use crate::group::offsets::{self, Stability, all};
 use crate::group::{CommittedOffset, MemberIdentity};
 use crate::{ClientError, TopicPartition};
 
@@ -135,16 +135,4 @@ impl Committer {
         };
         self.cluster.try_anew(timeout, may_retry, attempt).await
     }
-}
-
-/// All results, or the first error.
-fn all<T>(api: ApiKey, results: Results<T>) -> Result<BTreeMap<TopicPartition, T>, ClientError> {
-    let result = |(at, result): (TopicPartition, Result<T, ErrorCode>)| match result {
-        Ok(value) => Ok((at, value)),
-        Err(code) => {
-            let about = at.to_string();
-            Err(ClientError::Refused { api, about, code, message: None })
-        }
-    };
-    results.into_iter().map(result).collect()
 }

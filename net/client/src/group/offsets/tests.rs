@@ -5,9 +5,18 @@ use corelog_wire::api::offset_fetch::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
     OffsetFetchResponseTopic, OffsetFetchResponseTopics,
 };
+use corelog_wire::{Message, Reader, Writer};
 
 use super::*;
 use crate::group::rig::{metadata, reply, set, topic_id};
+
+/// A request as the other side reads it.
+fn rewritten(request: &OffsetFetchRequest<'_>, version: i16) -> OffsetFetchRequest<'static> {
+    let mut writer = Writer::new();
+    request.encode(&mut writer, version);
+    let bytes: &'static [u8] = writer.finish().unwrap().head.leak();
+    OffsetFetchRequest::decode(&mut Reader::new(bytes), version).unwrap()
+}
 
 fn identity(protocol: Protocol) -> MemberIdentity {
     MemberIdentity {
@@ -183,4 +192,75 @@ fn a_refusal_of_the_group_is_an_error() {
         let error = asked.fetched(&reply::<OffsetFetchRequest<'_>>(version, &response));
         assert_eq!(error.unwrap_err().code(), Some(code));
     }
+}
+
+#[test]
+fn everything_that_a_group_has_committed_is_asked_for_without_names() {
+    let partition = |index: i32| OffsetFetchResponsePartitions {
+        partition_index: index,
+        committed_offset: [-1, 100][index as usize],
+        committed_leader_epoch: [-1, 3][index as usize],
+        metadata: Some(["", "note"][index as usize].into()),
+        error_code: 0,
+    };
+    let committed = offsets(&[1]).into_values().next();
+    for version in 2..=NAMED_TOPICS_MAX {
+        let request: OffsetFetchRequest<'_> = rewritten(&fetch_all("g"), version);
+        let asked = if version <= ONE_GROUP_MAX {
+            (request.group_id.to_string(), request.topics.is_none())
+        } else {
+            (request.groups[0].group_id.to_string(), request.groups[0].topics.is_none())
+        };
+        assert_eq!(asked, ("g".to_owned(), true), "version {version}");
+        let partitions: Vec<OffsetFetchResponsePartitions<'_>> = (0..2).map(partition).collect();
+        let old = partitions.iter().map(|new| OffsetFetchResponsePartition {
+            partition_index: new.partition_index,
+            committed_offset: new.committed_offset,
+            committed_leader_epoch: new.committed_leader_epoch,
+            metadata: new.metadata.clone(),
+            error_code: new.error_code,
+        });
+        let topics = vec![OffsetFetchResponseTopic { name: "t".into(), partitions: old.collect() }];
+        let group = OffsetFetchResponseGroup {
+            group_id: "g".into(),
+            topics: vec![OffsetFetchResponseTopics {
+                name: "t".into(),
+                partitions,
+                ..Default::default()
+            }],
+            error_code: 0,
+        };
+        let response = OffsetFetchResponse { topics, groups: vec![group], ..Default::default() };
+        let reply = reply::<OffsetFetchRequest<'_>>(version, &response);
+        let mut expected = committed.clone();
+        if version < 5 {
+            expected = expected.map(|old| CommittedOffset { leader_epoch: None, ..old });
+        }
+        let expected = BTreeMap::from([
+            (TopicPartition::new("t", 0), Ok(None)),
+            (TopicPartition::new("t", 1), Ok(expected)),
+        ]);
+        assert_eq!(all_fetched("g", &reply).unwrap(), expected, "version {version}");
+    }
+}
+
+#[test]
+fn a_group_that_fails_or_is_left_out_has_no_offsets() {
+    let code = ErrorCode::NotCoordinator;
+    let group = OffsetFetchResponseGroup {
+        group_id: "g".into(),
+        error_code: code.code(),
+        ..OffsetFetchResponseGroup::default()
+    };
+    let groups = vec![group];
+    for (version, response) in [
+        (7, OffsetFetchResponse { error_code: code.code(), ..Default::default() }),
+        (9, OffsetFetchResponse { groups, ..Default::default() }),
+    ] {
+        let reply = reply::<OffsetFetchRequest<'_>>(version, &response);
+        assert_eq!(all_fetched("g", &reply).unwrap_err().code(), Some(code));
+    }
+    let reply = reply::<OffsetFetchRequest<'_>>(9, &OffsetFetchResponse::default());
+    let error = all_fetched("g", &reply).unwrap_err();
+    assert!(matches!(error, ClientError::Missing { .. }), "{error}");
 }
