@@ -198,3 +198,178 @@ fn rebuild(
     }
     Ok(Fate::Replaced(builder.build(batch.base_offset())))
 }
+
+#[cfg(test)]
+mod tests {
+    use corelog_model::control::{TransactionMarker, TransactionOutcome};
+    use corelog_model::{Codec, LeaderEpoch, ProducerEpoch, Sequence};
+
+    use super::*;
+
+    const NOW: i64 = 1_000;
+    const RETENTION: i64 = 500;
+    const PRODUCER: ProducerId = ProducerId(7);
+
+    fn data(
+        base: i64,
+        records: &[(&str, Option<&str>)],
+        set: impl Fn(&mut BatchBuilder),
+    ) -> Vec<u8> {
+        let mut builder = BatchBuilder::new(Codec::Lz4, None);
+        builder.set_producer(PRODUCER, ProducerEpoch(1), Sequence(base as i32));
+        builder.set_leader_epoch(LeaderEpoch(4));
+        set(&mut builder);
+        for (key, value) in records {
+            let (key, value) = (Some(key.as_bytes()), value.map(str::as_bytes));
+            builder.append(Timestamp(base), key, value, &[]);
+        }
+        builder.build(Offset(base))
+    }
+
+    fn plain(base: i64, records: &[(&str, Option<&str>)]) -> Vec<u8> {
+        data(base, records, |_| {})
+    }
+
+    fn transactional(base: i64, records: &[(&str, Option<&str>)]) -> Vec<u8> {
+        data(base, records, BatchBuilder::set_transactional)
+    }
+
+    fn marker(base: i64, outcome: TransactionOutcome) -> Vec<u8> {
+        let marker = TransactionMarker { outcome, coordinator_epoch: 0 };
+        marker.build((PRODUCER, ProducerEpoch(1)), Timestamp(base), Offset(base), LeaderEpoch(4))
+    }
+
+    fn view(bytes: &[u8]) -> BatchView<'_> {
+        let (view, rest) = BatchView::parse(bytes).unwrap();
+        assert!(rest.is_empty());
+        view.verify_crc().unwrap();
+        view
+    }
+
+    fn rules(map: OffsetMap, map_end: i64, now: i64, last: Option<i64>) -> Rules {
+        Rules {
+            map,
+            map_end: Offset(map_end),
+            producers: last.map(|last| (PRODUCER, Offset(last))).into_iter().collect(),
+            now: Timestamp(now),
+            delete_retention_ms: RETENTION,
+            winner: Winner::Newest,
+        }
+    }
+
+    /// What is left of each batch after a pass over all of them at `now`.
+    fn pass(batches: &[Vec<u8>], now: i64, last: Option<i64>) -> Vec<Vec<u8>> {
+        let mut map = OffsetMap::new(1 << 20, 1_000, 90, [1, 2]);
+        for batch in batches {
+            let noted = note_keys(&mut map, &view(batch), Offset::ZERO, &mut Vec::new());
+            assert_eq!(noted, Ok(None));
+        }
+        let mut filter = Filter::new(rules(map, 100, now, last));
+        let left = batches.iter().filter_map(|batch| match filter.judge(&view(batch)).unwrap() {
+            Fate::Dropped => None,
+            Fate::Kept => Some(batch.clone()),
+            Fate::Replaced(new) => Some(new),
+        });
+        left.collect()
+    }
+
+    fn offsets(batches: &[Vec<u8>]) -> Vec<Vec<i64>> {
+        let of = |batch: &Vec<u8>| {
+            let mut scratch = Vec::new();
+            let records = view(batch).records(&mut scratch, 1 << 20).unwrap();
+            records.map(|record| record.unwrap().offset.0).collect()
+        };
+        batches.iter().map(of).collect()
+    }
+
+    #[test]
+    fn hidden_records_go_and_the_batch_keeps_everything_else() {
+        let batches =
+            [plain(0, &[("a", Some("1")), ("b", Some("1"))]), plain(2, &[("a", Some("2"))])];
+        let left = pass(&batches, NOW, None);
+        assert_eq!(offsets(&left), [vec![1], vec![2]]);
+        assert_eq!(left[1], batches[1], "a batch that loses nothing stays byte for byte");
+        let (old, new) = (view(&batches[0]), view(&left[0]));
+        let range = |batch: &BatchView<'_>| (batch.base_offset(), batch.last_offset());
+        assert_eq!(range(&new), range(&old));
+        let producer = |batch: &BatchView<'_>| {
+            (batch.producer_id(), batch.base_sequence(), batch.last_sequence())
+        };
+        assert_eq!(producer(&new), producer(&old));
+        assert_eq!((new.codec(), new.leader_epoch()), (old.codec(), old.leader_epoch()));
+    }
+
+    #[test]
+    fn the_last_batch_of_a_producer_stays_without_records() {
+        let batches = [
+            plain(0, &[("a", Some("1"))]),
+            plain(1, &[("a", Some("2"))]),
+            data(2, &[("a", Some("3"))], |builder| {
+                builder.set_producer(ProducerId::NONE, ProducerEpoch::NONE, Sequence::NONE);
+            }),
+        ];
+        let left = pass(&batches, NOW, Some(1));
+        assert_eq!(offsets(&left), [vec![], vec![2]]);
+        assert_eq!(view(&left[0]).last_sequence(), Sequence(1));
+        assert_eq!(pass(&left, NOW, Some(1)), left, "the next pass leaves it");
+        assert_eq!(offsets(&pass(&left, NOW, Some(2))), [vec![2]], "a newer batch takes its place");
+    }
+
+    #[test]
+    fn a_tombstone_is_stamped_once_and_goes_at_its_horizon() {
+        let batches = [plain(0, &[("a", Some("1"))]), plain(1, &[("a", None)])];
+        let first = pass(&batches, NOW, None);
+        assert_eq!(offsets(&first), [vec![1]]);
+        let stamped = view(&first[0]);
+        assert!(stamped.has_delete_horizon());
+        assert_eq!(stamped.base_timestamp(), Timestamp(NOW + RETENTION));
+        assert_eq!(stamped.max_timestamp(), Timestamp(1), "the time of the record stays");
+        assert_eq!(pass(&first, NOW + RETENTION - 1, None), first);
+        assert_eq!(offsets(&pass(&first, NOW + RETENTION, None)), Vec::<Vec<i64>>::new());
+    }
+
+    #[test]
+    fn what_a_transaction_wrote_hides_nothing_and_its_tombstones_stay() {
+        let batches = [
+            plain(0, &[("a", Some("1")), ("b", Some("1"))]),
+            transactional(2, &[("a", Some("aborted")), ("b", None)]),
+            marker(4, TransactionOutcome::Abort),
+        ];
+        let left = pass(&batches, NOW, None);
+        assert_eq!(left, batches);
+        assert_eq!(pass(&left, i64::MAX, None), batches);
+    }
+
+    #[test]
+    fn a_commit_marker_goes_at_its_horizon_once_its_data_is_gone() {
+        let newer = plain(2, &[("a", Some("2"))]);
+        let commit = marker(1, TransactionOutcome::Commit);
+        let first = pass(
+            &[transactional(0, &[("a", Some("1"))]), commit.clone(), newer.clone()],
+            NOW,
+            None,
+        );
+        assert_eq!(first, [commit.clone(), newer.clone()], "this pass still read its data");
+        let first = pass(&first, NOW, None);
+        assert_eq!(offsets(&first), [vec![1], vec![2]]);
+        let stamped = view(&first[0]);
+        assert!(stamped.is_control() && stamped.is_transactional());
+        assert_eq!(stamped.base_timestamp(), Timestamp(NOW + RETENTION));
+        assert_eq!(pass(&first, NOW + RETENTION - 1, None), first);
+        assert_eq!(pass(&first, NOW + RETENTION, None), std::slice::from_ref(&newer));
+        let with_data = [transactional(0, &[("b", Some("1"))]), commit, newer];
+        assert_eq!(pass(&with_data, i64::MAX, None), with_data, "its data is still there");
+    }
+
+    #[test]
+    fn records_above_the_end_of_the_map_stay() {
+        let batch = plain(0, &[("a", Some("1")), ("a", None), ("b", None)]);
+        let mut map = OffsetMap::new(1 << 20, 10, 90, [1, 2]);
+        map.insert(b"a", Offset(1)).unwrap();
+        let mut filter = Filter::new(rules(map, 1, NOW, None));
+        let fate = filter.judge(&view(&batch)).unwrap();
+        let Fate::Replaced(left) = fate else { panic!("{fate:?}") };
+        assert_eq!(offsets(std::slice::from_ref(&left)), [vec![1, 2]]);
+        assert!(!view(&left).has_delete_horizon(), "not all of it was looked at");
+    }
+}
