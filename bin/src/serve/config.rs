@@ -130,10 +130,27 @@ pub struct StorageLimits {
     pub disk_reserve_bytes: u64,
     /// How often old segments are looked for.
     pub retention_check_ms: u64,
+    /// How old segments are compacted.
+    pub cleaner: CleanerSettings,
     /// How long a partition remembers a producer that writes nothing.
     pub producer_expiry_ms: u64,
     /// How often forgotten producers are looked for.
     pub producer_expiry_check_ms: u64,
+}
+
+/// How old segments are compacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CleanerSettings {
+    /// Whether they are.
+    pub is_enabled: bool,
+    /// Time between two looks for something to do.
+    pub backoff_ms: u64,
+    /// Memory for keys, over all cores.
+    pub dedupe_bytes: u64,
+    /// How full that memory gets, in percent.
+    pub load_percent_max: u32,
+    /// Bytes read and written in a second over all cores; `None`: no limit.
+    pub bytes_per_second_max: Option<u64>,
 }
 
 /// One core as clients see it.
@@ -292,8 +309,21 @@ fn storage_limits(settings: &Settings) -> StorageLimits {
         tail_memory_bytes: settings.unsigned("corelog.tail.memory.bytes"),
         disk_reserve_bytes: settings.unsigned("corelog.disk.reserve.bytes"),
         retention_check_ms: settings.unsigned("log.retention.check.interval.ms"),
+        cleaner: cleaner_settings(settings),
         producer_expiry_ms: settings.unsigned("producer.id.expiration.ms"),
         producer_expiry_check_ms: settings.unsigned("producer.id.expiration.check.interval.ms"),
+    }
+}
+
+fn cleaner_settings(settings: &Settings) -> CleanerSettings {
+    let bytes_per_second = settings.decimal("log.cleaner.io.max.bytes.per.second");
+    CleanerSettings {
+        is_enabled: settings.boolean("log.cleaner.enable"),
+        backoff_ms: settings.unsigned("log.cleaner.backoff.ms"),
+        dedupe_bytes: settings.unsigned("log.cleaner.dedupe.buffer.size"),
+        load_percent_max: (settings.decimal("log.cleaner.io.buffer.load.factor") * 100.0) as u32,
+        // Kafka's default, the largest number there is, is no limit.
+        bytes_per_second_max: (bytes_per_second < 1e15).then_some(bytes_per_second as u64),
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use corelog_cluster::{ClusterImage, TopicChange, TopicImage};
 use corelog_io::mesh::{Receiver, Sender};
 use corelog_io::{IoError, Permits, Task, available_bytes, core_load, sleep, spawn, yield_now};
-use corelog_log::{FlushError, RecoveryReport, Storage};
+use corelog_log::{CleanError, Cleaned, FlushError, RecoveryReport, Storage};
 use corelog_model::topic_config::TopicConfig;
 use corelog_model::{NodeId, PartitionId, PartitionIndex, ShardId, Timestamp, TopicId};
 
@@ -100,6 +100,7 @@ impl Shard {
             spawn(watch_disk(shard.clone())),
             spawn(apply_retention(shard.clone())),
             spawn(expire_producers(shard.clone())),
+            spawn(compact(shard.clone())),
         ];
         shard.state.background.replace(tasks);
         shard
@@ -322,6 +323,8 @@ impl Shard {
     /// Ends background work, writes everything to segments and stores the checkpoint. Nothing may
     /// append any more.
     pub async fn close(&self) -> Result<(), FlushError> {
+        // A pass that is cut off in the middle would leave files for the next start to settle.
+        self.state.storage.stop_cleaning().await;
         self.state.background.take();
         self.state.coordinators.resign_all();
         self.state.storage.close().await
@@ -354,6 +357,7 @@ impl Shard {
             tail_bytes_max: state.config.limits.tail_bytes_max as u64,
             inflight_bytes_max: state.inflight.total() as u64,
             disk_reserve_bytes: state.config.limits.disk_reserve_bytes,
+            cleaner: state.storage.cleaner_counters(),
             load: core_load(),
             ..state.metrics.snapshot()
         }
@@ -391,6 +395,32 @@ async fn apply_retention(shard: Shard) {
             Ok(0) => {}
             Ok(segments) => tracing::info!(segments, "old segments were deleted"),
             Err(error) => tracing::error!(%error, "old segments cannot be deleted"),
+        }
+    }
+}
+
+/// Compacts one log after the other, the dirtiest first, and waits when none is due.
+async fn compact(shard: Shard) {
+    let limits = shard.state.config.limits.cleaner.clone();
+    let backoff = Duration::from_millis(limits.backoff_ms);
+    if !limits.is_enabled {
+        return;
+    }
+    loop {
+        let now = Timestamp(corelog_io::wall_clock_ms());
+        match shard.state.storage.clean_next(now).await {
+            Ok(Some(cleaned)) => {
+                let Cleaned { partition, first_dirty, bytes_before, bytes_after } = cleaned;
+                tracing::info!(%partition, %first_dirty, bytes_before, bytes_after, "a log was compacted");
+                // Logs of tiny segments must not keep the core busy.
+                yield_now().await;
+            }
+            Ok(None) => sleep(backoff).await,
+            Err(CleanError::Stopped) => sleep(backoff).await,
+            Err(error) => {
+                tracing::error!(%error, "a log cannot be compacted: it is left alone until the next start");
+                sleep(backoff).await;
+            }
         }
     }
 }

@@ -189,18 +189,7 @@ const IGNORED: &[(&str, &[&str])] = &[
             "log.message.timestamp.difference.max.ms",
         ],
     ),
-    (
-        COMPACTION,
-        &[
-            "log.cleaner.enable",
-            "log.cleaner.threads",
-            "log.cleaner.backoff.ms",
-            "log.cleaner.dedupe.buffer.size",
-            "log.cleaner.io.buffer.size",
-            "log.cleaner.io.buffer.load.factor",
-            "log.cleaner.io.max.bytes.per.second",
-        ],
-    ),
+    (COMPACTION, &["log.cleaner.threads", "log.cleaner.io.buffer.size"]),
     (
         "requests in work are bounded by corelog.inflight.bytes on each core",
         &["queued.max.request.bytes"],
