@@ -1,9 +1,9 @@
 //! The storage engine of one core: a journal with group commit (`journal`), and partition logs in
 //! Kafka's segment format that are written behind it. Nothing here knows a Kafka request.
 //!
-//! `storage` opens and keeps everything, `partition` appends, `reader` reads, `flush` brings memory
-//! to segments, `recovery` comes back after a crash, `retention` deletes, `compaction` keeps the last
-//! record of each key.
+//! `storage` opens and keeps everything, `partition` appends, `reader` reads, `flush` brings
+//! memory to segments, `recovery` comes back after a crash, `retention` deletes, `compaction`
+//! keeps the last record of each key.
 
 pub mod checkpoint;
 mod compaction;
