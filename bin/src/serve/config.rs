@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use corelog_coordinator::GroupConfig;
+use corelog_coordinator::consumer_group::{Assignor, ConsumerGroupConfig, MigrationPolicy};
 use corelog_io::SyncPath;
 use corelog_server::api::GroupsTopic;
 use serde::Serialize;
@@ -268,6 +269,7 @@ fn group_rules(settings: &Settings, problems: &mut Vec<Problem>) -> GroupRules {
         offset_metadata_bytes_max: settings.small("offset.metadata.max.bytes") as usize,
         offsets_retention: Duration::from_secs(60 * settings.unsigned("offsets.retention.minutes")),
         offsets_retention_check_interval: millis("offsets.retention.check.interval.ms"),
+        consumer: consumer_group_rules(settings, problems),
         ..GroupConfig::default()
     };
     let topic = GroupsTopic {
@@ -276,6 +278,49 @@ fn group_rules(settings: &Settings, problems: &mut Vec<Problem>) -> GroupRules {
         segment_bytes: settings.integer("offsets.topic.segment.bytes") as i32,
     };
     GroupRules { coordinator, topic }
+}
+
+/// Of groups whose coordinator assigns.
+fn consumer_group_rules(settings: &Settings, problems: &mut Vec<Problem>) -> ConsumerGroupConfig {
+    for (name, least, most) in [
+        (
+            "group.consumer.session.timeout.ms",
+            "group.consumer.min.session.timeout.ms",
+            "group.consumer.max.session.timeout.ms",
+        ),
+        (
+            "group.consumer.heartbeat.interval.ms",
+            "group.consumer.min.heartbeat.interval.ms",
+            "group.consumer.max.heartbeat.interval.ms",
+        ),
+    ] {
+        let value = settings.unsigned(name);
+        if value < settings.unsigned(least) || settings.unsigned(most) < value {
+            let why = format!(
+                "is not within {} and {}",
+                settings.setting(least).place(),
+                settings.setting(most).place()
+            );
+            problems.push(unfit(settings, name, why, "change it, or its bounds"));
+        }
+    }
+    let assignors = settings.list("group.consumer.assignors");
+    let assignors: Vec<_> = assignors.iter().filter_map(|name| Assignor::from_name(name)).collect();
+    if assignors.is_empty() {
+        let why = "names no assignor".to_owned();
+        let hint = "write uniform, range or both";
+        problems.push(unfit(settings, "group.consumer.assignors", why, hint));
+    }
+    let policy = settings.text("group.consumer.migration.policy");
+    let millis = |name| Duration::from_millis(settings.unsigned(name));
+    ConsumerGroupConfig {
+        heartbeat_interval: millis("group.consumer.heartbeat.interval.ms"),
+        session_timeout: millis("group.consumer.session.timeout.ms"),
+        members_max: settings.small("group.consumer.max.size") as usize,
+        assignors,
+        migration: MigrationPolicy::from_name(policy).unwrap_or_default(),
+        ..ConsumerGroupConfig::default()
+    }
 }
 
 fn client_limits(settings: &Settings) -> ClientLimits {
