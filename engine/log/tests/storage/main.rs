@@ -7,3 +7,5 @@ mod promises;
 mod removal;
 mod scenarios;
 mod support;
+mod transaction_model;
+mod transactions;
