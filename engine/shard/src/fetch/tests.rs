@@ -40,9 +40,9 @@ impl Scene {
         let token = self.partition.log.begin_verification(id, epoch, Sequence(sequence)).unwrap();
         let bytes = records(producer, sequence);
         let admission = Admission::Client(Some(&token));
-        let produced =
+        let outcome =
             self.shard.produce_admitted(&self.partition, &bytes, Codec::Zstd, admission).await;
-        produced.unwrap()
+        outcome.unwrap()
     }
 
     async fn end(&self, producer: i64, outcome: TransactionOutcome) -> Produced {
