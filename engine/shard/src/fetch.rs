@@ -189,3 +189,6 @@ async fn first_of(mut waiting: Vec<Waiting>) {
     })
     .await;
 }
+
+#[cfg(test)]
+mod tests;

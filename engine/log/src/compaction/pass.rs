@@ -295,8 +295,7 @@ impl PartitionLog {
         let mut segment = Segment::new(&self.directory, bases[0]);
         segment.size = target.size();
         segment.index = None;
-        segment.aborted = SegmentAborted::restored(target.aborted.clone());
-        segment.aborted.let_go();
+        segment.aborted = SegmentAborted::on_disk(&target.aborted);
         segment.max_timestamp = target.max_timestamp;
         segment.first_timestamp = target.first_timestamp;
         segment.is_complete = true;
