@@ -22,8 +22,8 @@ use corelog_server::{
     SocketOptions,
 };
 use corelog_shard::{
-    BrokerConfig, Control, ControllerSeed, Links, Peers, ShardCommand, ShardLimits,
-    start_controller_shard, start_shard,
+    BrokerConfig, CleanerConfig, CleanerLimits, Control, ControllerSeed, Links, Peers,
+    ShardCommand, ShardLimits, start_controller_shard, start_shard,
 };
 
 use super::config::Config;
@@ -369,10 +369,26 @@ fn broker_config(config: &Config, sync: SyncPath) -> BrokerConfig {
             producer_expiration_check_ms: storage.producer_expiry_check_ms,
             verifies_transactions: storage.verifies_transactions,
             sync_path: sync,
+            cleaner: cleaner_limits(config),
             ..ShardLimits::default()
         },
         groups: config.groups.coordinator.clone(),
         transactions: config.transactions.coordinator.clone(),
+    }
+}
+
+/// Memory and bandwidth of the compaction are split over the cores.
+fn cleaner_limits(config: &Config) -> CleanerLimits {
+    let (cleaner, cores) = (&config.storage.cleaner, config.cores().len().max(1) as u64);
+    CleanerLimits {
+        is_enabled: cleaner.is_enabled,
+        backoff_ms: cleaner.backoff_ms,
+        pass: CleanerConfig {
+            dedupe_bytes_max: (cleaner.dedupe_bytes / cores) as usize,
+            load_percent_max: cleaner.load_percent_max,
+            bytes_per_second_max: cleaner.bytes_per_second_max.map(|bytes| (bytes / cores).max(1)),
+            ..CleanerConfig::default()
+        },
     }
 }
 

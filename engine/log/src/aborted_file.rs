@@ -38,6 +38,11 @@ impl SegmentAborted {
         Self::Memory { index: AbortedIndex::default(), flushed: 0 }
     }
 
+    /// That of a complete segment whose file has these.
+    pub(crate) fn on_disk(index: &AbortedIndex) -> Self {
+        if index.entries().is_empty() { Self::empty() } else { Self::Disk }
+    }
+
     /// One of which the file has all whole blocks.
     pub(crate) fn restored(index: AbortedIndex) -> Self {
         let flushed = align_down(index.file_len() as u64) as usize;
@@ -189,18 +194,25 @@ impl PartitionLog {
 
     /// Reads the index of a complete segment again if it was dropped.
     pub(crate) async fn load_aborted(&self, base: Offset) -> Result<(), ReadError> {
-        let end = {
+        let (end, replaced) = {
             let inner = self.inner.borrow();
             match inner.segments.get(&base) {
                 Some(segment) if segment.aborted.in_memory().is_none() => {}
                 Some(_) | None => return Ok(()),
             }
             let after = inner.segments.range(base.next()..).next();
-            after.map_or(inner.end, |entry| *entry.0)
+            (after.map_or(inner.end, |entry| *entry.0), inner.replaced)
         };
         let read = read_aborted(&self.directory, base, end).await?;
         let mut inner = self.inner.borrow_mut();
+        if inner.replaced != replaced {
+            // It may be that of another segment. Who wants it looks again.
+            return Ok(());
+        }
         let Some(segment) = inner.segments.get_mut(&base) else { return Ok(()) };
+        if segment.aborted.in_memory().is_some() {
+            return Ok(());
+        }
         // A file that is there only while it has entries is never empty.
         let Some(index) = read.filter(|index| !index.entries().is_empty()) else {
             let why = "its index of aborted transactions is damaged".to_owned();

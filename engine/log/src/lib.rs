@@ -2,13 +2,15 @@
 //! Kafka's segment format that are written behind it. Nothing here knows a Kafka request.
 //!
 //! `storage` opens and keeps everything, `append` appends, `reader` reads, `flush` brings memory
-//! to segments, `recovery` comes back after a crash, `retention` deletes.
+//! to segments, `recovery` comes back after a crash, `retention` deletes, `compaction` keeps the
+//! last record of each key.
 
 pub mod aborted;
 mod aborted_file;
 mod aborted_recovery;
 mod append;
 pub mod checkpoint;
+mod compaction;
 mod config;
 pub mod epochs;
 mod flush;
@@ -33,7 +35,8 @@ mod transactions;
 mod verification;
 
 pub use append::{AppendError, AppendStamp, Appended, MarkerError};
-pub use config::{LogConfig, StorageConfig};
+pub use compaction::{CleanError, Cleaned, CleanerCounters};
+pub use config::{CleanerConfig, CompactionRules, LogConfig, StorageConfig, Winner};
 pub use flush::FlushError;
 pub use latency::LatencyHistogram;
 pub use partition::PartitionLog;

@@ -66,7 +66,7 @@ pub enum SequenceRefusal {
         /// The sequence that would continue.
         expected: Sequence,
     },
-    /// A batch outside of a transaction while the producer's transaction is open: INVALID_TXN_STATE.
+    /// A batch outside of a transaction while one of its producer is open: INVALID_TXN_STATE.
     #[error("producer {producer:?} has a transaction open, its batch is outside of it")]
     NotInTransaction {
         /// The producer.

@@ -105,6 +105,26 @@ impl PartitionLog {
         range: Range<Offset>,
     ) -> Result<Vec<AbortedTransaction>, ReadError> {
         let _use = self.begin_use();
+        let found = loop {
+            let replaced = self.inner.borrow().replaced;
+            let found = self.find_aborted_in(range.clone()).await?;
+            // What moved to another segment meanwhile may have been missed.
+            if self.inner.borrow().replaced == replaced {
+                break found;
+            }
+        };
+        let inner = self.inner.borrow();
+        let (offset, start, end) = (range.start, inner.log_start, self.durable_end());
+        if range.start < start {
+            return Err(ReadError::OutOfRange { offset, start, end });
+        }
+        Ok(found)
+    }
+
+    async fn find_aborted_in(
+        &self,
+        range: Range<Offset>,
+    ) -> Result<Vec<AbortedTransaction>, ReadError> {
         let mut found = Vec::new();
         let mut next = {
             let inner = self.inner.borrow();
@@ -127,11 +147,6 @@ impl PartitionLog {
                 self.load_aborted(base).await?;
                 next = Some(base);
             }
-        }
-        let inner = self.inner.borrow();
-        let (offset, start, end) = (range.start, inner.log_start, self.durable_end());
-        if range.start < start {
-            return Err(ReadError::OutOfRange { offset, start, end });
         }
         Ok(found)
     }

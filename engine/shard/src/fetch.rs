@@ -1,6 +1,6 @@
 //! Fetching with a long poll (KIP-74): whole batches up to the high watermark, or up to the last
-//! stable offset (KIP-98), bounded per partition and in all, answered at once when there is enough, otherwise when enough came or the
-//! time is up.
+//! stable offset (KIP-98), bounded per partition and in all, answered at once when there is enough,
+//! otherwise when enough came or the time is up.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -189,3 +189,6 @@ async fn first_of(mut waiting: Vec<Waiting>) {
     })
     .await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,10 +22,11 @@ mod transaction_coordinator;
 mod transaction_markers;
 mod transactions;
 
-pub use config::{BrokerConfig, ShardLimits};
+pub use config::{BrokerConfig, CleanerLimits, ShardLimits};
 pub use control::{Control, ControlRequest, ControlUnavailable};
 pub use coordinator::MarkerFailure;
 pub use coordinator::place::{GROUPS_TOPIC, TRANSACTIONS_TOPIC, coordinator_partition};
+pub use corelog_log::CleanerConfig;
 pub use fetch::{FetchBounds, FetchError, FetchPartition, FetchedPartition};
 pub use group_coordinator::GroupCoordinator;
 pub use group_coordinators::{CoordinatorRefusal, coordinator_of};

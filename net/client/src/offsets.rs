@@ -152,7 +152,6 @@ impl Operation for ListOffsets {
             isolation_level: self.isolation.number(),
             topics,
             timeout_ms: server_timeout_ms(config),
-            ..ListOffsetsRequest::default()
         }
     }
 

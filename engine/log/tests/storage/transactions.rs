@@ -1,17 +1,21 @@
 //! What readers of committed records are told equals a plain model's, in every life of a log.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 
 use corelog_io::sim::{DiskFaults, End, Machine};
-use corelog_io::yield_now;
-use corelog_log::{Appended, MarkerError, PartitionLog, ReadError, Storage};
+use corelog_io::{wall_clock_ms, yield_now};
+use corelog_log::aborted::AbortedTransaction;
+use corelog_log::{
+    Appended, CompactionRules, LogConfig, MarkerError, PartitionLog, ReadError, Storage,
+};
 use corelog_model::builder::BatchBuilder;
 use corelog_model::control::{TransactionMarker, TransactionOutcome, TransactionVersion};
-use corelog_model::{Codec, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
+use corelog_model::{BatchView, Codec, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
-use crate::support::{append, create, open, partition, small_segments, stamp, tiny};
+use crate::support::{append, create, open, partition, read_all, small_segments, stamp, tiny};
 use crate::transaction_model::{Event, Model};
 
 const PRODUCERS: usize = 4;
@@ -39,7 +43,8 @@ impl Load {
         let mut builder = BatchBuilder::new(Codec::None, None);
         builder.set_producer(producer, ProducerEpoch(*epoch), Sequence(*sequence));
         builder.set_transactional();
-        builder.append(Timestamp(1_000), None, Some(&vec![7; len]), &[]);
+        let key = [self.random.u8(..20)];
+        builder.append(Timestamp(1_000), Some(&key), Some(&vec![7; len]), &[]);
         *sequence += 1;
         let appended = append(log, &builder.build(Offset::ZERO)).await;
         self.model.borrow_mut().add(appended.base_offset, Event::Records(producer), 1);
@@ -66,7 +71,8 @@ impl Load {
         match self.random.u8(..20) {
             0 => {
                 let mut builder = BatchBuilder::new(Codec::None, None);
-                builder.append(Timestamp(1_000), None, Some(&vec![7; 9_000]), &[]);
+                let key = [self.random.u8(..20)];
+                builder.append(Timestamp(1_000), Some(&key), Some(&vec![7; 9_000]), &[]);
                 let appended = append(log, &builder.build(Offset::ZERO)).await;
                 self.model.borrow_mut().add(appended.base_offset, Event::Plain, 1);
                 appended
@@ -105,9 +111,8 @@ async fn check(log: &PartitionLog, model: &Model, random: &mut fastrand::Rng, wh
         let first = Offset(random.i64(log_start.0..stable.0));
         let last = Offset(random.i64(first.0..stable.0));
         let found = log.aborted_transactions(first..last.next()).await.unwrap();
-        let overlaps = |entry: &&corelog_log::aborted::AbortedTransaction| {
-            first <= entry.last_offset && entry.first_offset <= last
-        };
+        let overlaps =
+            |entry: &&AbortedTransaction| first <= entry.last_offset && entry.first_offset <= last;
         let expected: Vec<_> = aborted.iter().filter(overlaps).copied().collect();
         assert_eq!(found, expected, "{what}: {first} to {last}");
     }
@@ -298,4 +303,81 @@ fn deletion_takes_records_of_open_transactions_and_indexes_with_their_segments()
     };
     let (logs, indexes) = (bases("log"), bases("txnindex"));
     assert!(!indexes.is_empty() && indexes.iter().all(|index| logs.contains(index)), "{deleted}");
+}
+
+fn compacting(delete_retention_ms: i64) -> LogConfig {
+    let rules =
+        CompactionRules { delete_retention_ms, dirty_ppm_min: 0, ..CompactionRules::default() };
+    let segment_bytes = 20_000;
+    LogConfig { segment_bytes, retention_ms: None, compaction: Some(rules), ..LogConfig::default() }
+}
+
+/// Offsets of all markers that are left.
+async fn markers(log: &PartitionLog) -> BTreeSet<Offset> {
+    let bytes = read_all(log).await;
+    let (mut rest, mut found) = (&bytes[..], BTreeSet::new());
+    while !rest.is_empty() {
+        let (batch, next) = BatchView::parse(rest).unwrap();
+        found.extend(batch.is_control().then(|| batch.base_offset()));
+        rest = next;
+    }
+    found
+}
+
+#[test]
+fn compaction_keeps_the_index_of_what_it_keeps_at_whatever_step_it_is_cut_off() {
+    let (mut shrunk, mut forgotten) = (0, 0);
+    for seed in 0..20 {
+        // With no time for deletion marks the markers of emptied transactions go, too.
+        let delete_retention_ms = if seed % 2 == 0 { 3_600_000 } else { 0 };
+        let machine = Machine::new(seed, DiskFaults::default());
+        let model = Rc::new(RefCell::new(Model::default()));
+        let counted = Rc::new(Cell::new((0, 0)));
+        for life in 0..4 {
+            machine.crash_after(1_000 + (seed * 7_919 + life * 104_729) % 9_000);
+            let (model, counted) = (model.clone(), counted.clone());
+            let end: End<()> = machine.run(async move {
+                let config = move |_| compacting(delete_retention_ms);
+                let (storage, report) = Storage::open(tiny("/data".into()), config).await.unwrap();
+                assert_eq!(report.indexes_rebuilt, 0, "seed {seed}, life {life}");
+                let id = partition(0);
+                let log = storage.create_partition(id, config(id)).await.unwrap();
+                model.borrow_mut().truncate(log.end());
+                let mut load = Load::new(seed, life, &model);
+                for round in 0.. {
+                    let mut last = None;
+                    for _ in 0..100 {
+                        last = load.step(&log).await.commit;
+                    }
+                    last.unwrap().durable().await.unwrap();
+                    storage.checkpoint().await.unwrap();
+                    let now = Timestamp(wall_clock_ms());
+                    let cleaned = storage.clean_next(now).await.unwrap();
+                    let (mut shrunk, mut forgotten) = counted.get();
+                    shrunk += u64::from(cleaned.is_some_and(|it| it.bytes_after < it.bytes_before));
+                    let truth = model.borrow().clone();
+                    let what = format!("seed {seed}, life {life}, round {round}");
+                    if delete_retention_ms > 0 {
+                        check(&log, &truth, &mut load.random, &what).await;
+                    } else {
+                        let left = markers(&log).await;
+                        let stable = log.last_stable_offset();
+                        let all = log.aborted_transactions(Offset(0)..stable).await.unwrap();
+                        assert!(all.iter().all(|one| left.contains(&one.last_offset)), "{what}");
+                        let mut known = truth.outline(log.durable_end()).aborted;
+                        known.retain(|one| one.first_offset < stable);
+                        assert!(all.iter().all(|one| known.contains(one)), "{what}");
+                        let is_there = |one: &&AbortedTransaction| left.contains(&one.last_offset);
+                        assert_eq!(all.len(), known.iter().filter(is_there).count(), "{what}");
+                        forgotten += known.len() - all.len();
+                    }
+                    counted.set((shrunk, forgotten));
+                }
+            });
+            assert_eq!(end, End::Crashed, "seed {seed}");
+        }
+        shrunk += counted.get().0;
+        forgotten += counted.get().1;
+    }
+    assert!(shrunk > 50 && forgotten > 50, "{shrunk} passes, {forgotten} entries");
 }

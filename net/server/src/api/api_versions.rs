@@ -2,16 +2,15 @@
 //! it must be answered whatever version the client tries (KIP-511).
 
 use corelog_model::ErrorCode;
-use corelog_wire::api::api_versions::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
-use corelog_wire::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, Text};
+use corelog_wire::api::api_versions::ApiVersion;
+use corelog_wire::{ApiKey, ApiVersionsRequest, ApiVersionsResponse};
+
+use super::features;
 
 /// The first version in which clients say who they are.
 const NAMED_FROM: i16 = 3;
 /// The first version in which a feature may be supported at level 0.
 const LEVEL_ZERO_FROM: i16 = 4;
-
-/// The features of Kafka that are finalized, and at which level.
-const FEATURES: [(&str, i16); 2] = [("group.version", 1), ("transaction.version", 2)];
 
 /// The version to answer a request of `version` in: the same, or 0, the only one that every client
 /// reads.
@@ -21,10 +20,6 @@ pub fn response_version(version: i16) -> i16 {
 
 /// Answers. `request` is none where its version is not served, and so its body cannot be read. To
 /// be encoded in [`response_version`].
-///
-/// Of Kafka's features, two are finalized here: clients use the new protocol of consumer groups if
-/// `group.version` is 1 (KIP-848), and an epoch for each transaction if `transaction.version` is 2
-/// (KIP-890). They take what is absent for level 0.
 pub fn respond(
     request: Option<&ApiVersionsRequest<'_>>,
     version: i16,
@@ -40,23 +35,17 @@ pub fn respond(
         let error_code = ErrorCode::InvalidRequest.code();
         return ApiVersionsResponse { error_code, ..Default::default() };
     }
-    let levels = FEATURES.map(|(name, level)| FinalizedFeatureKey {
-        name: Text::Borrowed(name),
-        max_version_level: level,
-        min_version_level: level,
-    });
-    let supported = FEATURES.map(|(name, level)| SupportedFeatureKey {
-        name: Text::Borrowed(name),
-        min_version: 0,
-        max_version: level,
-    });
     ApiVersionsResponse {
         api_keys: ApiVersion::advertised(),
         // Clients before version 4 give up when a feature may have level 0.
-        supported_features: if version >= LEVEL_ZERO_FROM { supported.into() } else { Vec::new() },
+        supported_features: if version >= LEVEL_ZERO_FROM {
+            features::supported()
+        } else {
+            Vec::new()
+        },
         // What is finalized does not change while a broker runs.
         finalized_features_epoch: 0,
-        finalized_features: levels.into(),
+        finalized_features: features::finalized(),
         ..Default::default()
     }
 }

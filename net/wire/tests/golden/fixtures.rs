@@ -1,5 +1,6 @@
 //! Bytes for the versions that the oracle lacks: newer ones written by another implementation
-//! (`kio_fixtures.py`) or by hand from Kafka's schemas, older ones by hand from those of release 3.9.
+//! (`kio_fixtures.py`) or by hand from Kafka's schemas, older ones by hand from those of release
+//! 3.9.
 
 use crate::case::{Filled, cases};
 
