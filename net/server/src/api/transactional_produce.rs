@@ -20,9 +20,11 @@ use crate::error::KafkaError;
 const ADDING_FROM: i16 = 12;
 /// The first version of Produce with TRANSACTION_ABORTABLE.
 const ABORTABLE_FROM: i16 = 11;
-/// How often a coordinator is asked that still ends the transaction before, as in Kafka.
-const ATTEMPTS_MAX: usize = 6;
-const ATTEMPT_DELAY: Duration = Duration::from_millis(20);
+/// How often a coordinator is asked that still ends the transaction before.
+const ATTEMPTS_MAX: u32 = 8;
+/// The first pause between two questions; each is twice as long as the one before. In all they are
+/// as long as Kafka's, whose pauses are 20 ms each: here a transaction ends within a few syncs.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
 
 /// What a batch of a transaction is appended with, or why it is not.
 pub(crate) type Enlisted = Result<Verification, ErrorCode>;
@@ -85,10 +87,10 @@ pub(crate) async fn enlist(
         if attempt == ATTEMPTS_MAX || !(is_ending || is_void) {
             return tokens;
         }
-        attempt += 1;
         if is_ending {
-            sleep(ATTEMPT_DELAY).await;
+            sleep(FIRST_PAUSE * 2_u32.pow(attempt - 1)).await;
         }
+        attempt += 1;
     }
 }
 
