@@ -72,21 +72,27 @@ impl Report for PrintedConfig {
             .settings
             .iter()
             .map(|setting| vec![setting.key.into(), setting.text.clone(), setting.source.clone()]);
-        let cores = self.cores.iter().map(|core| {
-            vec![
-                core.shard.to_string(),
-                core.cpu.to_string(),
-                core.node.to_string(),
-                core.listen.to_string(),
-                core.advertise.to_string(),
-            ]
+        let cores = self.cores.iter().flat_map(|core| {
+            core.listeners.iter().map(|listener| {
+                vec![
+                    core.shard.to_string(),
+                    core.cpu.to_string(),
+                    core.node.to_string(),
+                    listener.name.clone(),
+                    listener.listen.to_string(),
+                    listener.advertise.to_string(),
+                ]
+            })
         });
         let ignored = self.ignored.iter().map(|ignored| {
             vec![ignored.key.clone(), ignored.source.to_string(), ignored.reason.into()]
         });
         let mut tables = vec![
             Table::new(["key", "value", "source"], settings.collect()),
-            Table::new(["core", "cpu", "node", "listens on", "advertised as"], cores.collect()),
+            Table::new(
+                ["core", "cpu", "node", "listener", "listens on", "advertised as"],
+                cores.collect(),
+            ),
         ];
         if !self.ignored.is_empty() {
             tables.push(Table::new(["ignored", "source", "reason"], ignored.collect()));
@@ -158,8 +164,11 @@ mod tests {
                 "shard": 1,
                 "cpu": 1,
                 "node": 1001,
-                "listen": "127.0.0.1:9093",
-                "advertise": "127.0.0.1:9093",
+                "listeners": [{
+                    "name": "PLAINTEXT",
+                    "listen": "127.0.0.1:9093",
+                    "advertise": "127.0.0.1:9093",
+                }],
             })
         );
     }

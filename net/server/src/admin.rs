@@ -34,7 +34,7 @@ impl Dispatcher {
         let frame = match api {
             ApiKey::DescribeCluster => {
                 let request = DescribeClusterRequest::decode(reader, version)?;
-                let response = describe_cluster::respond(&request, &image);
+                let response = describe_cluster::respond(&request, &image, self.listener());
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::DescribeConfigs => {

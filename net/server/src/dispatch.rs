@@ -41,6 +41,23 @@ pub(crate) struct Dispatcher {
     pub(crate) settings: Rc<ApiSettings>,
     sessions: Rc<RefCell<SessionCache>>,
     fetch_bytes_max: usize,
+    /// By which requests come; nodes are named with its address.
+    listener: Rc<str>,
+}
+
+/// What the listeners of a core share.
+pub(crate) struct CoreState {
+    settings: Rc<ApiSettings>,
+    sessions: Rc<RefCell<SessionCache>>,
+    fetch_bytes_max: usize,
+}
+
+impl CoreState {
+    pub(crate) fn new(settings: ApiSettings, sessions_max: usize, fetch_bytes_max: usize) -> Self {
+        let sessions = SessionCache::new(sessions_max, corelog_io::random_u64());
+        let sessions = Rc::new(RefCell::new(sessions));
+        Self { settings: Rc::new(settings), sessions, fetch_bytes_max }
+    }
 }
 
 /// One request: its header and where it came from.
@@ -52,19 +69,20 @@ pub(crate) struct Context {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(
-        shard: Shard,
-        settings: ApiSettings,
-        sessions_max: usize,
-        fetch_bytes_max: usize,
-    ) -> Self {
-        let sessions = SessionCache::new(sessions_max, corelog_io::random_u64());
+    /// Starts requests that come by the listener of this name.
+    pub(crate) fn new(shard: Shard, core: &CoreState, listener: &str) -> Self {
         Self {
             shard,
-            settings: Rc::new(settings),
-            sessions: Rc::new(RefCell::new(sessions)),
-            fetch_bytes_max,
+            settings: Rc::clone(&core.settings),
+            sessions: Rc::clone(&core.sessions),
+            fetch_bytes_max: core.fetch_bytes_max,
+            listener: listener.into(),
         }
+    }
+
+    /// The name of the listener.
+    pub(crate) fn listener(&self) -> &str {
+        &self.listener
     }
 
     pub(crate) fn shard(&self) -> &Shard {
@@ -125,9 +143,9 @@ impl Dispatcher {
             let why = "a produce with acks 0 was refused";
             return Ok(if refused { Started::Close(why) } else { Started::NoReply });
         }
-        let shard = self.shard.clone();
+        let (shard, listener) = (self.shard.clone(), Rc::clone(&self.listener));
         Ok(Started::Reply(Box::pin(async move {
-            let response = produce.acknowledge(&shard).await;
+            let response = produce.acknowledge(&shard, &listener).await;
             shard.metrics().produce_answered(context.arrived.elapsed());
             finish(encode_response(context.correlation_id, context.version, &response))
         })))
@@ -141,8 +159,9 @@ impl Dispatcher {
         let request = FetchRequest::decode(reader, context.version)?;
         let fetch = Fetch::parse(&request, context.version, self.fetch_bytes_max);
         let (shard, sessions) = (self.shard.clone(), Rc::clone(&self.sessions));
+        let listener = Rc::clone(&self.listener);
         Ok(Started::Reply(Box::pin(async move {
-            let reply = fetch.answer(&shard, &sessions, context.correlation_id).await;
+            let reply = fetch.answer(&shard, &sessions, &listener, context.correlation_id).await;
             shard.metrics().fetch_answered(context.arrived.elapsed());
             reply.map_err(|error| log_encode_error(&error)).ok()
         })))
@@ -202,7 +221,7 @@ impl Dispatcher {
             errors = metadata::creation_errors(names, ending);
         }
         let image = self.shard.image();
-        let response = metadata::respond(request, version, &image, &errors);
+        let response = metadata::respond(request, version, &image, &self.listener, &errors);
         Ok(encode_response(correlation_id, version, &response)?)
     }
 

@@ -24,5 +24,5 @@ mod socket;
 pub use connection::ConnectionBounds;
 pub use http::HttpServer;
 pub use limits::ConnectionLimits;
-pub use listener::{Server, ServerConfig};
+pub use listener::{ListenerConfig, Server, ServerConfig};
 pub use socket::{BoundAddress, SocketOptions};

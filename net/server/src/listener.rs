@@ -1,4 +1,4 @@
-//! The listener of one core: accepts, admits, serves.
+//! The listeners of one core: accept, admit, serve.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use corelog_shard::Shard;
 
 use crate::api::ApiSettings;
 use crate::connection::{ConnectionBounds, serve};
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{CoreState, Dispatcher};
 use crate::limits::{Admission, ConnectionLimits};
 use crate::socket::{BoundAddress, Listener, Socket, SocketOptions};
 
@@ -34,22 +34,43 @@ pub struct ServerConfig {
     pub fetch_bytes_max: usize,
 }
 
+/// One listener of a core.
+#[derive(Debug)]
+pub struct ListenerConfig {
+    /// Its name, in capitals.
+    pub name: String,
+    /// Where it listens.
+    pub address: BoundAddress,
+}
+
 /// The running server of one core. Dropping it ends its connections.
 pub struct Server {
-    _accepting: Task<()>,
+    _accepting: Vec<Task<()>>,
     open: Open,
 }
 
 impl Server {
     /// Listens and serves on the current core.
-    pub fn start(shard: &Shard, address: BoundAddress, config: ServerConfig) -> io::Result<Self> {
+    pub fn start(
+        shard: &Shard,
+        listeners: Vec<ListenerConfig>,
+        config: ServerConfig,
+    ) -> io::Result<Self> {
         let ServerConfig { sockets, bounds, connections, api, sessions_max, fetch_bytes_max } =
             config;
-        let listener = Listener::listen(address, sockets)?;
-        let dispatcher =
-            Rc::new(Dispatcher::new(shard.clone(), api, sessions_max, fetch_bytes_max));
+        let core = CoreState::new(api, sessions_max, fetch_bytes_max);
         let open = Open::default();
-        let accepting = spawn(accept(listener, dispatcher, bounds, connections, Rc::clone(&open)));
+        let mut accepting = Vec::with_capacity(listeners.len());
+        for ListenerConfig { name, address } in listeners {
+            let accepts = Accepts {
+                listener: Listener::listen(address, sockets)?,
+                dispatcher: Rc::new(Dispatcher::new(shard.clone(), &core, &name)),
+                bounds,
+                limits: connections.clone(),
+                open: Rc::clone(&open),
+            };
+            accepting.push(spawn(accepts.run()));
+        }
         Ok(Self { _accepting: accepting, open })
     }
 }
@@ -61,35 +82,48 @@ impl Drop for Server {
     }
 }
 
-type Open = Rc<RefCell<BTreeMap<u64, Task<()>>>>;
+/// The connections of all listeners of the core, by numbers of which each is used once.
+#[derive(Default)]
+struct Connections {
+    next: u64,
+    tasks: BTreeMap<u64, Task<()>>,
+}
 
-async fn accept(
+type Open = Rc<RefCell<Connections>>;
+
+/// One listener.
+struct Accepts {
     listener: Listener,
     dispatcher: Rc<Dispatcher>,
     bounds: ConnectionBounds,
     limits: ConnectionLimits,
     open: Open,
-) {
-    let mut next = 0;
-    loop {
-        let socket = match listener.accept().await {
-            Ok(socket) => socket,
-            Err(error) => {
-                // Out of file descriptors, mostly: those that are open go on, and some will end.
-                tracing::warn!(%error, "a connection cannot be accepted");
-                sleep(ACCEPT_PAUSE).await;
+}
+
+impl Accepts {
+    async fn run(self) {
+        loop {
+            let socket = match self.listener.accept().await {
+                Ok(socket) => socket,
+                Err(error) => {
+                    // Out of file descriptors, mostly: those that are open go on, and some will
+                    // end.
+                    tracing::warn!(%error, "a connection cannot be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let Some(admission) = self.limits.admit(socket.peer().ip()) else {
+                tracing::debug!(peer = %socket.peer(), "a connection over the limit is closed");
                 continue;
-            }
-        };
-        let Some(admission) = limits.admit(socket.peer().ip()) else {
-            tracing::debug!(peer = %socket.peer(), "a connection over the limit is closed");
-            continue;
-        };
-        let id = next;
-        next += 1;
-        let connection = Connection { socket, admission, open: Rc::clone(&open), id };
-        let task = spawn(connection.run(Rc::clone(&dispatcher), bounds));
-        open.borrow_mut().insert(id, task);
+            };
+            let mut open = self.open.borrow_mut();
+            let id = open.next;
+            open.next += 1;
+            let connection = Connection { socket, admission, open: Rc::clone(&self.open), id };
+            let task = spawn(connection.run(Rc::clone(&self.dispatcher), self.bounds));
+            open.tasks.insert(id, task);
+        }
     }
 }
 
@@ -109,7 +143,8 @@ impl Connection {
         shard.metrics().disconnected();
         drop(admission);
         // The task that runs this is at its end: letting go of its handle cancels nothing.
-        if let Some(task) = open.borrow_mut().remove(&id) {
+        let task = open.borrow_mut().tasks.remove(&id);
+        if let Some(task) = task {
             task.detach();
         }
     }

@@ -181,7 +181,9 @@ impl Spawned {
         let metrics = metrics
             .first()
             .map(|text| text[METRICS.len()..].parse().expect("the metrics are at HOST:PORT"));
-        let nodes = nodes.into_iter().map(node).collect();
+        // Those of further listeners carry the name of theirs.
+        let is_of_first = |text: &&str| text.starts_with(|first: char| first.is_ascii_digit());
+        let nodes = nodes.into_iter().filter(is_of_first).map(node).collect();
         Broker { child: self.child, log: self.log, nodes, metrics }
     }
 }

@@ -5,9 +5,8 @@ use corelog_cluster::decide::create_topics::{CreateTopics, NewTopic};
 use corelog_cluster::decide::register_broker::{RegisterBroker, register_broker};
 use corelog_cluster::decide::{self, Mode};
 use corelog_cluster::{
-    Change, ClusterImage, Controller, ControllerConfig, Input, Outcome, Output,
-    LISTENER_DEFAULT, ShardEndpoint,
-    Ticket,
+    Change, ClusterImage, Controller, ControllerConfig, Input, LISTENER_DEFAULT, Outcome, Output,
+    ShardEndpoint, Ticket,
 };
 use corelog_model::{BrokerId, ShardId, TopicId};
 use corelog_wire::{Message, Reader, Writer};

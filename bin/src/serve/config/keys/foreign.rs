@@ -46,7 +46,6 @@ const ONE_THREAD: &str = "each core is one thread that does all work of its part
 const ALWAYS_SYNCED: &str = "every write is synced to disk before it is acknowledged";
 const NO_ZOOKEEPER: &str = "there is no ZooKeeper";
 const NO_CONTROLLERS: &str = "there are no separate controllers";
-const ONE_LISTENER: &str = "there is one listener, the same for clients and brokers";
 const NO_SECURITY: &str = "the listener is PLAINTEXT, without TLS and SASL";
 const NO_REPLICATION: &str = "a partition has one replica";
 const OTHER_GROUPS: &str =
@@ -111,7 +110,6 @@ const IGNORED: &[(&str, &[&str])] = &[
         "the broker id is given by node.id",
         &["broker.id.generation.enable", "reserved.broker.max.id"],
     ),
-    (ONE_LISTENER, &["inter.broker.listener.name", "security.inter.broker.protocol"]),
     (
         NO_SECURITY,
         &[
