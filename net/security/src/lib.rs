@@ -3,15 +3,25 @@
 //! those of the callers.
 
 pub mod distinguished_name;
+pub mod exchange;
+pub mod jaas;
+pub mod jwt;
 pub mod mapping_rules;
+mod mechanism;
+pub mod oauthbearer;
+pub mod plain;
 mod principal;
 mod protocol;
+mod random;
+pub mod scram;
 mod secret;
 pub mod tls;
 mod unnamed_server;
 
+pub use mechanism::{Mechanism, UnknownMechanism};
 pub use principal::Principal;
 pub use protocol::Protocol;
+pub use random::{nonce, random_bytes};
 pub use secret::Secret;
 
 // The state machine of TLS, for those who own the sockets.

@@ -6,20 +6,24 @@ use std::time::Duration;
 use corelog_io::timeout;
 use corelog_wire::frame::EncodedFrame;
 use corelog_wire::{
-    ApiKey, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
-    DescribeClusterRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest,
-    InitProducerIdRequest, InitProducerIdResponse, Message, Reader, encode_response,
+    AlterUserScramCredentialsRequest, ApiKey, CreatePartitionsRequest, CreateTopicsRequest,
+    DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
+    DescribeUserScramCredentialsRequest, IncrementalAlterConfigsRequest, InitProducerIdRequest,
+    InitProducerIdResponse, Message, Reader, encode_response,
 };
 
 use crate::api::init_producer_id::Asked;
 use crate::api::{
     Translation, alter_configs, create_partitions, create_topics, delete_topics, describe_cluster,
-    describe_configs, init_producer_id,
+    describe_configs, init_producer_id, scram_credentials,
 };
 use crate::dispatch::{Context, Dispatcher, RequestError, new_topic_id};
 
 /// A producer waits this long for its id, then it is told to ask again.
 const PRODUCER_ID_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// A change of credentials waits this long for the disk; the request has no time of its own.
+const SCRAM_TIME_MAX: Duration = Duration::from_secs(10);
 
 impl Dispatcher {
     /// Serves the APIs that describe the cluster.
@@ -40,6 +44,11 @@ impl Dispatcher {
             ApiKey::DescribeConfigs => {
                 let request = DescribeConfigsRequest::decode(reader, version)?;
                 let response = describe_configs::respond(&request, &image, self.settings());
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::DescribeUserScramCredentials => {
+                let request = DescribeUserScramCredentialsRequest::decode(reader, version)?;
+                let response = scram_credentials::describe(&request, &image);
                 encode_response(correlation_id, version, &response)?
             }
             _ => return Ok(None),
@@ -96,6 +105,14 @@ impl Dispatcher {
                         pending.respond(self.ask(change, timeout).await?)
                     }
                 };
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::AlterUserScramCredentials => {
+                let request = AlterUserScramCredentialsRequest::decode(reader, version)?;
+                let users = scram_credentials::users(&request);
+                let change = scram_credentials::translate(&request);
+                let response =
+                    scram_credentials::altered(users, self.ask(change, SCRAM_TIME_MAX).await?);
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::InitProducerId => {

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use corelog_cluster::Change;
 use corelog_io::{Instant, timeout};
 use corelog_model::TopicId;
+use corelog_security::Principal;
 use corelog_shard::Shard;
 use corelog_wire::frame::EncodedFrame;
 use corelog_wire::{
@@ -29,6 +30,8 @@ use crate::reply::Reply;
 pub(crate) enum Started {
     /// An answer will come.
     Reply(PendingReply),
+    /// An answer will come, and then the connection ends.
+    LastReply(PendingReply),
     /// There is none: a produce with acks 0.
     NoReply,
     /// The connection must end.
@@ -58,6 +61,14 @@ impl CoreState {
         let sessions = Rc::new(RefCell::new(sessions));
         Self { settings: Rc::new(settings), sessions, fetch_bytes_max }
     }
+}
+
+/// Who sent a request, and from where.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    pub(crate) peer: IpAddr,
+    /// Whom authorization asks about.
+    pub(crate) principal: Rc<Principal>,
 }
 
 /// One request: its header and where it came from.
@@ -94,7 +105,7 @@ impl Dispatcher {
     }
 
     /// Starts the request of a frame. Requests of one connection start in the order they came.
-    pub(crate) async fn start(&self, frame: &Frame, peer: IpAddr) -> Started {
+    pub(crate) async fn start(&self, frame: &Frame, origin: &Origin) -> Started {
         self.shard.metrics().request(frame.arrived.elapsed());
         let mut reader = Reader::new(frame.bytes());
         let header = match RequestHeader::decode(&mut reader) {
@@ -120,12 +131,13 @@ impl Dispatcher {
             ApiKey::Fetch => self.start_fetch(context, &mut reader),
             api if is_of_groups(api) => {
                 let client_id = header.client_id.as_deref().unwrap_or_default();
-                self.start_of_groups(api, context, &mut reader, (client_id, peer)).await
+                self.start_of_groups(api, context, &mut reader, (client_id, origin.peer)).await
             }
             api => self.start_other(api, context, &mut reader).await,
         };
         started.unwrap_or_else(|error| {
-            tracing::debug!(%error, api = ?header.api, version = header.api_version, "bad request");
+            let (api, version, principal) = (header.api, header.api_version, &origin.principal);
+            tracing::debug!(%error, ?api, version, %principal, "bad request");
             Started::Close("its request cannot be read")
         })
     }

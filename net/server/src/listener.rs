@@ -6,14 +6,19 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use corelog_io::{Task, sleep, spawn};
+use corelog_io::{Task, now, sleep, spawn, timeout};
+use corelog_security::Principal;
 use corelog_shard::Shard;
 
 use crate::api::ApiSettings;
 use crate::connection::{ConnectionBounds, serve};
 use crate::dispatch::{CoreState, Dispatcher};
+use crate::gate::{Gate, SaslGate};
 use crate::limits::{Admission, ConnectionLimits};
 use crate::socket::{BoundAddress, Listener, Socket, SocketOptions};
+use crate::tls_acceptor::TlsAcceptor;
+use crate::tls_stream::TlsStream;
+use crate::transport::Transport;
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -41,6 +46,10 @@ pub struct ListenerConfig {
     pub name: String,
     /// Where it listens.
     pub address: BoundAddress,
+    /// How clients encrypt; `None`: not at all.
+    pub tls: Option<TlsAcceptor>,
+    /// How clients log in; `None`: they do not.
+    pub sasl: Option<SaslGate>,
 }
 
 /// The running server of one core. Dropping it ends its connections.
@@ -61,11 +70,15 @@ impl Server {
         let core = CoreState::new(api, sessions_max, fetch_bytes_max);
         let open = Open::default();
         let mut accepting = Vec::with_capacity(listeners.len());
-        for ListenerConfig { name, address } in listeners {
+        for ListenerConfig { name, address, tls, sasl } in listeners {
             let accepts = Accepts {
                 listener: Listener::listen(address, sockets)?,
-                dispatcher: Rc::new(Dispatcher::new(shard.clone(), &core, &name)),
-                bounds,
+                service: Rc::new(Service {
+                    dispatcher: Rc::new(Dispatcher::new(shard.clone(), &core, &name)),
+                    bounds,
+                    tls,
+                    sasl,
+                }),
                 limits: connections.clone(),
                 open: Rc::clone(&open),
             };
@@ -94,10 +107,17 @@ type Open = Rc<RefCell<Connections>>;
 /// One listener.
 struct Accepts {
     listener: Listener,
-    dispatcher: Rc<Dispatcher>,
-    bounds: ConnectionBounds,
+    service: Rc<Service>,
     limits: ConnectionLimits,
     open: Open,
+}
+
+/// What every connection of a listener gets.
+struct Service {
+    dispatcher: Rc<Dispatcher>,
+    bounds: ConnectionBounds,
+    tls: Option<TlsAcceptor>,
+    sasl: Option<SaslGate>,
 }
 
 impl Accepts {
@@ -121,7 +141,7 @@ impl Accepts {
             let id = open.next;
             open.next += 1;
             let connection = Connection { socket, admission, open: Rc::clone(&self.open), id };
-            let task = spawn(connection.run(Rc::clone(&self.dispatcher), self.bounds));
+            let task = spawn(connection.run(Rc::clone(&self.service)));
             open.tasks.insert(id, task);
         }
     }
@@ -135,11 +155,21 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(self, dispatcher: Rc<Dispatcher>, bounds: ConnectionBounds) {
+    async fn run(self, service: Rc<Service>) {
         let Self { socket, admission, open, id } = self;
-        let shard = dispatcher.shard().clone();
+        let shard = service.dispatcher.shard().clone();
         shard.metrics().connected();
-        serve(socket, dispatcher, bounds).await;
+        let (peer, opened) = (socket.peer(), now());
+        match service.begin(socket).await {
+            Ok((transport, gate)) => {
+                let dispatcher = Rc::clone(&service.dispatcher);
+                serve(transport, gate, dispatcher, service.bounds, opened).await;
+            }
+            Err(error) => {
+                shard.metrics().authentication_failed();
+                tracing::info!(peer = %peer.ip(), %error, "a TLS handshake has failed");
+            }
+        }
         shard.metrics().disconnected();
         drop(admission);
         // The task that runs this is at its end: letting go of its handle cancels nothing.
@@ -147,5 +177,35 @@ impl Connection {
         if let Some(task) = task {
             task.detach();
         }
+    }
+}
+
+impl Service {
+    /// Encrypts, if that is how clients talk here, and says who they are so far.
+    async fn begin(&self, socket: Socket) -> io::Result<(Transport, Gate)> {
+        let (shard, peer) = (self.dispatcher.shard().clone(), socket.peer().ip());
+        let mut principal = Principal::anonymous();
+        let transport = match &self.tls {
+            None => Transport::Plain(socket),
+            Some(acceptor) => {
+                let limit = self.bounds.login_time_max;
+                let handshake = TlsStream::accept(socket.clone(), acceptor.config());
+                let stream = match timeout(limit, handshake).await {
+                    Ok(stream) => stream?,
+                    Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+                };
+                if let Some(certificate) = stream.client_certificate() {
+                    let named = acceptor.principal_of(&certificate);
+                    let unnamed = || io::Error::other("no rule makes a user of the certificate");
+                    principal = named.ok_or_else(unnamed)?;
+                }
+                Transport::Tls(stream)
+            }
+        };
+        let gate = match &self.sasl {
+            None => Gate::open(shard, peer, principal),
+            Some(sasl) => Gate::closed(shard, peer, sasl.settings()),
+        };
+        Ok((transport, gate))
     }
 }

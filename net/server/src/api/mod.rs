@@ -26,6 +26,7 @@ pub(crate) mod operations;
 pub(crate) mod produce;
 #[cfg(test)]
 mod scene;
+pub mod scram_credentials;
 pub mod settings;
 
 pub use change::{Ending, Translation};
