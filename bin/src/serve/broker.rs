@@ -28,6 +28,7 @@ use corelog_shard::{
 
 use super::config::endpoint::Endpoint;
 use super::config::{Config, CoreAddress, CoreListener};
+use super::security::Security;
 use super::sync_road;
 use crate::failure::{Exit, Failure, Reason};
 
@@ -48,6 +49,7 @@ pub struct Broker {
     nodes: Vec<i32>,
     ended: mpsc::Receiver<CoreEvent>,
     http: Option<HttpServer>,
+    security: Security,
     _lock: DirectoryLock,
 }
 
@@ -84,7 +86,8 @@ impl Broker {
             .journal_sync
             .map_or_else(|| sync_road::fastest(data, &config.cpus), Ok)?;
         super::identity::check(data, config.broker_id)?;
-        let bound = bind_addresses(config)?;
+        let security = Security::start(&config.listeners)?;
+        let bound = bind_addresses(config, &security)?;
         let metrics = config.metrics_listen.as_ref().map(bind_metrics).transpose()?;
         let (addresses, bound): (Vec<_>, Vec<_>) = bound.into_iter().unzip();
         let endpoints = endpoints(config, &addresses);
@@ -125,7 +128,8 @@ impl Broker {
             cores.push(core.spawn()?);
         }
         let nodes = config.cores().iter().map(|core| core.node as i32).collect();
-        let mut broker = Self { cores, outboxes, addresses, nodes, ended, http: None, _lock: lock };
+        let mut broker =
+            Self { cores, outboxes, addresses, nodes, ended, http: None, security, _lock: lock };
         // Before the cores are ready, so that whoever asks is told that they are not.
         if let Some(listener) = metrics
             && let Err(failure) = broker.serve_http(listener, &config.cpus)
@@ -179,6 +183,11 @@ impl Broker {
     /// Where to ask each core for its numbers.
     pub fn outboxes(&self) -> &[Sender<ShardCommand>] {
         &self.outboxes
+    }
+
+    /// The files of TLS and SASL.
+    pub fn security(&mut self) -> &mut Security {
+        &mut self.security
     }
 
     /// Waits until a core ends by itself, which is a failure, at most `patience`.
@@ -295,8 +304,8 @@ fn take_lock(data: &Path) -> Result<DirectoryLock, Failure> {
 type BoundListeners = (Vec<(String, SocketAddr)>, Vec<ListenerConfig>);
 
 /// Takes the addresses of each core, so that nobody else can until the core listens there.
-fn bind_addresses(config: &Config) -> Result<Vec<BoundListeners>, Failure> {
-    let bind = |listener: CoreListener| {
+fn bind_addresses(config: &Config, security: &Security) -> Result<Vec<BoundListeners>, Failure> {
+    let bind = |(position, listener): (usize, CoreListener)| {
         let CoreListener { name, listen, .. } = listener;
         let bound = bind_patiently(&listen, BoundAddress::bind)
             .and_then(|bound| Ok((bound.local_addr()?, bound)));
@@ -304,9 +313,10 @@ fn bind_addresses(config: &Config) -> Result<Vec<BoundListeners>, Failure> {
             let hint = "stop what uses the port, or choose another with --listen";
             Failure::new(Exit::Unsuitable, format!("cannot listen on {listen}"), error, hint)
         })?;
-        Ok(((name.clone(), local), ListenerConfig { name, address }))
+        let (tls, sasl) = security.of(position);
+        Ok(((name.clone(), local), ListenerConfig { name, address, tls, sasl }))
     };
-    let bind_core = |core: CoreAddress| core.listeners.into_iter().map(bind).collect();
+    let bind_core = |core: CoreAddress| core.listeners.into_iter().enumerate().map(bind).collect();
     config.cores().into_iter().map(bind_core).collect()
 }
 
@@ -424,6 +434,7 @@ fn server_config(
             idle_max: Duration::from_millis(clients.idle_ms_max),
             frame_time_max: Duration::from_millis(clients.frame_read_ms_max),
             stall_max: STALL_MAX,
+            login_time_max: Duration::from_millis(clients.login_ms_max),
             requests_max: REQUESTS_PER_CONNECTION_MAX.min(clients.requests_queued_max as usize),
         },
         connections: connections.clone(),

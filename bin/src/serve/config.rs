@@ -24,6 +24,7 @@ pub mod listener;
 pub mod problem;
 pub mod properties;
 pub mod raw;
+pub mod security;
 pub mod settings;
 pub mod source;
 
@@ -106,6 +107,8 @@ pub struct ClientLimits {
     pub send_buffer_bytes: Option<u32>,
     /// Requests of one connection in work.
     pub requests_queued_max: u32,
+    /// A client must have finished its TLS handshake and logged in within this time.
+    pub login_ms_max: u64,
     /// Memory of one core for requests and answers in work.
     pub inflight_bytes_max: u64,
     /// Largest answer to a fetch.
@@ -273,6 +276,7 @@ fn client_limits(settings: &Settings) -> ClientLimits {
         receive_buffer_bytes: buffer("socket.receive.buffer.bytes"),
         send_buffer_bytes: buffer("socket.send.buffer.bytes"),
         requests_queued_max: settings.small("queued.max.requests"),
+        login_ms_max: settings.unsigned("corelog.login.timeout.ms"),
         inflight_bytes_max: settings.unsigned("corelog.inflight.bytes"),
         fetch_bytes_max: settings.unsigned("fetch.max.bytes"),
         fetch_sessions_max: settings.small("max.incremental.fetch.session.cache.slots"),

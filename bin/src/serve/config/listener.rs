@@ -7,6 +7,7 @@ use corelog_security::Protocol;
 
 use super::endpoint::{Endpoint, ListenerEntry, is_wildcard};
 use super::problem::Problem;
+use super::security::{self, SaslConfig, TlsConfig};
 use super::settings::Settings;
 use super::{CoreListener, unfit};
 use crate::serve::machine::Machine;
@@ -18,7 +19,7 @@ const LISTENERS_MAX: usize = 8;
 const NAME_DEFAULT: &str = "PLAINTEXT";
 
 /// Where clients connect, for core 0, and how they talk there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Listener {
     /// The name, in capitals.
     pub name: String,
@@ -28,6 +29,10 @@ pub struct Listener {
     pub listen: Endpoint,
     /// Address of core 0 as clients are told. Port 0: the port it really listens on.
     pub advertise: Endpoint,
+    /// How clients encrypt.
+    pub tls: Option<TlsConfig>,
+    /// How clients log in.
+    pub sasl: Option<SaslConfig>,
 }
 
 impl Listener {
@@ -103,7 +108,22 @@ pub(super) fn listeners(
         let listen = Endpoint { host: entry.host.clone(), port };
         let advertise = advertise(settings, name, &listen, &advertised, machine, problems);
         let Some(advertise) = advertise else { continue };
-        listeners.push(Listener { name: name.to_owned(), protocol, listen, advertise });
+        let tls = security::tls(settings, name, protocol, problems);
+        let sasl = security::sasl(settings, name, protocol, problems);
+        let name = name.to_owned();
+        listeners.push(Listener { name, protocol, listen, advertise, tls, sasl });
+    }
+    for setting in settings.of_listeners() {
+        let of = setting.listener.as_deref().unwrap_or_default();
+        if !names.contains(of) {
+            let why = format!("{} is for {of}, which is no name in listeners", setting.place());
+            let hint = "use the name of a listener".to_owned();
+            problems.push(Problem::Unfit { why, hint });
+        }
+    }
+    if !settings.secret("sasl.jaas.config").is_empty() {
+        let hint = "write listener.name.NAME.plain.sasl.jaas.config";
+        problems.push(unfit(settings, "sasl.jaas.config", "is for no listener", hint));
     }
     check_inter_broker(settings, &names, problems);
     (problems.len() == before).then_some(listeners)
@@ -183,16 +203,9 @@ fn protocol_of(settings: &Settings, name: &str, problems: &mut Vec<Problem>) -> 
         problems.push(unfit(settings, "listeners", why, hint));
         return None;
     };
-    let parsed = protocol.trim().parse::<Protocol>();
-    if let Ok(other) = parsed
-        && other != Protocol::Plaintext
-    {
-        let why = format!("asks for {other}, but only PLAINTEXT is served");
-        let hint = "use a PLAINTEXT listener inside a network that you trust";
-        problems.push(unfit(settings, "listeners", why, hint));
-        return None;
-    }
-    parsed
+    protocol
+        .trim()
+        .parse()
         .map_err(|error| {
             let why = format!("gives {name} the protocol {}, which {error}", protocol.trim());
             let hint = "write one of these";
