@@ -10,6 +10,8 @@ use super::raw::RawConfig;
 use super::*;
 use crate::serve::config::problem::refusal;
 
+mod security;
+
 fn machine() -> Machine {
     Machine { cpus_allowed: (0..4).collect(), host_name: "box".into() }
 }
@@ -459,10 +461,10 @@ fn one_directory_holds_the_data() {
 
 #[test]
 fn keys_without_effect_are_listed_and_their_values_forgotten() {
-    let given = file("zookeeper.connect=a:1\nssl.keystore.password=hunter2\nnum.io.threads=8");
+    let given = file("zookeeper.connect=a:1\npassword.encoder.secret=hunter2\nnum.io.threads=8");
     assert_eq!(given.config(), Given::default().config());
     let keys: Vec<&str> = given.0.ignored.iter().map(|ignored| ignored.key.as_str()).collect();
-    assert_eq!(keys, ["zookeeper.connect", "ssl.keystore.password", "num.io.threads"]);
+    assert_eq!(keys, ["zookeeper.connect", "password.encoder.secret", "num.io.threads"]);
     assert!(!format!("{given:?}", given = given.0).contains("hunter2"));
 }
 
