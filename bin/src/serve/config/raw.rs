@@ -19,7 +19,8 @@ use super::source::Source;
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Variables that begin with `CORELOG_` and are not keys.
-const OTHER_VARIABLES: [&str; 3] = ["CORELOG_BOOTSTRAP", "CORELOG_CONFIG", "CORELOG_LOG"];
+const OTHER_VARIABLES: [&str; 4] =
+    ["CORELOG_BOOTSTRAP", "CORELOG_COMMAND_CONFIG", "CORELOG_CONFIG", "CORELOG_LOG"];
 
 /// Everything that was typed, in the order in which it was read.
 #[derive(Debug, Default)]
