@@ -10,4 +10,5 @@ mod groups;
 mod hostile;
 mod metrics;
 mod restart;
+mod security;
 mod support;

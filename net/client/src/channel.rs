@@ -51,13 +51,18 @@ impl Channel {
             let _ = connection.write_tls(socket);
             return Err(io::Error::new(ErrorKind::InvalidData, error));
         }
+        let mut delivered = 0;
         loop {
             match connection.reader().read(session.room()) {
-                Ok(0) => return Ok(0),
-                Ok(count) => session.advance(count),
+                // What came before the end counts first; the end is found again.
+                Ok(0) => return Ok(delivered),
+                Ok(count) => {
+                    session.advance(count);
+                    delivered += count;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(received),
                 // No farewell of TLS: frames say how long they are, so nothing is hidden by it.
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(delivered),
                 Err(error) => return Err(error),
             }
         }
