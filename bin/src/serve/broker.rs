@@ -22,8 +22,8 @@ use corelog_server::{
     ServerConfig, SocketOptions,
 };
 use corelog_shard::{
-    BrokerConfig, Control, ControllerSeed, ShardCommand, ShardLimits, start_controller_shard,
-    start_shard,
+    BrokerConfig, CleanerConfig, CleanerLimits, Control, ControllerSeed, ShardCommand, ShardLimits,
+    start_controller_shard, start_shard,
 };
 
 use super::config::endpoint::Endpoint;
@@ -394,9 +394,25 @@ fn broker_config(config: &Config, sync: SyncPath) -> BrokerConfig {
             producer_expiration_ms: storage.producer_expiry_ms as i64,
             producer_expiration_check_ms: storage.producer_expiry_check_ms,
             sync_path: sync,
+            cleaner: cleaner_limits(config),
             ..ShardLimits::default()
         },
         groups: config.groups.coordinator.clone(),
+    }
+}
+
+/// Memory and bandwidth of the compaction are split over the cores.
+fn cleaner_limits(config: &Config) -> CleanerLimits {
+    let (cleaner, cores) = (&config.storage.cleaner, config.cores().len().max(1) as u64);
+    CleanerLimits {
+        is_enabled: cleaner.is_enabled,
+        backoff_ms: cleaner.backoff_ms,
+        pass: CleanerConfig {
+            dedupe_bytes_max: (cleaner.dedupe_bytes / cores) as usize,
+            load_percent_max: cleaner.load_percent_max,
+            bytes_per_second_max: cleaner.bytes_per_second_max.map(|bytes| (bytes / cores).max(1)),
+            ..CleanerConfig::default()
+        },
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use corelog_coordinator::GroupConfig;
+use corelog_coordinator::consumer_group::{Assignor, ConsumerGroupConfig, MigrationPolicy};
 use corelog_io::SyncPath;
 use corelog_server::api::GroupsTopic;
 use serde::Serialize;
@@ -132,10 +133,27 @@ pub struct StorageLimits {
     pub disk_reserve_bytes: u64,
     /// How often old segments are looked for.
     pub retention_check_ms: u64,
+    /// How old segments are compacted.
+    pub cleaner: CleanerSettings,
     /// How long a partition remembers a producer that writes nothing.
     pub producer_expiry_ms: u64,
     /// How often forgotten producers are looked for.
     pub producer_expiry_check_ms: u64,
+}
+
+/// How old segments are compacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CleanerSettings {
+    /// Whether they are.
+    pub is_enabled: bool,
+    /// Time between two looks for something to do.
+    pub backoff_ms: u64,
+    /// Memory for keys, over all cores.
+    pub dedupe_bytes: u64,
+    /// How full that memory gets, in percent.
+    pub load_percent_max: u32,
+    /// Bytes read and written in a second over all cores; `None`: no limit.
+    pub bytes_per_second_max: Option<u64>,
 }
 
 /// One core as clients see it.
@@ -254,6 +272,7 @@ fn group_rules(settings: &Settings, problems: &mut Vec<Problem>) -> GroupRules {
         offset_metadata_bytes_max: settings.small("offset.metadata.max.bytes") as usize,
         offsets_retention: Duration::from_secs(60 * settings.unsigned("offsets.retention.minutes")),
         offsets_retention_check_interval: millis("offsets.retention.check.interval.ms"),
+        consumer: consumer_group_rules(settings, problems),
         ..GroupConfig::default()
     };
     let topic = GroupsTopic {
@@ -262,6 +281,49 @@ fn group_rules(settings: &Settings, problems: &mut Vec<Problem>) -> GroupRules {
         segment_bytes: settings.integer("offsets.topic.segment.bytes") as i32,
     };
     GroupRules { coordinator, topic }
+}
+
+/// Of groups whose coordinator assigns.
+fn consumer_group_rules(settings: &Settings, problems: &mut Vec<Problem>) -> ConsumerGroupConfig {
+    for (name, least, most) in [
+        (
+            "group.consumer.session.timeout.ms",
+            "group.consumer.min.session.timeout.ms",
+            "group.consumer.max.session.timeout.ms",
+        ),
+        (
+            "group.consumer.heartbeat.interval.ms",
+            "group.consumer.min.heartbeat.interval.ms",
+            "group.consumer.max.heartbeat.interval.ms",
+        ),
+    ] {
+        let value = settings.unsigned(name);
+        if value < settings.unsigned(least) || settings.unsigned(most) < value {
+            let why = format!(
+                "is not within {} and {}",
+                settings.setting(least).place(),
+                settings.setting(most).place()
+            );
+            problems.push(unfit(settings, name, why, "change it, or its bounds"));
+        }
+    }
+    let assignors = settings.list("group.consumer.assignors");
+    let assignors: Vec<_> = assignors.iter().filter_map(|name| Assignor::from_name(name)).collect();
+    if assignors.is_empty() {
+        let why = "names no assignor".to_owned();
+        let hint = "write uniform, range or both";
+        problems.push(unfit(settings, "group.consumer.assignors", why, hint));
+    }
+    let policy = settings.text("group.consumer.migration.policy");
+    let millis = |name| Duration::from_millis(settings.unsigned(name));
+    ConsumerGroupConfig {
+        heartbeat_interval: millis("group.consumer.heartbeat.interval.ms"),
+        session_timeout: millis("group.consumer.session.timeout.ms"),
+        members_max: settings.small("group.consumer.max.size") as usize,
+        assignors,
+        migration: MigrationPolicy::from_name(policy).unwrap_or_default(),
+        ..ConsumerGroupConfig::default()
+    }
 }
 
 fn client_limits(settings: &Settings) -> ClientLimits {
@@ -296,8 +358,21 @@ fn storage_limits(settings: &Settings) -> StorageLimits {
         tail_memory_bytes: settings.unsigned("corelog.tail.memory.bytes"),
         disk_reserve_bytes: settings.unsigned("corelog.disk.reserve.bytes"),
         retention_check_ms: settings.unsigned("log.retention.check.interval.ms"),
+        cleaner: cleaner_settings(settings),
         producer_expiry_ms: settings.unsigned("producer.id.expiration.ms"),
         producer_expiry_check_ms: settings.unsigned("producer.id.expiration.check.interval.ms"),
+    }
+}
+
+fn cleaner_settings(settings: &Settings) -> CleanerSettings {
+    let bytes_per_second = settings.decimal("log.cleaner.io.max.bytes.per.second");
+    CleanerSettings {
+        is_enabled: settings.boolean("log.cleaner.enable"),
+        backoff_ms: settings.unsigned("log.cleaner.backoff.ms"),
+        dedupe_bytes: settings.unsigned("log.cleaner.dedupe.buffer.size"),
+        load_percent_max: (settings.decimal("log.cleaner.io.buffer.load.factor") * 100.0) as u32,
+        // Kafka's default, the largest number there is, is no limit.
+        bytes_per_second_max: (bytes_per_second < 1e15).then_some(bytes_per_second as u64),
     }
 }
 

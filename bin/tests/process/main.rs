@@ -2,6 +2,7 @@
 //! restarted, attacked, moved to other cores, out of disk.
 
 mod client;
+mod compaction;
 mod cores;
 mod crash;
 mod descriptors;

@@ -114,11 +114,21 @@ impl DirectoryLock {
     }
 }
 
-/// Bytes that can still be written below `path`.
-pub async fn available_bytes(path: &Path) -> Result<u64> {
+/// How much room a volume has, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// What can still be written.
+    pub available: u64,
+    /// All of it.
+    pub total: u64,
+}
+
+/// The room on the volume of `path`.
+pub async fn disk_space(path: &Path) -> Result<DiskSpace> {
     #[cfg(feature = "sim")]
     if let Some(machine) = crate::sim::current() {
-        return Ok(machine.with_disk(|disk| disk.available_bytes()));
+        let available = machine.with_disk(|disk| disk.available_bytes());
+        return Ok(DiskSpace { available, total: u64::MAX / 2 });
     }
-    crate::ring::directory::available_bytes(path).await
+    crate::ring::directory::disk_space(path).await
 }

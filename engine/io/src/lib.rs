@@ -20,7 +20,7 @@ mod time;
 
 pub use buffer::{BLOCK, Buffer, Chunk, Slice, align_down, align_up};
 pub use directory::{
-    DirectoryLock, Entry, available_bytes, create_directory, list_directory, read_file,
+    DirectoryLock, DiskSpace, Entry, create_directory, disk_space, list_directory, read_file,
     remove_directory, remove_file, rename, sync_directory, write_file_atomically,
 };
 pub use error::{IoError, Result};

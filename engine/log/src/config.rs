@@ -31,6 +31,41 @@ pub struct StorageConfig {
     pub frames_gather: bool,
     /// Rules of durability; all kept outside the simulator's negative controls.
     pub safeguards: Safeguards,
+    /// Bounds on compaction.
+    pub cleaner: CleanerConfig,
+}
+
+/// Bounds on the compaction of one core's logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CleanerConfig {
+    /// Memory for the newest offset of each key, taken while a pass runs. 24 bytes a key.
+    pub dedupe_bytes_max: usize,
+    /// How full that memory gets, in percent, before the pass ends where it is.
+    pub load_percent_max: u32,
+    /// Bytes read and written in a second, at most; `None` does not limit them.
+    pub bytes_per_second_max: Option<u64>,
+    /// Which record of a key is kept; the newest outside the simulator's negative controls.
+    pub winner: Winner,
+}
+
+/// Which of the records of one key compaction keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Winner {
+    /// The one with the largest offset.
+    Newest,
+    /// All but that: wrong, and the simulator must say so.
+    AllButNewest,
+}
+
+impl Default for CleanerConfig {
+    fn default() -> Self {
+        Self {
+            dedupe_bytes_max: 128 << 20,
+            load_percent_max: 90,
+            bytes_per_second_max: None,
+            winner: Winner::Newest,
+        }
+    }
 }
 
 impl StorageConfig {
@@ -47,6 +82,7 @@ impl StorageConfig {
             sync_path: SyncPath::Ring,
             frames_gather: true,
             safeguards: Safeguards::default(),
+            cleaner: CleanerConfig::default(),
         }
     }
 
@@ -89,6 +125,33 @@ pub struct LogConfig {
     pub index_interval_bytes: u64,
     /// Whether old segments are deleted at all (`cleanup.policy` has `delete`).
     pub deletes: bool,
+    /// How old segments are compacted; `None` keeps every record (`cleanup.policy` lacks
+    /// `compact`).
+    pub compaction: Option<CompactionRules>,
+}
+
+/// How one partition's log is compacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompactionRules {
+    /// How long a deletion mark stays after the pass that first kept it.
+    pub delete_retention_ms: i64,
+    /// Younger records are not touched.
+    pub lag_ms_min: i64,
+    /// Records are compacted when they are older, whatever the share of dirty bytes.
+    pub lag_ms_max: i64,
+    /// A pass is due when more than this share of the bytes is dirty, in parts of a million.
+    pub dirty_ppm_min: u32,
+}
+
+impl Default for CompactionRules {
+    fn default() -> Self {
+        Self {
+            delete_retention_ms: 24 * 3_600_000,
+            lag_ms_min: 0,
+            lag_ms_max: i64::MAX,
+            dirty_ppm_min: 500_000,
+        }
+    }
 }
 
 impl Default for LogConfig {
@@ -100,6 +163,7 @@ impl Default for LogConfig {
             retention_bytes: None,
             index_interval_bytes: 4096,
             deletes: true,
+            compaction: None,
         }
     }
 }

@@ -135,21 +135,30 @@ impl PartitionLog {
 
     /// The segment's file, opened or created if need be; `None` if the segment is gone.
     pub(crate) async fn segment_file(&self, base: Offset) -> Result<Option<File>, IoError> {
-        let (path, mode, is_sealed) = {
+        let (file, is_sealed) = loop {
+            let (path, mode, is_sealed, replaced) = {
+                let inner = self.inner.borrow();
+                let Some(segment) = inner.segments.get(&base) else { return Ok(None) };
+                if let Some(file) = &segment.file {
+                    return Ok(Some(file.clone()));
+                }
+                let mode =
+                    if segment.is_complete { OpenMode::ReadWrite } else { OpenMode::CreateOrOpen };
+                (segment.path("log"), mode, segment.is_complete, inner.replaced)
+            };
+            let opened = File::open(&path, mode).await;
             let inner = self.inner.borrow();
-            let Some(segment) = inner.segments.get(&base) else { return Ok(None) };
-            if let Some(file) = &segment.file {
-                return Ok(Some(file.clone()));
+            let segment = inner.segments.get(&base);
+            // The file of that name may be another one now.
+            if inner.replaced != replaced || segment.is_some_and(|segment| segment.file.is_some()) {
+                continue;
             }
-            let mode =
-                if segment.is_complete { OpenMode::ReadWrite } else { OpenMode::CreateOrOpen };
-            (segment.path("log"), mode, segment.is_complete)
-        };
-        let opened = File::open(&path, mode).await;
-        let is_deleted = self.is_gone() || !self.inner.borrow().segments.contains_key(&base);
-        let file = match opened {
-            Err(error) if is_deleted && error.is_not_found() => return Ok(None),
-            opened => opened?,
+            match opened {
+                Err(error) if error.is_not_found() && (self.is_gone() || segment.is_none()) => {
+                    return Ok(None);
+                }
+                opened => break (opened?, is_sealed),
+            }
         };
         let mut inner = self.inner.borrow_mut();
         let Some(segment) = inner.segments.get_mut(&base) else { return Ok(None) };
@@ -332,16 +341,20 @@ impl PartitionLog {
 
     /// Reads the index of a sealed segment again if it was dropped.
     pub(crate) async fn load_segment_index(&self, base: Offset) -> Result<(), IoError> {
-        let (size, next) = {
+        let (size, next, replaced) = {
             let inner = self.inner.borrow();
             let Some(segment) = inner.segments.get(&base) else { return Ok(()) };
             if segment.index.is_some() {
                 return Ok(());
             }
             let after = inner.segments.range(base.next()..).next();
-            (segment.size, after.map_or(inner.end, |entry| *entry.0))
+            (segment.size, after.map_or(inner.end, |entry| *entry.0), inner.replaced)
         };
         let index = load_index(&self.directory, base, size, next).await?;
+        if self.inner.borrow().replaced != replaced {
+            // It may be that of another segment. Without it a read begins at the front.
+            return Ok(());
+        }
         let is_news = match self.inner.borrow_mut().segments.get_mut(&base) {
             Some(segment) if segment.index.is_none() => {
                 segment.index = Some(index);

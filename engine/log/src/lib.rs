@@ -1,10 +1,12 @@
 //! The storage engine of one core: a journal with group commit (`journal`), and partition logs in
 //! Kafka's segment format that are written behind it. Nothing here knows a Kafka request.
 //!
-//! `storage` opens and keeps everything, `partition` appends, `reader` reads, `flush` brings memory
-//! to segments, `recovery` comes back after a crash, `retention` deletes.
+//! `storage` opens and keeps everything, `partition` appends, `reader` reads, `flush` brings
+//! memory to segments, `recovery` comes back after a crash, `retention` deletes, `compaction`
+//! keeps the last record of each key.
 
 pub mod checkpoint;
+mod compaction;
 mod config;
 pub mod epochs;
 mod flush;
@@ -26,7 +28,8 @@ mod storage;
 mod tail;
 mod timestamps;
 
-pub use config::{LogConfig, StorageConfig};
+pub use compaction::{CleanError, Cleaned, CleanerCounters};
+pub use config::{CleanerConfig, CompactionRules, LogConfig, StorageConfig, Winner};
 pub use flush::FlushError;
 pub use latency::LatencyHistogram;
 pub use partition::{AppendError, AppendStamp, Appended, PartitionLog};

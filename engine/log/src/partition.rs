@@ -13,6 +13,7 @@ use corelog_model::{
 };
 
 use crate::checkpoint::{PartitionCheckpoint, RecoveryPoint};
+use crate::compaction::Progress;
 use crate::config::LogConfig;
 use crate::epochs::EpochCache;
 use crate::index::{IndexStamp, IndexedBatch, SegmentIndex};
@@ -99,6 +100,10 @@ pub(crate) struct Inner {
     pub(crate) saved_index: IndexStamp,
     /// Where sequential readers stopped: offset and place.
     pub(crate) cursors: Vec<(Offset, Place)>,
+    /// How far it is compacted.
+    pub(crate) progress: Progress,
+    /// Counts how often segments were replaced: who looked up a place before looks again.
+    pub(crate) replaced: u64,
 }
 
 impl Inner {
@@ -236,6 +241,10 @@ pub struct PartitionLog {
     pub(crate) progress: Signal,
     /// Woken when a write to a segment ended, or the partition goes away.
     pub(crate) flushed: Signal,
+    /// A pass failed: it is not compacted any more.
+    pub(crate) is_uncleanable: Cell<bool>,
+    /// Files of segments are being replaced by others.
+    pub(crate) is_swapping: Cell<bool>,
     pub(crate) me: Weak<Self>,
 }
 
@@ -281,6 +290,8 @@ impl PartitionLog {
             saved_block: Vec::new(),
             saved_index: IndexStamp::default(),
             cursors: Vec::new(),
+            progress: Progress::default(),
+            replaced: 0,
         };
         Rc::new_cyclic(|me| Self {
             id,
@@ -294,6 +305,8 @@ impl PartitionLog {
             inner: RefCell::new(inner),
             progress: Signal::new(),
             flushed: Signal::new(),
+            is_uncleanable: Cell::new(false),
+            is_swapping: Cell::new(false),
             me: me.clone(),
         })
     }
@@ -449,12 +462,25 @@ impl PartitionLog {
         self.standing.get() == Standing::Gone
     }
 
+    /// True when it is being removed, or was.
+    pub(crate) fn is_leaving(&self) -> bool {
+        matches!(self.standing.get(), Standing::Leaving | Standing::Gone)
+    }
+
     /// Gives back the memory of a partition that is gone, whoever may still hold it.
     pub(crate) fn release_memory(&self) {
         assert!(self.is_gone(), "only a partition that is gone forgets its bytes");
         let (total, queued) = self.inner.borrow_mut().tail.clear();
         self.shared.memory.forgotten(total, queued);
+        self.forget_windows();
+    }
+
+    /// Forgets what the read cache has of all segments.
+    fn forget_windows(&self) {
         self.shared.cache.forget_log(self.serial);
+        for serial in self.inner.borrow().segments.values().filter_map(|found| found.cache_serial) {
+            self.shared.cache.forget_log(serial);
+        }
     }
 
     /// Keeps the files from being removed while what is returned lives.
@@ -556,6 +582,7 @@ impl PartitionLog {
         if let Some(segment) = inner.segments.get_mut(&base)
             && !is_active
             && segment.is_complete
+            && !segment.is_pinned
         {
             segment.file = None;
             segment.index = None;
@@ -568,6 +595,6 @@ impl Drop for PartitionLog {
         let (total, queued) = self.inner.borrow_mut().tail.clear();
         self.shared.memory.forgotten(total, queued);
         self.shared.memory.partition_removed();
-        self.shared.cache.forget_log(self.serial);
+        self.forget_windows();
     }
 }

@@ -41,7 +41,8 @@ pub enum FirstBatch {
 pub struct ReadBatches {
     /// Their bytes.
     pub pieces: Pieces,
-    /// The offset after the last of them; the requested one if there are none.
+    /// The offset after the last of them. If there are none: the requested one, or the limit where
+    /// compaction left nothing below it.
     pub next: Offset,
 }
 
@@ -80,12 +81,15 @@ pub enum ReadError {
 struct Start {
     place: Place,
     anchor: Anchor,
+    /// How often segments had been replaced when the place was looked up.
+    replaced: u64,
 }
 
 /// What is known of the batch at a place.
 #[derive(Debug, Clone, Copy)]
 enum Anchor {
-    /// It begins with this offset, as the batch before it or the segment's name says.
+    /// It begins with this offset, as the batch before it or the segment's name says, or above
+    /// where compaction may have taken batches.
     Base(Offset),
     /// It ends with this offset, as an index says, which is only a hint.
     Last(Offset),
@@ -96,6 +100,17 @@ impl PartitionLog {
     pub async fn read(&self, request: ReadRequest) -> Result<ReadBatches, ReadError> {
         // The files of a partition that goes away stay until the read is over.
         let _use = self.begin_use();
+        loop {
+            let replaced = self.inner.borrow().replaced;
+            let read = self.read_once(request).await;
+            // Places that were looked up before mean nothing in a segment that compaction wrote.
+            if self.inner.borrow().replaced == replaced {
+                return read;
+            }
+        }
+    }
+
+    async fn read_once(&self, request: ReadRequest) -> Result<ReadBatches, ReadError> {
         self.check_range(&request)?;
         if request.offset == request.limit {
             return Ok(ReadBatches { pieces: Pieces::new(), next: request.offset });
@@ -105,14 +120,15 @@ impl PartitionLog {
         let Err(ReadError::Damaged { .. }) = first else { return first };
         // The file of a segment that was deleted meanwhile shrinks.
         self.check_range(&request)?;
-        self.shared.cache.forget(self.serial, start.place.segment);
+        let segment = start.place.segment;
+        self.shared.cache.forget(self.cache_serial(segment), segment);
         match start.anchor {
             Anchor::Base(_) => first,
             // Without its index the walk begins at the segment's front.
             Anchor::Last(_) => {
-                let segment = start.place.segment;
                 let place = Place { segment, position: 0 };
-                self.read_from(Start { place, anchor: Anchor::Base(segment) }, &request).await
+                let anchor = Anchor::Base(segment);
+                self.read_from(Start { place, anchor, ..start }, &request).await
             }
         }
     }
@@ -121,7 +137,8 @@ impl PartitionLog {
     /// cannot all be read.
     pub(crate) async fn newest_timestamp(&self, segment: Offset, end: Offset) -> Option<Timestamp> {
         let place = Place { segment, position: 0 };
-        let mut start = Start { place, anchor: Anchor::Base(segment) };
+        let replaced = self.inner.borrow().replaced;
+        let mut start = Start { place, anchor: Anchor::Base(segment), replaced };
         let mut newest = Timestamp::NONE;
         let mut offset = segment;
         while offset < end {
@@ -151,13 +168,14 @@ impl PartitionLog {
     }
 
     async fn locate(&self, offset: Offset) -> Result<Start, ReadError> {
-        let segment = {
+        let (segment, replaced) = {
             let inner = self.inner.borrow();
+            let replaced = inner.replaced;
             if let Some(place) = inner.cursor_at(offset) {
-                return Ok(Start { place, anchor: Anchor::Base(offset) });
+                return Ok(Start { place, anchor: Anchor::Base(offset), replaced });
             }
             let below = inner.segments.range(..=offset).next_back();
-            below.map_or_else(|| inner.active().base, |entry| *entry.0)
+            (below.map_or_else(|| inner.active().base, |entry| *entry.0), replaced)
         };
         if let Err(error) = self.load_segment_index(segment).await {
             // It would only be a hint where to begin.
@@ -168,7 +186,7 @@ impl PartitionLog {
         let front = (0, Anchor::Base(segment));
         let entry = index.and_then(|index| index.entry_for(offset));
         let (position, anchor) = entry.map_or(front, |(last, at)| (at, Anchor::Last(last)));
-        Ok(Start { place: Place { segment, position }, anchor })
+        Ok(Start { place: Place { segment, position }, anchor, replaced })
     }
 
     async fn read_from(
@@ -176,21 +194,23 @@ impl PartitionLog {
         start: Start,
         request: &ReadRequest,
     ) -> Result<ReadBatches, ReadError> {
-        let Start { mut place, mut anchor } = start;
-        let segment = place.segment;
-        let size = self.segment_size(segment, request.offset)?;
+        let Start { mut place, mut anchor, replaced } = start;
+        let mut size = self.segment_size(place.segment, request.offset)?;
         let mut wanted = (request.bytes_max as u64).max(FIRST_LOOK_BYTES) + FIRST_LOOK_BYTES;
         loop {
+            let segment = place.segment;
             let end = size.min(place.position.saturating_add(wanted));
             let range = place.position..end;
             let (pieces, from_disk) = self.load(segment, range, request.offset).await?;
             let verify = from_disk && self.shared.config.safeguards.verifies_checksums;
-            let mut walk = Walk { log: self, pieces: &pieces, place, verify, anchor, at: 0 };
+            let gaps_end = self.inner.borrow().gaps_end(segment);
+            let mut walk =
+                Walk { log: self, pieces: &pieces, place, verify, anchor, gaps_end, at: 0 };
             match walk.cut(request)? {
                 Cut::Found { from, to, next } => {
                     if to > from {
                         let position = place.position + to as u64;
-                        self.remember_cursor(next, Place { segment, position });
+                        self.remember_cursor(next, Place { segment, position }, replaced);
                     }
                     return Ok(ReadBatches { pieces: pieces.part(from..to), next });
                 }
@@ -199,6 +219,16 @@ impl PartitionLog {
                     place.position += walk.at as u64;
                     anchor = walk.anchor;
                     wanted = wanted.max(bytes as u64);
+                    if let Some(end) = gaps_end.filter(|_| place.position == size) {
+                        // The rest of the segment is a gap.
+                        if end >= request.limit {
+                            return Ok(ReadBatches { pieces: Pieces::new(), next: request.limit });
+                        }
+                        place = Place { segment: end, position: 0 };
+                        anchor = Anchor::Base(end);
+                        size = self.segment_size(end, request.offset)?;
+                        continue;
+                    }
                     if size < place.position + bytes as u64 {
                         let why = format!("it ends before offset {}", request.offset);
                         return Err(self.damaged(segment, place.position, why));
@@ -206,6 +236,13 @@ impl PartitionLog {
                 }
             }
         }
+    }
+
+    /// The number of a segment in the read cache.
+    fn cache_serial(&self, segment: Offset) -> u64 {
+        let inner = self.inner.borrow();
+        let serial = inner.segments.get(&segment).and_then(|found| found.cache_serial);
+        serial.unwrap_or(self.serial)
     }
 
     fn segment_size(&self, segment: Offset, offset: Offset) -> Result<u64, ReadError> {
@@ -240,14 +277,14 @@ impl PartitionLog {
                 let (start, end) = (inner.log_start, inner.end);
                 return Err(ReadError::OutOfRange { offset, start, end });
             };
+            let serial = self.cache_serial(segment);
             let mut position = range.start;
             while position < memory {
                 let number = position / WINDOW_BYTES;
                 let (start, end) = (number * WINDOW_BYTES, (number + 1) * WINDOW_BYTES);
                 let to = end.min(memory);
                 let part = if end <= memory {
-                    let window =
-                        self.shared.cache.window(self.serial, segment, number, &file).await?;
+                    let window = self.shared.cache.window(serial, segment, number, &file).await?;
                     let len = window.len();
                     let cut = |at: u64| ((at - start) as usize).min(len);
                     window.part(cut(position)..cut(to))
@@ -261,7 +298,7 @@ impl PartitionLog {
                 pieces.push(part);
                 position = to;
             }
-            self.read_ahead(segment, position / WINDOW_BYTES, memory, &file);
+            self.read_ahead((serial, segment, position / WINDOW_BYTES), memory, &file);
         }
         if let Some(tail) = tail {
             for slice in tail.into_slices() {
@@ -271,9 +308,14 @@ impl PartitionLog {
         Ok((pieces, from_disk))
     }
 
-    fn read_ahead(&self, segment: Offset, number: u64, memory: u64, file: &corelog_io::File) {
+    fn read_ahead(
+        &self,
+        (serial, segment, number): (u64, Offset, u64),
+        memory: u64,
+        file: &corelog_io::File,
+    ) {
         let is_whole = (number + 1) * WINDOW_BYTES <= memory;
-        if !is_whole || self.shared.cache.contains(self.serial, segment, number) {
+        if !is_whole || self.shared.cache.contains(serial, segment, number) {
             return;
         }
         let Some(permit) = self.shared.flushes.try_take(1) else { return };
@@ -281,15 +323,18 @@ impl PartitionLog {
         spawn(async move {
             if let Some(me) = me {
                 // A failure shows again, and is reported, when somebody asks for these bytes.
-                drop(me.shared.cache.window(me.serial, segment, number, &file).await);
+                drop(me.shared.cache.window(serial, segment, number, &file).await);
             }
             drop(permit);
         })
         .detach();
     }
 
-    fn remember_cursor(&self, next: Offset, place: Place) {
+    fn remember_cursor(&self, next: Offset, place: Place, replaced: u64) {
         let mut inner = self.inner.borrow_mut();
+        if inner.replaced != replaced {
+            return;
+        }
         let size = inner.segments.get(&place.segment).map(|segment| segment.size);
         let is_active = inner.active().base == place.segment;
         if !is_active && size == Some(place.position) {
@@ -308,6 +353,12 @@ impl PartitionLog {
 }
 
 impl Inner {
+    /// Where a segment ends, if compaction may have taken some of its batches.
+    fn gaps_end(&self, segment: Offset) -> Option<Offset> {
+        let next = *self.segments.range(segment.next()..).next()?.0;
+        (segment < self.progress.gaps_below).then_some(next)
+    }
+
     /// The place of the batch that begins with `offset`, if a reader stopped before it.
     fn cursor_at(&self, offset: Offset) -> Option<Place> {
         let place = self.cursors.iter().find(|cursor| cursor.0 == offset)?.1;
@@ -333,6 +384,8 @@ struct Walk<'a> {
     place: Place,
     verify: bool,
     anchor: Anchor,
+    /// Where the segment ends, if compaction may have taken batches of it.
+    gaps_end: Option<Offset>,
     at: usize,
 }
 
@@ -359,6 +412,9 @@ impl Walk<'_> {
                 },
             };
             if header.base_offset() >= request.limit {
+                if from.is_none() && self.gaps_end.is_some() {
+                    next = request.limit;
+                }
                 return Ok(Cut::Found { from: from.unwrap_or(self.at), to: self.at, next });
             }
             let end = self.at + header.total_len();
@@ -400,7 +456,11 @@ impl Walk<'_> {
             Anchor::Base(expected) => (header.base_offset(), expected),
             Anchor::Last(expected) => (header.last_offset(), expected),
         };
-        if found == expected {
+        let is_behind_gap = match (self.anchor, self.gaps_end) {
+            (Anchor::Base(expected), Some(end)) => expected < found && header.next_offset() <= end,
+            (Anchor::Base(_) | Anchor::Last(_), _) => false,
+        };
+        if found == expected || is_behind_gap {
             return Ok(());
         }
         Err(self.damage(format!("offset {found} stands where {expected} belongs")))

@@ -11,6 +11,7 @@ use corelog_io::{
 use corelog_model::{BatchHeader, HEADER_LEN, Offset, PartitionId, Timestamp};
 
 use crate::checkpoint::{Checkpoint, PartitionCheckpoint, RecoveryPoint};
+use crate::compaction::{Progress, settle_swaps};
 use crate::config::LogConfig;
 use crate::epochs::EpochCache;
 use crate::index::{IndexStamp, IndexedBatch};
@@ -226,6 +227,8 @@ pub(crate) async fn open_partition(
 ) -> Result<Rc<PartitionLog>, OpenError> {
     let (id, recovery) = (known.partition, known.recovery);
     let log = PartitionLog::new(shared, id, known.born, config, recovery);
+    settle_swaps(&log.directory, &shared.removal).await?;
+    let progress = Progress::load(&log.directory).await?;
     let mut segments = BTreeMap::new();
     let mut ends = Vec::new();
     for entry in list_directory(&log.directory).await? {
@@ -266,6 +269,7 @@ pub(crate) async fn open_partition(
         let mut inner = log.inner.borrow_mut();
         inner.segments = segments;
         inner.log_start = log_start;
+        inner.progress = progress;
         inner.recovery = recovery;
         let started = known.epochs.iter().copied().filter(|epoch| epoch.1 < recovery.end);
         inner.epochs = EpochCache::from_entries(started);

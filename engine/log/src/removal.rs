@@ -21,7 +21,7 @@ const PAUSES: u32 = 3;
 
 /// What waits to be freed.
 #[derive(Debug)]
-struct Removed {
+pub(crate) struct Removed {
     name: String,
     is_directory: bool,
 }
@@ -75,18 +75,38 @@ impl Removal {
         self.take(path, true).await
     }
 
+    /// Takes a file out of its place like `take_file`, and leaves it as it is until `free_later`:
+    /// readers that hold it read on.
+    pub(crate) async fn move_file(&self, path: &Path) -> Result<Option<Removed>, IoError> {
+        self.rename_away(path, false).await
+    }
+
+    /// Frees the space of what was moved when its turn comes.
+    pub(crate) fn free_later(&self, removed: Removed) {
+        self.waiting.borrow_mut().push_back(removed);
+        self.news.notify();
+    }
+
     async fn take(&self, path: &Path, is_directory: bool) -> Result<(), IoError> {
+        if let Some(removed) = self.rename_away(path, is_directory).await? {
+            self.free_later(removed);
+        }
+        Ok(())
+    }
+
+    async fn rename_away(
+        &self,
+        path: &Path,
+        is_directory: bool,
+    ) -> Result<Option<Removed>, IoError> {
         let number = self.next_number.get();
         self.next_number.set(number + 1);
         let file_name = path.file_name().unwrap_or_default().to_string_lossy();
         let name = format!("{number}-{file_name}");
         match rename(path, &self.directory.join(&name)).await {
-            Err(error) if error.is_not_found() => return Ok(()),
-            outcome => outcome?,
+            Err(error) if error.is_not_found() => Ok(None),
+            outcome => outcome.map(|()| Some(Removed { name, is_directory })),
         }
-        self.waiting.borrow_mut().push_back(Removed { name, is_directory });
-        self.news.notify();
-        Ok(())
     }
 
     /// Waits for the next thing that was taken and frees its space. `None` after `stop`.

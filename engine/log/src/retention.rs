@@ -60,7 +60,11 @@ impl PartitionLog {
                     .map(|(found, end)| (found.base, *end))
             };
             let Some((base, end)) = unknown else { return };
+            let replaced = self.inner.borrow().replaced;
             let newest = self.newest_timestamp(base, end).await;
+            if self.inner.borrow().replaced != replaced {
+                continue;
+            }
             if let Some(segment) = self.inner.borrow_mut().segments.get_mut(&base) {
                 segment.max_timestamp = newest.unwrap_or(now);
                 segment.is_time_known = true;
@@ -86,7 +90,12 @@ impl PartitionLog {
         let Some(_use) = self.begin_use() else { return Ok(0) };
         self.learn_ages(now).await;
         let expired = self.inner.borrow().deletable(now);
+        let mut deleted = 0;
         for base in &expired {
+            // The next pass finds what compaction makes of them.
+            if self.is_swapping.get() {
+                break;
+            }
             let [index, time_index, log] = {
                 let mut inner = self.inner.borrow_mut();
                 let Some(segment) = inner.segments.remove(base) else { continue };
@@ -95,9 +104,9 @@ impl PartitionLog {
                 let log_start = inner.log_start;
                 inner.epochs.forget_below(log_start);
                 inner.cursors.retain(|cursor| cursor.1.segment != *base);
+                self.shared.cache.forget(segment.cache_serial.unwrap_or(self.serial), *base);
                 ["index", "timeindex", "log"].map(|extension| segment.path(extension))
             };
-            self.shared.cache.forget(self.serial, *base);
             // The log file goes last: without its indexes it is still whole.
             for path in [index, time_index] {
                 match remove_file(&path).await {
@@ -106,12 +115,13 @@ impl PartitionLog {
                 }
             }
             self.shared.removal.take_file(&log).await?;
+            deleted += 1;
         }
-        if !expired.is_empty() {
+        if deleted > 0 {
             sync_directory(&self.directory).await?;
             self.progress.notify();
         }
-        Ok(expired.len())
+        Ok(deleted)
     }
 
     /// Deletes records below `offset`, durably; their segments go at the next retention pass.

@@ -40,6 +40,10 @@ pub(crate) struct Segment {
     pub(crate) first_timestamp: Option<Timestamp>,
     /// Everything is on disk, cut to its true size, with its indexes, synced.
     pub(crate) is_complete: bool,
+    /// Its file stays open: it is being replaced.
+    pub(crate) is_pinned: bool,
+    /// Its number in the read cache, if it took the place of others. Otherwise it is the log's.
+    pub(crate) cache_serial: Option<u64>,
 }
 
 impl Segment {
@@ -54,6 +58,8 @@ impl Segment {
             is_time_known: true,
             first_timestamp: None,
             is_complete: false,
+            is_pinned: false,
+            cache_serial: None,
         }
     }
 

@@ -8,6 +8,7 @@ use std::rc::{Rc, Weak};
 use corelog_io::{IoError, Permits, Signal, sync_directory};
 use corelog_model::{Offset, PartitionId};
 
+use crate::compaction::Cleaner;
 use crate::config::StorageConfig;
 use crate::journal::{Journal, JournalFailed};
 use crate::partition::PartitionLog;
@@ -146,6 +147,7 @@ pub(crate) struct Shared {
     pub(crate) flushes: Permits,
     pub(crate) cache: ReadCache,
     pub(crate) removal: Removal,
+    pub(crate) cleaner: Cleaner,
     /// Sealed segments whose files are open, oldest first.
     pub(crate) open_segments: RefCell<VecDeque<(Weak<PartitionLog>, Offset)>>,
 }
@@ -157,6 +159,7 @@ impl Shared {
             flushes: Permits::new(config.flushes_in_flight_max),
             cache: ReadCache::new(config.read_cache_bytes_max),
             removal: Removal::new(config.removed_directory()),
+            cleaner: Cleaner::default(),
             open_segments: RefCell::default(),
             journal: OnceCell::new(),
             early_failure: RefCell::new(None),
@@ -238,6 +241,7 @@ impl Shared {
         self.stopped.set(true);
         self.memory.give_up();
         self.removal.give_up();
+        self.cleaner.give_up();
         if let Some(journal) = self.journal.get() {
             journal.stop();
         }

@@ -217,6 +217,7 @@ impl Storage {
     /// writes the checkpoint. The next start then replays nothing. Not cancel-safe.
     pub async fn close(&self) -> Result<(), FlushError> {
         let state = &self.state;
+        state.shared.cleaner.stop().await;
         state.shared.begin_closing();
         state.until_no_turns().await;
         let journal = state.shared.journal();

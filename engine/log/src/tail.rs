@@ -154,6 +154,18 @@ impl Tail {
         self.chunks.pop_front().map(|chunk| chunk.chunk.capacity())
     }
 
+    /// Drops the chunks of segments that were written and replaced; returns their capacity.
+    pub(crate) fn forget(&mut self, segments: &[Offset]) -> usize {
+        let mut freed = 0;
+        self.chunks.retain(|chunk| {
+            let goes = segments.contains(&chunk.segment);
+            assert!(!goes || chunk.written, "only what is in its segment is forgotten");
+            freed += if goes { chunk.chunk.capacity() } else { 0 };
+            !goes
+        });
+        freed
+    }
+
     /// Marks the chunks nothing is added to any more: full ones, and all of segments below
     /// `active`. Returns the places of those that are news, full or not.
     pub(crate) fn queue(&mut self, active: Offset) -> Vec<Queued> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use corelog_cluster::decide::TopicPolicy;
 use corelog_coordinator::GroupConfig;
 use corelog_io::SyncPath;
-use corelog_log::StorageConfig;
+use corelog_log::{CleanerConfig, StorageConfig};
 use corelog_model::{BrokerId, ShardId};
 
 /// Settings that every core of one broker shares.
@@ -52,6 +52,25 @@ pub struct ShardLimits {
     pub metadata_snapshot_bytes: u64,
     /// The road a journal sync takes.
     pub sync_path: SyncPath,
+    /// How old segments are compacted.
+    pub cleaner: CleanerLimits,
+}
+
+/// Bounds of the compaction of one core.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CleanerLimits {
+    /// Whether logs are compacted at all.
+    pub is_enabled: bool,
+    /// Time between two looks for a log to compact while there is nothing to do.
+    pub backoff_ms: u64,
+    /// Bounds of a pass.
+    pub pass: CleanerConfig,
+}
+
+impl Default for CleanerLimits {
+    fn default() -> Self {
+        Self { is_enabled: true, backoff_ms: 15_000, pass: CleanerConfig::default() }
+    }
 }
 
 impl Default for ShardLimits {
@@ -67,6 +86,7 @@ impl Default for ShardLimits {
             producer_expiration_check_ms: 600_000,
             metadata_snapshot_bytes: 16 << 20,
             sync_path: SyncPath::Write,
+            cleaner: CleanerLimits::default(),
         }
     }
 }
@@ -83,6 +103,7 @@ impl BrokerConfig {
             journal_files_max: self.limits.journal_files_max,
             tail_bytes_max: self.limits.tail_bytes_max,
             sync_path: self.limits.sync_path,
+            cleaner: self.limits.cleaner.pass.clone(),
             ..StorageConfig::new(self.shard_directory(shard))
         }
     }

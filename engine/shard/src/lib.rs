@@ -17,8 +17,9 @@ mod producer_ids;
 mod shard;
 mod start;
 
-pub use config::{BrokerConfig, ShardLimits};
+pub use config::{BrokerConfig, CleanerLimits, ShardLimits};
 pub use control::{Control, ControlRequest, ControlUnavailable};
+pub use corelog_log::CleanerConfig;
 pub use fetch::{FetchBounds, FetchError, FetchPartition, FetchedPartition};
 pub use group_coordinator::{GROUPS_TOPIC, GroupCoordinator, group_partition};
 pub use group_coordinators::{CoordinatorRefusal, coordinator_of};

@@ -5,8 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use corelog_io::CoreLoad;
-use corelog_log::LatencyHistogram;
 use corelog_log::journal::JournalFill;
+use corelog_log::{CleanerCounters, LatencyHistogram};
 
 /// Counters and latencies of one core.
 #[derive(Debug, Default)]
@@ -158,6 +158,8 @@ pub struct MetricsSnapshot {
     pub available_bytes: u64,
     /// Bytes that must be left on the disk, or writes are refused.
     pub disk_reserve_bytes: u64,
+    /// What compaction has done.
+    pub cleaner: CleanerCounters,
     /// How busy the core was.
     pub load: CoreLoad,
 }

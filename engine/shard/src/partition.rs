@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use corelog_log::{LogConfig, PartitionLog};
+use corelog_log::{CompactionRules, LogConfig, PartitionLog};
 use corelog_model::topic_config::TopicConfig;
 use corelog_model::{LeaderEpoch, NodeId, Offset, TopicName};
 
@@ -80,5 +80,11 @@ pub(crate) fn log_config(config: &TopicConfig) -> LogConfig {
         retention_bytes: config.retention_bytes,
         index_interval_bytes: u64::from(config.index_interval_bytes),
         deletes: config.cleanup_policy.delete,
+        compaction: config.cleanup_policy.compact.then(|| CompactionRules {
+            delete_retention_ms: config.delete_retention_ms,
+            lag_ms_min: config.min_compaction_lag_ms,
+            lag_ms_max: config.max_compaction_lag_ms,
+            dirty_ppm_min: (config.min_cleanable_dirty_ratio * 1e6).round() as u32,
+        }),
     }
 }

@@ -107,7 +107,7 @@ impl Shard {
 
     fn check_disk(&self) -> Result<(), ProduceError> {
         let reserve = self.config().limits.disk_reserve_bytes;
-        let available = self.available_bytes();
+        let available = self.disk_space().available;
         if available < reserve {
             return Err(ProduceError::DiskFull { available, reserve });
         }

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use corelog_cluster::{ClusterImage, TopicChange, TopicImage};
 use corelog_io::mesh::{Receiver, Sender};
-use corelog_io::{IoError, Permits, Task, available_bytes, core_load, sleep, spawn, yield_now};
-use corelog_log::{FlushError, RecoveryReport, Storage};
+use corelog_io::{
+    DiskSpace, IoError, Permits, Task, core_load, disk_space, sleep, spawn, yield_now,
+};
+use corelog_log::{CleanError, Cleaned, FlushError, RecoveryReport, Storage};
 use corelog_model::topic_config::TopicConfig;
 use corelog_model::{NodeId, PartitionId, PartitionIndex, ShardId, Timestamp, TopicId};
 
@@ -25,6 +27,7 @@ use crate::producer_ids::ProducerIds;
 
 const DISK_CHECK_PERIOD: Duration = Duration::from_secs(1);
 const YIELD_EVERY: usize = 64;
+const DISK_SPACE_UNKNOWN: DiskSpace = DiskSpace { available: u64::MAX, total: u64::MAX };
 
 /// Where commands for a core are sent.
 pub type Outbox = Sender<ShardCommand>;
@@ -57,7 +60,7 @@ struct State {
     control: Control,
     metrics: ShardMetrics,
     inflight: Permits,
-    available_bytes: Cell<u64>,
+    disk_space: Cell<DiskSpace>,
     producer_ids: ProducerIds,
     coordinators: GroupCoordinators,
     background: RefCell<Vec<Task<()>>>,
@@ -88,7 +91,7 @@ impl Shard {
             control,
             metrics: ShardMetrics::default(),
             inflight,
-            available_bytes: Cell::new(u64::MAX),
+            disk_space: Cell::new(DISK_SPACE_UNKNOWN),
             producer_ids: ProducerIds::none(),
             coordinators: GroupCoordinators::default(),
             background: RefCell::default(),
@@ -100,6 +103,7 @@ impl Shard {
             spawn(watch_disk(shard.clone())),
             spawn(apply_retention(shard.clone())),
             spawn(expire_producers(shard.clone())),
+            spawn(compact(shard.clone())),
         ];
         shard.state.background.replace(tasks);
         shard
@@ -149,9 +153,14 @@ impl Shard {
         &self.state.storage
     }
 
-    /// Bytes that were free on the disk a moment ago.
-    pub fn available_bytes(&self) -> u64 {
-        self.state.available_bytes.get()
+    /// How much room the disk had a moment ago; all there could be while that is not known.
+    pub fn disk_space(&self) -> DiskSpace {
+        self.state.disk_space.get()
+    }
+
+    /// Every partition that has a log on this core.
+    pub fn partitions(&self) -> Vec<Partition> {
+        self.state.partitions.borrow().values().cloned().collect()
     }
 
     /// A partition that this core leads, by the topic's name.
@@ -322,6 +331,8 @@ impl Shard {
     /// Ends background work, writes everything to segments and stores the checkpoint. Nothing may
     /// append any more.
     pub async fn close(&self) -> Result<(), FlushError> {
+        // A pass that is cut off in the middle would leave files for the next start to settle.
+        self.state.storage.stop_cleaning().await;
         self.state.background.take();
         self.state.coordinators.resign_all();
         self.state.storage.close().await
@@ -350,10 +361,11 @@ impl Shard {
             log_bytes,
             tail_bytes: state.storage.tail_bytes() as u64,
             inflight_bytes: (state.inflight.total() - state.inflight.free()) as u64,
-            available_bytes: state.available_bytes.get(),
+            available_bytes: state.disk_space.get().available,
             tail_bytes_max: state.config.limits.tail_bytes_max as u64,
             inflight_bytes_max: state.inflight.total() as u64,
             disk_reserve_bytes: state.config.limits.disk_reserve_bytes,
+            cleaner: state.storage.cleaner_counters(),
             load: core_load(),
             ..state.metrics.snapshot()
         }
@@ -363,9 +375,10 @@ impl Shard {
 async fn watch_disk(shard: Shard) {
     let reserve = shard.state.config.limits.disk_reserve_bytes;
     loop {
-        match available_bytes(&shard.state.config.data_directory).await {
-            Ok(available) => {
-                let before = shard.state.available_bytes.replace(available);
+        match disk_space(&shard.state.config.data_directory).await {
+            Ok(space) => {
+                let before = shard.state.disk_space.replace(space).available;
+                let available = space.available;
                 if available < reserve && before >= reserve {
                     tracing::error!(
                         available,
@@ -391,6 +404,38 @@ async fn apply_retention(shard: Shard) {
             Ok(0) => {}
             Ok(segments) => tracing::info!(segments, "old segments were deleted"),
             Err(error) => tracing::error!(%error, "old segments cannot be deleted"),
+        }
+    }
+}
+
+/// Compacts one log after the other, the dirtiest first, and waits when none is due.
+async fn compact(shard: Shard) {
+    let limits = shard.state.config.limits.cleaner.clone();
+    let backoff = Duration::from_millis(limits.backoff_ms);
+    if !limits.is_enabled {
+        return;
+    }
+    loop {
+        let now = Timestamp(corelog_io::wall_clock_ms());
+        match shard.state.storage.clean_next(now).await {
+            Ok(Some(cleaned)) => {
+                let Cleaned { partition, first_dirty, bytes_before, bytes_after } = cleaned;
+                tracing::info!(
+                    %partition,
+                    %first_dirty,
+                    bytes_before,
+                    bytes_after,
+                    "a log was compacted"
+                );
+                // Logs of tiny segments must not keep the core busy.
+                yield_now().await;
+            }
+            Ok(None) => sleep(backoff).await,
+            Err(CleanError::Stopped) => sleep(backoff).await,
+            Err(error) => {
+                tracing::error!(%error, "a log is not compacted any more until the next start");
+                sleep(backoff).await;
+            }
         }
     }
 }

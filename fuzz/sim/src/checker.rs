@@ -6,6 +6,7 @@ use corelog_log::{FirstBatch, PartitionLog, ReadError, ReadRequest, Storage};
 use corelog_model::{BatchView, Offset, PartitionId, Timestamp};
 use std::rc::Rc;
 
+use crate::compacted::{self, Shown};
 use crate::model::{Partition, Standing};
 use crate::world::World;
 
@@ -80,16 +81,23 @@ fn check_epochs(world: &World, log: &PartitionLog) {
 pub async fn check_all(world: &World, log: &Rc<PartitionLog>) {
     let mut offset = log.log_start();
     let limit = log.durable_end();
+    let mut shown = Shown::default();
     while offset < limit && world.findings.borrow().is_empty() {
         let bytes_max = 1 << world.below(17);
         let request = ReadRequest { offset, limit, bytes_max, first_batch: FirstBatch::Always };
-        offset = match check_read(world, log, request).await {
+        offset = match check_read(world, log, request, Some(&mut shown)).await {
             Some(next) => next,
             // Behind a damaged batch the others are still there.
             None => world.with(log.id(), |model| {
                 model.batch_at(offset).map_or(limit, |(_, batch)| batch.next)
             }),
         };
+    }
+    let is_whole = world.scenario.log.compaction.is_some() && !world.is_rotten.get();
+    if let Some(wrong) =
+        is_whole.then(|| world.with(log.id(), |model| shown.compare(model, limit))).flatten()
+    {
+        world.find(format!("{}: the log has {wrong}", log.id()));
     }
 }
 
@@ -98,6 +106,7 @@ pub async fn check_read(
     world: &World,
     log: &Rc<PartitionLog>,
     request: ReadRequest,
+    mut shown: Option<&mut Shown>,
 ) -> Option<Offset> {
     let id = log.id();
     let incarnation = world.with(id, |model| model.incarnation);
@@ -110,10 +119,15 @@ pub async fn check_read(
         match read {
             Ok(batches) => {
                 let bytes = batches.pieces.to_vec();
+                let is_compacted = world.scenario.log.compaction.is_some();
+                let compare = if is_compacted { compacted::compare } else { compare };
                 let wrong = world.with(id, |model| compare(model, &request, &bytes, batches.next));
                 if let Some(wrong) = wrong {
                     world.find(format!("{id}: {request:?} gave {wrong}"));
                     return None;
+                }
+                if let Some(shown) = &mut shown {
+                    shown.add(&bytes);
                 }
                 return Some(batches.next);
             }
@@ -179,7 +193,7 @@ pub async fn check_time(world: &World, log: &Rc<PartitionLog>) {
         let batch = model.batches.range(start..limit).nth(drawn as usize % count);
         batch.map(|(_, batch)| Timestamp(batch.timestamp_ms + (drawn % 7) as i64 - 3))
     });
-    let Some(target) = target else { return };
+    let Some(target) = target.filter(|_| world.scenario.log.compaction.is_none()) else { return };
     let incarnation = world.with(id, |model| model.incarnation);
     let found = log.offset_for_time(target, limit).await;
     // What is deleted meanwhile may be found or not. An index has no checksum, so a changed bit of

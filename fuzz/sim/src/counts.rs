@@ -56,6 +56,8 @@ counts! {
     checkpoints: once_in 2,
     /// Segments that retention deleted.
     expired: once_in 10,
+    /// Passes of the compaction.
+    compacted: once_in 10,
     /// Partitions that were deleted.
     deleted: once_in 10,
     /// Reads and starts that reported damage.

@@ -8,6 +8,7 @@
 //! Everything comes from the seed: a seed that fails once fails always, step for step.
 
 pub mod checker;
+mod compacted;
 pub mod counts;
 pub mod model;
 pub mod rot;

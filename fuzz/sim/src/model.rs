@@ -100,6 +100,8 @@ pub struct Partition {
     pub epoch: LeaderEpoch,
     /// Its producers, by the task that speaks for them.
     pub producers: BTreeMap<u32, Producer>,
+    /// Of a compacted log, the newest record of each key and whether it marks a deletion.
+    pub newest_of_key: BTreeMap<Vec<u8>, (Offset, bool)>,
 }
 
 impl Partition {
@@ -116,6 +118,7 @@ impl Partition {
             retention_ran: false,
             epoch: LeaderEpoch(0),
             producers: BTreeMap::new(),
+            newest_of_key: BTreeMap::new(),
         }
     }
 
@@ -132,6 +135,7 @@ impl Partition {
             return Err(format!("offset {base} was given where {} is next", self.end));
         }
         self.end = batch.next;
+        self.note_keys(&batch);
         self.batches.insert(base, batch);
         Ok(())
     }
@@ -174,6 +178,7 @@ impl Partition {
     /// now on.
     pub fn recovered(&mut self, start: Offset, end: Offset) {
         self.batches.split_off(&end);
+        self.note_all_keys();
         (self.end, self.acked_end) = (end, end);
         self.start_asked = start;
         self.standing = Standing::Present;

@@ -352,7 +352,8 @@ impl Session {
         let Some(log) = storage.partitions().into_iter().next() else { return };
         let mut builder = BatchBuilder::new(Codec::None, None);
         let now = Timestamp(wall_clock_ms());
-        builder.append(now, None, Some(b"witness"), &[]);
+        let key = self.world.scenario.log.compaction.is_some().then_some(&b"witness"[..]);
+        builder.append(now, key, Some(b"witness"), &[]);
         let bytes = builder.build(Offset::ZERO);
         let (view, _) = BatchView::parse(&bytes).expect("a batch that was just built");
         if log.ready(bytes.len()).await.is_err() {

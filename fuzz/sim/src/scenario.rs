@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use corelog_io::SyncPath;
 use corelog_io::sim::Tearing;
 use corelog_log::journal::Safeguards;
-use corelog_log::{LogConfig, StorageConfig};
+use corelog_log::{CompactionRules, LogConfig, StorageConfig};
 
 /// What goes wrong with the disk, besides losing what was not synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +129,7 @@ impl Scenario {
             retention_bytes: [None, Some(random.u64(..200_000))][random.usize(..2)],
             index_interval_bytes: [1, 1_000, 4_096][random.usize(..3)],
             deletes: random.u32(..4) > 0,
+            compaction: None,
         };
         let count = random.usize(2..6);
         let mut sizes = journal(&mut random);
@@ -139,6 +140,20 @@ impl Scenario {
             life(&mut random, sizes)
         });
         let lives = lives.collect();
+        // Drawn apart, so that the seeds without it stay what they were.
+        let mut apart = fastrand::Rng::with_seed(seed ^ 0xc1ea);
+        let (mut storage, mut log) = (storage, log);
+        if apart.u32(..3) == 0 {
+            // Records that compaction took are young or old: who cares. The model of ages does.
+            log.retention_ms = None;
+            storage.cleaner.dedupe_bytes_max = [2_000, 1 << 20][apart.usize(..2)];
+            log.compaction = Some(CompactionRules {
+                delete_retention_ms: [0, 500, 1 << 30][apart.usize(..3)],
+                lag_ms_min: [0, 0, 200][apart.usize(..3)],
+                dirty_ppm_min: [0, 300_000][apart.usize(..2)],
+                ..CompactionRules::default()
+            });
+        }
         Self {
             seed,
             tearing: if random.bool() { Tearing::Sector } else { Tearing::Block },

@@ -8,7 +8,8 @@ use std::time::Duration;
 use corelog_io::{sleep, timeout, wall_clock_ms};
 use corelog_log::journal::Commit;
 use corelog_log::{
-    AppendError, AppendStamp, FirstBatch, FlushError, LogConfig, PartitionLog, ReadRequest, Storage,
+    AppendError, AppendStamp, CleanError, FirstBatch, FlushError, LogConfig, PartitionLog,
+    ReadRequest, Storage,
 };
 use corelog_model::builder::BatchBuilder;
 use corelog_model::{
@@ -263,7 +264,14 @@ impl Appender {
         let now = wall_clock_ms();
         for _ in 0..records {
             random.fill(&mut value);
-            builder.append(Timestamp(now - random.i64(0..50)), None, Some(&value), &[]);
+            let time = Timestamp(now - random.i64(0..50));
+            if self.world.scenario.log.compaction.is_none() {
+                builder.append(time, None, Some(&value), &[]);
+                continue;
+            }
+            let key = [random.u8(..30)];
+            let value = (random.u8(..6) > 0).then_some(&value[..]);
+            builder.append(time, Some(&key), value, &[]);
         }
         builder.build(Offset::ZERO).into()
     }
@@ -311,7 +319,7 @@ pub async fn read(world: Rc<World>, storage: Rc<Storage>) {
                     let pause = Duration::from_micros(world.below(500));
                     drop(timeout(pause, log.read(request)).await);
                 }
-                match check_read(&world, &log, request).await {
+                match check_read(&world, &log, request, None).await {
                     Some(next) => offset = next,
                     None => break,
                 }
@@ -349,6 +357,7 @@ async fn keep_once(world: &World, storage: &Storage, id: PartitionId) {
                 log.set_config(LogConfig { segment_bytes, ..world.scenario.log.clone() });
             }
         }
+        6 | 7 if world.scenario.log.compaction.is_some() => compact(world, storage).await,
         5 if world.scenario.partitions_change => match world.with(id, |model| model.standing) {
             Standing::Present => delete(world, storage, id).await,
             Standing::Absent => create(world, storage, id).await,
@@ -370,6 +379,17 @@ async fn apply_retention(world: &World, storage: &Storage) {
         Ok(expired) => world.count(|counts| counts.expired += expired as u64),
         Err(error) if world.is_troubled.get() => world.tell(format!("retention: {error}")),
         Err(error) => world.find(format!("retention failed on a good disk: {error}")),
+    }
+}
+
+async fn compact(world: &World, storage: &Storage) {
+    match storage.clean_next(Timestamp(wall_clock_ms())).await {
+        Ok(cleaned) => world.count(|counts| counts.compacted += u64::from(cleaned.is_some())),
+        Err(CleanError::Stopped) => {}
+        Err(CleanError::Damaged { .. }) if world.is_rotten.get() => {}
+        Err(CleanError::Flush(error)) => world.note_flush(&Err(error)),
+        Err(error) if world.is_troubled.get() => world.tell(format!("compaction: {error}")),
+        Err(error) => world.find(format!("compaction failed on a good disk: {error}")),
     }
 }
 

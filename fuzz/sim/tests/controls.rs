@@ -2,6 +2,7 @@
 //! not hold. A simulator that never fails proves nothing.
 #![allow(missing_docs, reason = "tests")]
 
+use corelog_log::Winner;
 use corelog_log::journal::Safeguards;
 use corelog_sim::{Scenario, Trouble, sweep};
 
@@ -26,6 +27,18 @@ fn check(safeguards: Safeguards, trouble: Trouble, claim: &str) {
 fn a_journal_that_does_not_sync_loses_acknowledged_batches() {
     let safeguards = Safeguards { syncs: false, ..Safeguards::default() };
     check(safeguards, Trouble::None, "acknowledged batches are lost");
+}
+
+#[test]
+fn a_compaction_that_keeps_the_wrong_record_of_a_key_is_noticed() {
+    let scenario = |seed| {
+        let mut scenario = Scenario::with_trouble(seed, Trouble::None);
+        scenario.storage.cleaner.winner = Winner::AllButNewest;
+        scenario
+    };
+    let failed = sweep(0..400, 2, scenario, |_, _| {}).failed;
+    let findings = failed.into_iter().filter_map(|run| run.findings.into_iter().next());
+    assert!(findings.filter(|finding| finding.contains("the newest of its key")).count() > 0);
 }
 
 #[test]

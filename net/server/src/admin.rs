@@ -6,16 +6,20 @@ use std::time::Duration;
 use corelog_io::timeout;
 use corelog_wire::frame::EncodedFrame;
 use corelog_wire::{
-    AlterUserScramCredentialsRequest, ApiKey, CreatePartitionsRequest, CreateTopicsRequest,
-    DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
-    DescribeUserScramCredentialsRequest, IncrementalAlterConfigsRequest, InitProducerIdRequest,
-    InitProducerIdResponse, Message, Reader, encode_response,
+    AlterConfigsRequest, AlterUserScramCredentialsRequest, ApiKey, CreatePartitionsRequest,
+    CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
+    DescribeLogDirsRequest, DescribeQuorumRequest, DescribeTopicPartitionsRequest,
+    DescribeUserScramCredentialsRequest, ElectLeadersRequest, IncrementalAlterConfigsRequest,
+    InitProducerIdRequest, InitProducerIdResponse, ListConfigResourcesRequest, Message, Reader,
+    UpdateFeaturesRequest, encode_response,
 };
 
+use crate::api::describe_log_dirs::LogDirectory;
 use crate::api::init_producer_id::Asked;
 use crate::api::{
     Translation, alter_configs, create_partitions, create_topics, delete_topics, describe_cluster,
-    describe_configs, init_producer_id, scram_credentials,
+    describe_configs, describe_quorum, describe_topic_partitions, elect_leaders, features,
+    init_producer_id, list_config_resources, scram_credentials,
 };
 use crate::dispatch::{Context, Dispatcher, RequestError, new_topic_id};
 
@@ -49,6 +53,36 @@ impl Dispatcher {
             ApiKey::DescribeUserScramCredentials => {
                 let request = DescribeUserScramCredentialsRequest::decode(reader, version)?;
                 let response = scram_credentials::describe(&request, &image);
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::DescribeTopicPartitions => {
+                let request = DescribeTopicPartitionsRequest::decode(reader, version)?;
+                let response = describe_topic_partitions::respond(&request, &image);
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::ListConfigResources => {
+                let request = ListConfigResourcesRequest::decode(reader, version)?;
+                let response = list_config_resources::respond(&request, version, &image);
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::DescribeLogDirs => {
+                let request = DescribeLogDirsRequest::decode(reader, version)?;
+                let directory = LogDirectory::of(self.shard());
+                encode_response(correlation_id, version, &directory.respond(&request))?
+            }
+            ApiKey::DescribeQuorum => {
+                let request = DescribeQuorumRequest::decode(reader, version)?;
+                let response = describe_quorum::respond(&request, &image);
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::ElectLeaders => {
+                let request = ElectLeadersRequest::decode(reader, version)?;
+                let response = elect_leaders::respond(&request, &image);
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::UpdateFeatures => {
+                let request = UpdateFeaturesRequest::decode(reader, version)?;
+                let response = features::update(&request, version);
                 encode_response(correlation_id, version, &response)?
             }
             _ => return Ok(None),
@@ -113,6 +147,18 @@ impl Dispatcher {
                 let change = scram_credentials::translate(&request);
                 let response =
                     scram_credentials::altered(users, self.ask(change, SCRAM_TIME_MAX).await?);
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::AlterConfigs => {
+                let request = AlterConfigsRequest::decode(reader, version)?;
+                let image = self.shard().image();
+                let response = match alter_configs::translate_elder(request, &image) {
+                    Translation::Answer(response) => response,
+                    Translation::Ask { change, timeout, pending } => {
+                        pending.respond(self.ask(change, timeout).await?)
+                    }
+                };
+                let response = alter_configs::answer_of_elder(response);
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::InitProducerId => {

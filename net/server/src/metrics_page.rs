@@ -57,6 +57,15 @@ static COUNTERS: &[Metric<ReadNumber>] = &[
         core.journal_bytes.into()
     }),
     metric("corelog_journal_syncs", "Syncs of the journal.", |core| core.journal_syncs.into()),
+    metric("corelog_cleaner_read_bytes", "Bytes that compaction read.", |core| {
+        core.cleaner.bytes_read.into()
+    }),
+    metric("corelog_cleaner_written_bytes", "Bytes that compaction wrote.", |core| {
+        core.cleaner.bytes_written.into()
+    }),
+    metric("corelog_cleaner_passes", "Logs that were compacted.", |core| {
+        core.cleaner.passes.into()
+    }),
     metric("corelog_busy_seconds", "Time at work, without sleeping and polling.", |core| {
         core.load.busy.as_secs_f64().into()
     }),
@@ -90,6 +99,22 @@ static GAUGES: &[Metric<ReadNumber>] = &[
     }),
     metric("corelog_journal_failed", "1 when the disk failed and writes are refused.", |core| {
         u32::from(core.journal_failed).into()
+    }),
+    metric(
+        "corelog_cleaner_last_pass_seconds",
+        "Time the last compaction of a log took.",
+        |core| (core.cleaner.last_pass_ms as f64 / 1_000.0).into(),
+    ),
+    metric(
+        "corelog_cleaner_last_run_timestamp_seconds",
+        "Time of the last look for logs to compact, 0 before the first one.",
+        |core| (core.cleaner.last_run.map_or(0, |time| time.0) as f64 / 1_000.0).into(),
+    ),
+    metric("corelog_cleaner_dirty_ratio_max", "Largest uncompacted share of a log.", |core| {
+        (core.cleaner.dirty_ppm_max as f64 / 1e6).into()
+    }),
+    metric("corelog_cleaner_uncleanable", "Logs whose compaction failed.", |core| {
+        core.cleaner.uncleanable.into()
     }),
     metric("corelog_disk_available_bytes", "Bytes left on the disk, NaN if unknown.", |core| {
         match core.available_bytes {

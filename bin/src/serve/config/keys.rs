@@ -315,8 +315,7 @@ mod tests {
 
     #[test]
     fn the_most_specific_reason_is_given() {
-        assert_eq!(reason("group.consumer.session.timeout.ms"), reason("group.streams.max.size"));
-        assert_ne!(reason("group.share.max.size"), reason("group.consumer.max.size"));
+        assert_ne!(reason("group.share.max.size"), reason("group.streams.max.size"));
         assert_ne!(reason("controller.quota.window.num"), reason("controller.quorum.voters"));
     }
 

@@ -135,6 +135,14 @@ impl Settings {
         u32::try_from(number).unwrap_or_else(|_| panic!("{name} may not fit: {number}"))
     }
 
+    /// Value of a number that need not be whole.
+    pub fn decimal(&self, name: &str) -> f64 {
+        match &self.setting(name).value {
+            Value::Decimal(number) => *number,
+            other => panic!("{name} is read as a decimal but holds {other:?}"),
+        }
+    }
+
     /// Value of true or false.
     pub fn boolean(&self, name: &str) -> bool {
         match &self.setting(name).value {

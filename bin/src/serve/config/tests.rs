@@ -130,6 +130,13 @@ fn nothing_typed_gives_the_documented_defaults() {
                 tail_memory_bytes: 128 << 20,
                 disk_reserve_bytes: 1 << 30,
                 retention_check_ms: 300_000,
+                cleaner: CleanerSettings {
+                    is_enabled: true,
+                    backoff_ms: 15_000,
+                    dedupe_bytes: 128 << 20,
+                    load_percent_max: 90,
+                    bytes_per_second_max: None,
+                },
                 producer_expiry_ms: 86_400_000,
                 producer_expiry_check_ms: 600_000,
             },

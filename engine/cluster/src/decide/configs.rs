@@ -34,6 +34,8 @@ pub struct AlterResource {
     pub resource: ConfigResource,
     /// What to do with them, each config at most once.
     pub alterations: Vec<AlterConfig>,
+    /// Whether the others go back to their defaults; otherwise they stay (KIP-339).
+    pub replaces_all: bool,
 }
 
 /// The alteration of one config, unchecked.
@@ -214,7 +216,7 @@ fn alter(
 ) -> Result<Vec<MetadataRecord>, ConfigError> {
     let resource = &request.resource;
     let before = image.configs_of(resource).cloned().unwrap_or_default();
-    let mut after = before.clone();
+    let mut after = if request.replaces_all { ConfigMap::new() } else { before.clone() };
     let mut keys = BTreeSet::new();
     for alteration in &request.alterations {
         let key = &alteration.key;
@@ -230,6 +232,9 @@ fn alter(
         }
     }
     check_together(image, resource, &after)?;
+    if request.replaces_all {
+        keys.extend(before.keys());
+    }
     let changed = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
     let records = changed.map(|key| MetadataRecord::ConfigSet {
         resource: resource.clone(),

@@ -42,7 +42,7 @@ fn alteration(resource: ConfigResource, steps: &[Step<'_>]) -> AlterResource {
         operation: *operation,
         value: Some((*value).to_owned()),
     });
-    AlterResource { resource, alterations: alterations.collect() }
+    AlterResource { resource, alterations: alterations.collect(), replaces_all: false }
 }
 
 fn decide(
@@ -89,6 +89,21 @@ fn configs_are_set_replaced_and_removed() {
     assert_eq!(configs(&image, &broker()), pairs(&[("log.retention.hours", "1")]));
     let image = altered(&image, DEFAULT, &[(SET, "log.segment.bytes", "2000000")]);
     assert_eq!(configs(&image, &DEFAULT), pairs(&[("log.segment.bytes", "2000000")]));
+}
+
+#[test]
+fn configs_that_are_not_named_go_back_to_their_defaults_if_all_are_replaced() {
+    let set = [(SET, "retention.ms", "5"), (SET, "flush.ms", "6"), (SET, "segment.ms", "7")];
+    let image = altered(&image(), topic(), &set);
+    let steps = [(SET, "flush.ms", "6"), (SET, "segment.ms", "8")];
+    let replacing = AlterResource { replaces_all: true, ..alteration(topic(), &steps) };
+    let decision = decide(&image, Mode::Apply, vec![replacing.clone()]);
+    assert_eq!((decision.results, decision.records.len()), (vec![Ok(())], 2));
+    let image = image.fold(&decision.records).unwrap();
+    assert_eq!(configs(&image, &topic()), pairs(&[("flush.ms", "6"), ("segment.ms", "8")]));
+    let nothing = AlterResource { alterations: Vec::new(), ..replacing };
+    let decision = decide(&image, Mode::Apply, vec![nothing]);
+    assert_eq!(configs(&image.fold(&decision.records).unwrap(), &topic()), []);
 }
 
 #[test]

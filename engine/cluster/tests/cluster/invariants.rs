@@ -82,8 +82,14 @@ fn alteration() -> impl Strategy<Value = AlterResource> {
         operation,
         value: Some(value.to_owned()),
     });
-    (prop_oneof![topic, broker, Just(ConfigResource::BrokerDefault)], vec(alteration, 1..3))
-        .prop_map(|(resource, alterations)| AlterResource { resource, alterations })
+    let resource = prop_oneof![topic, broker, Just(ConfigResource::BrokerDefault)];
+    (resource, vec(alteration, 1..3), any::<bool>()).prop_map(
+        |(resource, alterations, replaces_all)| AlterResource {
+            resource,
+            alterations,
+            replaces_all,
+        },
+    )
 }
 
 fn change() -> impl Strategy<Value = Change> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::directory::Entry;
+use crate::directory::{DiskSpace, Entry};
 use crate::error::{IoError, Result};
 
 async fn blocking<T: Send + 'static>(
@@ -93,10 +93,11 @@ pub(crate) fn lock(path: &Path) -> Result<fs::File> {
     Ok(file)
 }
 
-pub(crate) async fn available_bytes(path: &Path) -> Result<u64> {
+pub(crate) async fn disk_space(path: &Path) -> Result<DiskSpace> {
     blocking("examine", path, |path| {
         let found = rustix::fs::statvfs(&path)?;
-        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(DiskSpace { available: bytes(found.f_bavail), total: bytes(found.f_blocks) })
     })
     .await
 }

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use corelog_io::{
-    BLOCK, File, IoError, Slice, SyncPath, create_directory, list_directory, random_u64, read_file,
-    remove_file, sync_directory, write_file_atomically, yield_now,
+    BLOCK, Buffer, File, IoError, Slice, SyncPath, create_directory, list_directory, random_u64,
+    read_file, remove_file, sync_directory, write_file_atomically, yield_now,
 };
 
 use super::JournalConfig;
@@ -104,6 +104,8 @@ pub struct Replay {
     visited: Vec<usize>,
     position: u64,
     next_frame: FrameSequence,
+    /// The last frames that were read and that no other shows to be durable: file, position, bytes.
+    unproven: VecDeque<(FrameSequence, usize, u64, usize)>,
     /// The first file that replay wants; whatever is written from now on goes to it or a later one.
     first_file: FileSequence,
     window: (u64, Option<Slice>),
@@ -129,6 +131,7 @@ impl Replay {
             visited: Vec::new(),
             position: 0,
             next_frame: from.1,
+            unproven: VecDeque::new(),
             first_file: from.0,
             window: (0, None),
             next_number: 0,
@@ -187,25 +190,58 @@ impl Replay {
     pub async fn next(&mut self) -> Result<Option<ReplayedFrame>, ReplayError> {
         loop {
             let Some(current) = self.current else {
-                self.look_for_damage(None).await?;
-                return Ok(None);
+                return self.end(None).await.map(|()| None);
             };
             let first = self.found[current].first.expect("only files with a first frame are read");
             if let Some(bytes) = self.frame_at_position(current, &first).await? {
                 let sequence = self.next_frame;
+                self.note_unproven(current, &bytes);
                 self.position += bytes.len() as u64;
                 self.next_frame = sequence.next();
                 return Ok(Some(ReplayedFrame { file: first.file, sequence, bytes }));
             }
             let Some(next) = self.successor(first.file.next()) else {
-                self.look_for_damage(Some(current)).await?;
-                return Ok(None);
+                return self.end(Some(current)).await.map(|()| None);
             };
             self.current = Some(next);
             self.visited.push(next);
             self.position = 0;
             self.window = (0, None);
         }
+    }
+
+    fn note_unproven(&mut self, file: usize, frame: &Slice) {
+        let header = FrameHeader::peek(frame).expect("the frame was valid when it was read");
+        let proven = header.identity().durable_end;
+        while self.unproven.front().is_some_and(|front| front.0 < proven) {
+            self.unproven.pop_front();
+        }
+        self.unproven.push_back((self.next_frame, file, self.position, frame.len()));
+    }
+
+    async fn end(&mut self, last: Option<usize>) -> Result<(), ReplayError> {
+        self.look_for_damage(last).await?;
+        Ok(self.write_unproven_anew().await?)
+    }
+
+    /// After a sync that failed a disk may have forgotten what it still gives to readers, and no
+    /// later sync brings it back. What is replayed counts as durable from here on, so the frames
+    /// whose own sync may be the one that failed are written once more, over themselves.
+    async fn write_unproven_anew(&mut self) -> Result<(), IoError> {
+        let mut files = Vec::new();
+        for (_, file, position, len) in std::mem::take(&mut self.unproven) {
+            let frame = self.found[file].file.read(position, len).await?;
+            let mut buffer = Buffer::zeroed(len);
+            buffer.copy_from_slice(&frame);
+            self.found[file].file.write(buffer, position).await?;
+            if files.last() != Some(&file) {
+                files.push(file);
+            }
+        }
+        for file in files {
+            self.found[file].file.sync(SyncPath::Thread).await?;
+        }
+        Ok(())
     }
 
     async fn frame_at_position(

@@ -117,6 +117,49 @@ fn a_sync_that_failed_is_never_asked_again() {
     });
 }
 
+/// The disk may have forgotten what a failed sync covered and still give it to readers. A process
+/// that starts meanwhile on a full disk, so that there is no new checkpoint, reads it and goes on
+/// behind it. Then the power fails.
+#[test]
+fn what_a_start_reads_after_a_failed_sync_outlives_a_power_cut() {
+    let mut forgotten = 0;
+    for seed in 0..60 {
+        let machine = Machine::new(seed, DiskFaults::default());
+        let other = machine.clone();
+        let failing = machine.run(async move {
+            let storage = open().await;
+            let log = create(&storage, 0).await;
+            append_durably(&log, 0, 3_000).await;
+            // Nothing but the journal's frame is to be synced.
+            sleep(Duration::from_secs(1)).await;
+            let faults = DiskFaults { sync_failures_ppm: 1_000_000, ..DiskFaults::default() };
+            other.with_disk(|disk| disk.set_faults(faults));
+            let commit = append(&log, &batch(1, 3_000)).await.commit.unwrap();
+            assert!(commit.durable().await.is_err(), "its sync failed");
+            other.with_disk(|disk| disk.set_faults(DiskFaults::default()));
+        });
+        assert!(matches!(failing, End::Finished(())), "seed {seed}");
+        forgotten += machine.with_disk(|disk| disk.happened().forgotten_writes);
+        let full = DiskFaults { capacity_bytes: Some(0), ..DiskFaults::default() };
+        machine.with_disk(|disk| disk.set_faults(full));
+        let seen = play(&machine, async {
+            let storage = open().await;
+            let log = storage.partition(partition(0)).unwrap();
+            for number in 2..5 {
+                append_durably(&log, number, 3_000).await;
+            }
+            payloads(&read_all(&log).await)
+        });
+        machine.with_disk(|disk| disk.set_faults(DiskFaults::default()));
+        let kept = play(&machine, async {
+            let log = open().await.partition(partition(0)).unwrap();
+            payloads(&read_all(&log).await)
+        });
+        assert!(seen.len() >= 4 && kept == seen, "seed {seed}: {} of {}", kept.len(), seen.len());
+    }
+    assert!(forgotten > 5, "{forgotten} writes were forgotten");
+}
+
 #[test]
 fn a_close_that_waits_for_a_failing_checkpoint_fails_too() {
     for seed in 0..60 {

@@ -1,5 +1,5 @@
 //! IncrementalAlterConfigs: single configs of topics and brokers as a client wants them (KIP-339),
-//! and what became of them.
+//! and what became of them. AlterConfigs, its elder, replaces all configs of a resource.
 
 use std::time::Duration;
 
@@ -7,10 +7,14 @@ use corelog_cluster::decide::Mode;
 use corelog_cluster::decide::configs::{AlterConfig, AlterConfigs, AlterResource, ConfigOperation};
 use corelog_cluster::{Change, ClusterImage, Outcome};
 use corelog_model::ErrorCode;
+use corelog_wire::api::alter_configs as elder;
 use corelog_wire::api::incremental_alter_configs::{
     AlterConfigsResource, AlterConfigsResourceResponse, AlterableConfig,
 };
-use corelog_wire::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, Text};
+use corelog_wire::{
+    AlterConfigsRequest, AlterConfigsResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse, Text,
+};
 
 use super::change::{Ending, Places, Translation};
 use super::config_resource;
@@ -27,12 +31,55 @@ pub struct Pending<'a> {
     resources: Vec<(i8, Text<'a>)>,
 }
 
+/// Number of the operation that sets a config.
+const SET: i8 = 0;
+
 /// Translates a request. `image` tells which broker a node belongs to.
 pub fn translate<'a>(
     request: IncrementalAlterConfigsRequest<'a>,
     image: &ClusterImage,
 ) -> Translation<Pending<'a>, IncrementalAlterConfigsResponse<'a>> {
-    let altered = request.resources.iter().map(|resource| alter_resource(resource, image));
+    translate_all(request, image, false)
+}
+
+/// Translates a request of AlterConfigs into one that sets every config it names.
+/// [`answer_of_elder`] makes the answer from that of IncrementalAlterConfigs.
+pub fn translate_elder<'a>(
+    request: AlterConfigsRequest<'a>,
+    image: &ClusterImage,
+) -> Translation<Pending<'a>, IncrementalAlterConfigsResponse<'a>> {
+    let set = |config: elder::AlterableConfig<'a>| {
+        let elder::AlterableConfig { name, value } = config;
+        AlterableConfig { name, config_operation: SET, value }
+    };
+    let resource = |resource: elder::AlterConfigsResource<'a>| AlterConfigsResource {
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name,
+        configs: resource.configs.into_iter().map(set).collect(),
+    };
+    let resources = request.resources.into_iter().map(resource).collect();
+    let validate_only = request.validate_only;
+    translate_all(IncrementalAlterConfigsRequest { resources, validate_only }, image, true)
+}
+
+/// The same answer in the words of AlterConfigs.
+pub fn answer_of_elder(answer: IncrementalAlterConfigsResponse<'_>) -> AlterConfigsResponse<'_> {
+    let responses = answer.responses.into_iter().map(|of| elder::AlterConfigsResourceResponse {
+        error_code: of.error_code,
+        error_message: of.error_message,
+        resource_type: of.resource_type,
+        resource_name: of.resource_name,
+    });
+    AlterConfigsResponse { responses: responses.collect(), ..Default::default() }
+}
+
+fn translate_all<'a>(
+    request: IncrementalAlterConfigsRequest<'a>,
+    image: &ClusterImage,
+    replaces_all: bool,
+) -> Translation<Pending<'a>, IncrementalAlterConfigsResponse<'a>> {
+    let altered = request.resources.iter();
+    let altered = altered.map(|resource| alter_resource(resource, image, replaces_all));
     let (resources, places) = Places::split(altered);
     let named = request.resources.into_iter();
     let named = named.map(|resource| (resource.resource_type, resource.resource_name));
@@ -48,16 +95,17 @@ pub fn translate<'a>(
 fn alter_resource(
     resource: &AlterConfigsResource<'_>,
     image: &ClusterImage,
+    replaces_all: bool,
 ) -> Result<AlterResource, Failure> {
     let (kind, name) = (resource.resource_type, &resource.resource_name);
     let found = config_resource::find(kind, name, image, ErrorCode::BrokerIdNotRegistered)?;
     let alterations = resource.configs.iter().map(alter_config).collect::<Result<_, _>>()?;
-    Ok(AlterResource { resource: found, alterations })
+    Ok(AlterResource { resource: found, alterations, replaces_all })
 }
 
 fn alter_config(config: &AlterableConfig<'_>) -> Result<AlterConfig, Failure> {
     let operation = match config.config_operation {
-        0 => ConfigOperation::Set,
+        SET => ConfigOperation::Set,
         1 => ConfigOperation::Delete,
         2 => ConfigOperation::Append,
         3 => ConfigOperation::Subtract,

@@ -2,8 +2,10 @@
 //! it must be answered whatever version the client tries (KIP-511).
 
 use corelog_model::ErrorCode;
-use corelog_wire::api::api_versions::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
-use corelog_wire::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, Text};
+use corelog_wire::api::api_versions::ApiVersion;
+use corelog_wire::{ApiKey, ApiVersionsRequest, ApiVersionsResponse};
+
+use super::features;
 
 /// The first version in which clients say who they are.
 const NAMED_FROM: i16 = 3;
@@ -18,9 +20,6 @@ pub fn response_version(version: i16) -> i16 {
 
 /// Answers. `request` is none where its version is not served, and so its body cannot be read. To
 /// be encoded in [`response_version`].
-///
-/// Of Kafka's features, only `group.version` is finalized here: clients use the new protocol of
-/// consumer groups if it is 1 (KIP-848). They take what is absent for level 0.
 pub fn respond(
     request: Option<&ApiVersionsRequest<'_>>,
     version: i16,
@@ -36,16 +35,17 @@ pub fn respond(
         let error_code = ErrorCode::InvalidRequest.code();
         return ApiVersionsResponse { error_code, ..Default::default() };
     }
-    let name = || Text::Borrowed("group.version");
-    let level = FinalizedFeatureKey { name: name(), max_version_level: 1, min_version_level: 1 };
-    let levels = SupportedFeatureKey { name: name(), min_version: 0, max_version: 1 };
     ApiVersionsResponse {
         api_keys: ApiVersion::advertised(),
         // Clients before version 4 give up when a feature may have level 0.
-        supported_features: if version >= LEVEL_ZERO_FROM { vec![levels] } else { Vec::new() },
+        supported_features: if version >= LEVEL_ZERO_FROM {
+            features::supported()
+        } else {
+            Vec::new()
+        },
         // What is finalized does not change while a broker runs.
         finalized_features_epoch: 0,
-        finalized_features: vec![level],
+        finalized_features: features::finalized(),
         ..Default::default()
     }
 }

@@ -8,8 +8,8 @@ use crate::error::{Failure, KafkaError};
 
 /// Kafka's numbers for types of resources. Others (broker loggers, client metrics, groups) have no
 /// configs here.
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
+pub(super) const TOPIC: i8 = 2;
+pub(super) const BROKER: i8 = 4;
 
 /// Finds the resource. A topic need not exist, a node must; if it does not, that is an
 /// `unknown_node`, for which Kafka's APIs have different codes.

@@ -11,7 +11,7 @@ use corelog_wire::api::metadata::{
     MetadataRequestTopic, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
     OPERATIONS_NOT_REQUESTED,
 };
-use corelog_wire::{MetadataRequest, MetadataResponse, Text};
+use corelog_wire::{Message, MetadataRequest, MetadataResponse, Text};
 
 use super::change::Ending;
 use super::create_topics::is_reserved;
@@ -187,7 +187,7 @@ fn malformed<'a>(topic: &'a MetadataRequestTopic<'a>) -> MetadataResponseTopic<'
 }
 
 /// How topics look in one response.
-struct View {
+pub(super) struct View {
     version: i16,
     /// Every node that a client can reach, ordered.
     nodes: Vec<NodeId>,
@@ -195,6 +195,12 @@ struct View {
 }
 
 impl View {
+    /// As the newest version of Metadata shows them.
+    pub(super) fn newest(image: &ClusterImage) -> View {
+        let nodes = image.nodes().map(|endpoint| endpoint.node).collect();
+        View { version: MetadataRequest::API.max, nodes, operations: operations::OF_TOPIC }
+    }
+
     fn topic<'a>(&self, topic: &'a TopicImage) -> MetadataResponseTopic<'a> {
         MetadataResponseTopic {
             error_code: ErrorCode::None.code(),
@@ -209,7 +215,7 @@ impl View {
         }
     }
 
-    fn partition(
+    pub(super) fn partition(
         &self,
         index: PartitionIndex,
         state: &PartitionState,
@@ -259,7 +265,7 @@ impl View {
         }
     }
 
-    fn is_online(&self, node: NodeId) -> bool {
+    pub(super) fn is_online(&self, node: NodeId) -> bool {
         self.nodes.binary_search(&node).is_ok()
     }
 }

@@ -238,11 +238,11 @@ apis! {
     /// The configs of topics and brokers.
     DescribeConfigs = 32, 0..=4, advertised 0..=4, flexible 4;
     /// Replace all configs of topics and brokers.
-    AlterConfigs = 33, 0..=2, advertised none, flexible 2;
+    AlterConfigs = 33, 0..=2, advertised 0..=2, flexible 2;
     /// Move replicas between log directories.
     AlterReplicaLogDirs = 34, 1..=2, advertised none, flexible 2;
     /// What log directories hold. Version 5 is newer than the protocol level read.
-    DescribeLogDirs = 35, 1..=4, advertised none, flexible 2;
+    DescribeLogDirs = 35, 1..=4, advertised 1..=4, flexible 2;
     /// One step of SASL.
     SaslAuthenticate = 36, 0..=2, advertised 0..=2, flexible 2;
     /// Give topics more partitions.
@@ -250,7 +250,7 @@ apis! {
     /// Delete groups without members. Version 3 is newer than the protocol level read.
     DeleteGroups = 42, 0..=2, advertised 0..=2, flexible 2;
     /// Elect leaders of partitions anew.
-    ElectLeaders = 43, 0..=2, advertised none, flexible 2;
+    ElectLeaders = 43, 0..=2, advertised 0..=2, flexible 2;
     /// Change single configs of topics and brokers.
     IncrementalAlterConfigs = 44, 0..=1, advertised 0..=1, flexible 1;
     /// Move partitions to other nodes.
@@ -268,9 +268,9 @@ apis! {
     /// Set and delete the SCRAM passwords of users.
     AlterUserScramCredentials = 51, 0..=0, advertised 0..=0, flexible 0;
     /// Who keeps the metadata, and how far each of them is.
-    DescribeQuorum = 55, 0..=2, advertised none, flexible 0;
+    DescribeQuorum = 55, 0..=2, advertised 0..=2, flexible 0;
     /// The levels that features run at.
-    UpdateFeatures = 57, 0..=2, advertised none, flexible 0;
+    UpdateFeatures = 57, 0..=2, advertised 0..=2, flexible 0;
     /// The nodes of the cluster.
     DescribeCluster = 60, 0..=2, advertised 0..=2, flexible 0;
     /// What partitions know of their producers.
@@ -284,9 +284,9 @@ apis! {
     /// State and members of groups whose coordinator assigns.
     ConsumerGroupDescribe = 69, 0..=1, advertised 0..=1, flexible 0;
     /// What has configs.
-    ListConfigResources = 74, 0..=1, advertised none, flexible 0;
+    ListConfigResources = 74, 0..=1, advertised 0..=1, flexible 0;
     /// The partitions of topics, page by page.
-    DescribeTopicPartitions = 75, 0..=0, advertised none, flexible 0;
+    DescribeTopicPartitions = 75, 0..=0, advertised 0..=0, flexible 0;
 }
 
 impl ApiKey {

@@ -89,6 +89,31 @@ pub(super) static KEYS: &[Key] = &[
         "300000",
         "How often old segments are looked for.",
     ),
+    Key::broker("log.cleaner.enable", Kind::Boolean, "true", "Whether logs are compacted."),
+    Key::broker(
+        "log.cleaner.backoff.ms",
+        DELAY,
+        "15000",
+        "How often a log to compact is looked for while there is none.",
+    ),
+    Key::broker(
+        "log.cleaner.dedupe.buffer.size",
+        Kind::Integer { min: 1 << 20, max: 1 << 40, unit: Bytes },
+        "134217728",
+        "Memory for the keys of logs that are being compacted, over all cores; 24 bytes a key.",
+    ),
+    Key::broker(
+        "log.cleaner.io.buffer.load.factor",
+        Kind::Decimal { min: 0.01, max: 1.0 },
+        "0.9",
+        "How full that memory gets before a pass over a log ends where it is.",
+    ),
+    Key::broker(
+        "log.cleaner.io.max.bytes.per.second",
+        Kind::Decimal { min: 1.0, max: f64::MAX },
+        "1.7976931348623157E308",
+        "Bytes that compaction reads and writes in a second, over all cores.",
+    ),
     Key::broker(
         "socket.request.max.bytes",
         Kind::Integer { min: 1024, max: i32::MAX as i64, unit: Bytes },

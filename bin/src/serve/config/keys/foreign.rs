@@ -56,8 +56,9 @@ const NO_ZOOKEEPER: &str = "there is no ZooKeeper";
 const NO_CONTROLLERS: &str = "there are no separate controllers";
 const NO_AUTHORIZATION: &str = "there is no authorization, so every client may do anything";
 const NO_REPLICATION: &str = "a partition has one replica";
-const OTHER_GROUPS: &str =
-    "groups of the new protocol have the defaults of Kafka, which cannot be set yet";
+const OTHER_GROUPS: &str = "there are no groups of Kafka Streams' own protocol";
+const GROUP_VERSION: &str = "both protocols of consumer groups are always served";
+const GROUP_EXPRESSIONS: &str = "expressions are matched when topics change, 10 s apart at least";
 const GROUP_WRITES: &str =
     "groups are written and read like other data, as fast as the disk allows";
 const NO_TRANSACTIONS: &str = "this version has no transactions";
@@ -173,7 +174,9 @@ const IGNORED: &[(&str, &[&str])] = &[
             "follower.replication.throttled.rate",
         ],
     ),
-    (OTHER_GROUPS, &["group.consumer.", "group.streams.", "group.version"]),
+    (OTHER_GROUPS, &["group.streams."]),
+    (GROUP_VERSION, &["group.version"]),
+    (GROUP_EXPRESSIONS, &["group.consumer.regex.refresh.interval.ms"]),
     (
         GROUP_WRITES,
         &[
@@ -219,18 +222,7 @@ const IGNORED: &[(&str, &[&str])] = &[
             "log.message.timestamp.difference.max.ms",
         ],
     ),
-    (
-        COMPACTION,
-        &[
-            "log.cleaner.enable",
-            "log.cleaner.threads",
-            "log.cleaner.backoff.ms",
-            "log.cleaner.dedupe.buffer.size",
-            "log.cleaner.io.buffer.size",
-            "log.cleaner.io.buffer.load.factor",
-            "log.cleaner.io.max.bytes.per.second",
-        ],
-    ),
+    (COMPACTION, &["log.cleaner.threads", "log.cleaner.io.buffer.size"]),
     (
         "requests in work are bounded by corelog.inflight.bytes on each core",
         &["queued.max.request.bytes"],

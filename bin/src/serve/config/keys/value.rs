@@ -129,6 +129,8 @@ impl fmt::Display for Value {
         match self {
             Self::Boolean(value) => value.fmt(formatter),
             Self::Integer(value) => value.fmt(formatter),
+            // As Java writes the largest number, not with its 309 digits.
+            Self::Decimal(value) if *value >= 1e17 => write!(formatter, "{value:E}"),
             Self::Decimal(value) => value.fmt(formatter),
             Self::Text(value) => formatter.write_str(value),
             Self::Secret(value) if value.is_empty() => Ok(()),

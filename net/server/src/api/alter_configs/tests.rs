@@ -189,3 +189,34 @@ fn what_fails_the_controller_fails_each_resource() {
     let codes: Vec<_> = answer.responses.iter().map(|result| result.error_code).collect();
     assert_eq!(codes, [ErrorCode::RequestTimedOut.code(), ErrorCode::InvalidRequest.code()]);
 }
+
+#[test]
+fn the_elder_api_replaces_all_configs_of_a_resource() {
+    let config = |name: &'static str, value: Option<&'static str>| elder::AlterableConfig {
+        name: name.into(),
+        value: value.map(Into::into),
+    };
+    let resource = |name: &'static str, configs| elder::AlterConfigsResource {
+        resource_type: TOPIC,
+        resource_name: name.into(),
+        configs,
+    };
+    let resources = vec![
+        resource("t", vec![config("max.message.bytes", Some("2000"))]),
+        resource("no-such", vec![config("retention.ms", None)]),
+    ];
+    let request = AlterConfigsRequest { resources, validate_only: false };
+    let topic = ConfigResource::Topic(TopicName::new("t").unwrap());
+    for version in served::<AlterConfigsRequest<'_>>() {
+        let request: AlterConfigsRequest<'_> = received(&request, version);
+        let Translation::Ask { change, pending, .. } = translate_elder(request, &image()) else {
+            panic!("there is something to ask")
+        };
+        let (ending, after) = decided(&image(), change);
+        let answer: AlterConfigsResponse<'_> =
+            received(&answer_of_elder(pending.respond(ending)), version);
+        let codes: Vec<_> = answer.responses.iter().map(|response| response.error_code).collect();
+        assert_eq!(codes, [0, ErrorCode::UnknownTopicOrPartition.code()]);
+        assert_eq!(configs(&after, &topic), [pair("max.message.bytes", "2000")]);
+    }
+}

@@ -36,7 +36,8 @@ fn set(image: &ClusterImage, resource: ConfigResource, key: &str, value: &str) -
         operation: ConfigOperation::Set,
         value: Some(value.to_owned()),
     };
-    let resources = vec![AlterResource { resource, alterations: vec![alteration] }];
+    let resources =
+        vec![AlterResource { resource, alterations: vec![alteration], replaces_all: false }];
     let decision = alter_configs(image, &AlterConfigs { mode: Mode::Apply, resources });
     assert_eq!(decision.results, [Ok(())]);
     image.fold(&decision.records).unwrap()
