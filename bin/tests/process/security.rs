@@ -73,7 +73,7 @@ impl Scene {
     }
 
     /// TLS of a client that trusts the authority, and shows this file if the server asks.
-    fn tls(&self, shown: Option<&Path>) -> Option<Tls> {
+    fn tls(&self, shown: Option<&Path>) -> Tls {
         let read = |path: &Path| fs::read_to_string(path).expect("the file is there");
         let identity = shown.map(|path| {
             let text = read(path);
@@ -82,7 +82,7 @@ impl Scene {
         let trusted = read(&self.authority.certificate());
         let (server_names, versions) = (ServerNames::Checked, Versions::Both);
         let settings = ClientTls { trusted, identity, server_names, versions };
-        Some(Tls::new(&settings).expect("the files are right"))
+        Tls::new(&settings).expect("the files are right")
     }
 
     fn connect(
@@ -117,12 +117,12 @@ impl Scene {
     }
 }
 
-fn plain(password: &str) -> Option<Login> {
-    Some(Login::Plain { user: "alice".to_owned(), password: Secret::new(password) })
+fn plain(password: &str) -> Login {
+    Login::Plain { user: "alice".to_owned(), password: Secret::new(password) }
 }
 
-fn scram(hash: Hash, password: &str) -> Option<Login> {
-    Some(Login::Scram { hash, user: "carol".to_owned(), password: Secret::new(password) })
+fn scram(hash: Hash, password: &str) -> Login {
+    Login::Scram { hash, user: "carol".to_owned(), password: Secret::new(password) }
 }
 
 #[track_caller]
@@ -137,16 +137,16 @@ fn refused(connected: Result<Connection, ClientError>) {
 #[test]
 fn every_listener_lets_in_who_is_right_and_nobody_else() {
     let scene = Scene::begin(&[]);
-    let tls = || scene.tls(None);
+    let tls = || Some(scene.tls(None));
     scene.connect(Listener::Plain, None, None).expect("nobody is asked");
     scene.connect(Listener::Ssl, tls(), None).expect("the certificate is trusted");
-    scene.connect(Listener::SaslPlain, None, plain("wonder")).expect("the password is right");
-    scene.connect(Listener::SaslSsl, tls(), plain("wonder")).expect("the password is right");
+    scene.connect(Listener::SaslPlain, None, Some(plain("wonder"))).expect("the password is right");
+    scene.connect(Listener::SaslSsl, tls(), Some(plain("wonder"))).expect("the password is right");
     assert!(scene.connect(Listener::Ssl, None, None).is_err(), "without TLS");
     assert!(scene.connect(Listener::SaslPlain, None, None).is_ok(), "versions may be asked for");
     let before = scene.failures();
-    refused(scene.connect(Listener::SaslPlain, None, plain("wander")));
-    refused(scene.connect(Listener::SaslSsl, tls(), plain("wander")));
+    refused(scene.connect(Listener::SaslPlain, None, Some(plain("wander"))));
+    refused(scene.connect(Listener::SaslSsl, tls(), Some(plain("wander"))));
     assert!(scene.failures() >= before + 2.0, "failed logins are counted");
 }
 
@@ -154,8 +154,9 @@ fn every_listener_lets_in_who_is_right_and_nobody_else() {
 fn passwords_of_scram_are_set_changed_and_removed_while_the_broker_runs() {
     let scene = Scene::begin(&[]);
     for hash in [Hash::Sha256, Hash::Sha512] {
-        let log_in =
-            |password| scene.connect(Listener::SaslSsl, scene.tls(None), scram(hash, password));
+        let log_in = |password| {
+            scene.connect(Listener::SaslSsl, Some(scene.tls(None)), Some(scram(hash, password)))
+        };
         refused(log_in("first"));
         scene.set_password(hash, "first");
         log_in("first").expect("the password is set");
@@ -175,7 +176,7 @@ fn passwords_of_scram_are_set_changed_and_removed_while_the_broker_runs() {
 #[test]
 fn clients_stay_at_the_listener_by_which_they_came() {
     let scene = Scene::begin(&[]);
-    let security = ClientSecurity { tls: scene.tls(None), login: plain("wonder") };
+    let security = ClientSecurity { tls: Some(scene.tls(None)), login: Some(plain("wonder")) };
     let config = ClientConfig { security, ..ClientConfig::default() };
     let port = scene.address(Listener::SaslSsl).port();
     let cluster = Cluster::connect(&[Endpoint::new("127.0.0.1", port)], config).expect("it is in");
@@ -190,7 +191,7 @@ fn certificates_of_clients_are_asked_for_and_become_users() {
     let scene =
         Scene::begin(&[("ssl.client.auth", "required"), ("ssl.principal.mapping.rules", rules)]);
     let asks = |file: Option<&Path>| -> Result<Connection, ClientError> {
-        scene.connect(Listener::Ssl, scene.tls(file), None)
+        scene.connect(Listener::Ssl, Some(scene.tls(file)), None)
     };
     let known = scene.authority.make("known.pem", "dora", "loggers");
     asks(Some(&known)).expect("the certificate is trusted and has a user");
@@ -225,7 +226,7 @@ fn before_the_login_a_long_frame_closes_the_connection() {
     stream.write_all(&2049_i32.to_be_bytes()).expect("the length is sent");
     let (bytes, _) = until_closed(stream);
     assert_eq!(bytes, b"");
-    scene.connect(Listener::SaslPlain, None, plain("wonder")).expect("others do not notice");
+    scene.connect(Listener::SaslPlain, None, Some(plain("wonder"))).expect("others do not notice");
 }
 
 #[test]
@@ -260,7 +261,7 @@ fn half_a_handshake_and_no_login_end_in_time() {
 #[test]
 fn a_new_certificate_is_used_after_a_signal() {
     let scene = Scene::begin(&[]);
-    scene.connect(Listener::Ssl, scene.tls(None), None).expect("the certificate is trusted");
+    scene.connect(Listener::Ssl, Some(scene.tls(None)), None).expect("the certificate is trusted");
     let elsewhere = tempfile::tempdir().expect("a folder");
     let other = Authority::new(elsewhere.path());
     let new = other.make("new.pem", "server", "brokers");
@@ -270,11 +271,13 @@ fn a_new_certificate_is_used_after_a_signal() {
     wait_until("a complaint about the file", || {
         scene.broker.log().contains("the old TLS files stay in use")
     });
-    scene.connect(Listener::Ssl, scene.tls(None), None).expect("the old certificate is in use");
+    scene
+        .connect(Listener::Ssl, Some(scene.tls(None)), None)
+        .expect("the old certificate is in use");
     fs::rename(new, &in_use).expect("a file can be replaced");
     hang_up(&scene.broker);
     wait_until("a certificate that this client does not trust", || {
-        scene.connect(Listener::Ssl, scene.tls(None), None).is_err()
+        scene.connect(Listener::Ssl, Some(scene.tls(None)), None).is_err()
     });
 }
 

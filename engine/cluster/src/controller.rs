@@ -17,7 +17,7 @@ use crate::decide::delete_topics::{DeleteTopicError, DeletedTopic, TopicSelector
 use crate::decide::producer_ids::{ProducerIdBlock, ProducerIdsError, allocate_producer_ids};
 use crate::decide::register_broker::{RegisterBroker, RegisterBrokerError, register_broker};
 use crate::decide::scram_credentials::{
-    AlterScramCredentials, AlterScramError, alter_scram_credentials,
+    AlterScramCredentials, UserResult, alter_scram_credentials,
 };
 use crate::decide::{Decision, TopicPolicy};
 use crate::image::{ClusterImage, MetadataVersion};
@@ -62,7 +62,7 @@ pub enum Outcome {
     /// Of [`Change::AllocateProducerIds`].
     AllocateProducerIds(Result<ProducerIdBlock, ProducerIdsError>),
     /// Of [`Change::AlterScramCredentials`].
-    AlterScramCredentials(Vec<(String, Result<(), AlterScramError>)>),
+    AlterScramCredentials(Vec<UserResult>),
     /// Of any change: the request as a whole was not carried out.
     Refused(ControllerError),
 }

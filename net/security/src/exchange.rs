@@ -72,7 +72,7 @@ pub enum Exchange {
     /// By PLAIN.
     Plain,
     /// By SCRAM.
-    Scram(Hash, ScramServer),
+    Scram(Hash, Box<ScramServer>),
     /// By OAUTHBEARER.
     Bearer(Bearer),
 }
@@ -82,7 +82,7 @@ impl Exchange {
     pub fn begin(mechanism: Mechanism, nonce: impl FnOnce() -> String) -> Self {
         match mechanism {
             Mechanism::Plain => Self::Plain,
-            Mechanism::Scram(hash) => Self::Scram(hash, ScramServer::new(hash, nonce())),
+            Mechanism::Scram(hash) => Self::Scram(hash, Box::new(ScramServer::new(hash, nonce()))),
             Mechanism::OauthBearer => Self::Bearer(Bearer::default()),
         }
     }

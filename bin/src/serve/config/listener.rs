@@ -183,7 +183,10 @@ fn check_advertised(
                 "use the name of a listener",
             ),
             None if listeners.len() > 1 && !is_listener(NAME_DEFAULT) => {
-                refuse("does not say which listener it advertises".into(), "write NAME://HOST:PORT")
+                refuse(
+                    "does not say which listener it advertises".into(),
+                    "write NAME://HOST:PORT",
+                );
             }
             _ => {}
         }

@@ -79,11 +79,14 @@ impl AlterScramError {
     }
 }
 
+/// A user, and what became of the credentials that were to be altered.
+pub type UserResult = (String, Result<(), AlterScramError>);
+
 /// Decides which credentials change: the records, and one result for each user, by name.
 pub fn alter_scram_credentials(
     image: &ClusterImage,
     request: &AlterScramCredentials,
-) -> (Vec<MetadataRecord>, Vec<(String, Result<(), AlterScramError>)>) {
+) -> (Vec<MetadataRecord>, Vec<UserResult>) {
     let mut users: BTreeMap<&str, Result<Vec<MetadataRecord>, AlterScramError>> = BTreeMap::new();
     let mut seen = std::collections::BTreeSet::new();
     let mut added = 0;

@@ -170,10 +170,10 @@ mod tests {
         (image, codes.map(|it| (it.user.into_owned(), it.error_code)).collect())
     }
 
-    fn described(
-        image: &ClusterImage,
-        names: &[&'static str],
-    ) -> Vec<(String, i16, Vec<(i8, i32)>)> {
+    /// A user, the error code, mechanisms and iterations.
+    type DescribedUser = (String, i16, Vec<(i8, i32)>);
+
+    fn described(image: &ClusterImage, names: &[&'static str]) -> Vec<DescribedUser> {
         let users = names.iter().map(|name| UserName { name: Text::Borrowed(*name) }).collect();
         let request = DescribeUserScramCredentialsRequest { users: Some(users) };
         let results = describe(&request, image).results.into_iter().map(|it| {
