@@ -7,12 +7,14 @@ use serde_json::json;
 use super::*;
 
 /// Made by another tool: an RSA key of 2048 bits, and a token of alice that expires at second 2000.
-const RSA_N: &str = "rqNAFS-RAOdhChIrKCAPzAUYo83AXesbG9peopYb94kO2C_noNFGdDMhn7h3St8QfPs0B9v6pCmSxPTUIDn9\
+const RSA_N: &str = "\
+    rqNAFS-RAOdhChIrKCAPzAUYo83AXesbG9peopYb94kO2C_noNFGdDMhn7h3St8QfPs0B9v6pCmSxPTUIDn9\
     5kAoNGFbW5JDAtjLoXiQMiUtmoV8V1GtlDlcYIxTLC_GZqWHOHpQIQDtzIXEso1ZhjyICS6YYn8bQfhHczFA\
     iSsVMY4RUjCmrjbUL9LzP3xZSJtgN63n0b_JR4lOlELUvoF-6nUWAtxcUv_DeXN6Bd632HBazikvgL-6ONRj\
     OmPMcehOZ6MORaZ68-6h6kq345vkQzJJQ9RVXpVhyowh4NNwJns4G6wbh8SW9FANRxOMo4JK634A9jXOlORh\
     xXiKjw";
-const RSA_TOKEN: &str = "eyJhbGciOiJSUzI1NiIsImtpZCI6InIifQ.eyJzdWIiOiJhbGljZSIsImV4cCI6MjAwMH0.JBhaudC9bSx5Y\
+const RSA_TOKEN: &str = "\
+    eyJhbGciOiJSUzI1NiIsImtpZCI6InIifQ.eyJzdWIiOiJhbGljZSIsImV4cCI6MjAwMH0.JBhaudC9bSx5Y\
     oql5hiNVYkxaUKgbJEudUvQ-i7Svr2gzFH9rlzH2fVWbcAgptAF-pz2TnWWt6M5RTAsleKf3Hyq5kj0thLJc\
     2rYZxOT3xtyq5tIIFinPNVq5rUah9Wd5ofjFliGj4CCtmQGP6ExXlJmAXxsVu2R963MT03PgC_uLZrzyHFK7\
     RUwBkKgG2DNoiSq-2mAluD4Tbgi7hpG69UsEKT9T8NGzxl5UcZeVpA3xEDEHg6-2krvpNBRTRF6LmnYl8GH1\

@@ -116,8 +116,8 @@ pub fn creation_errors(names: Vec<TopicName>, ending: Ending) -> BTreeMap<TopicN
 }
 
 /// Answers. `creation_errors` are those of the topics that were to be created because of this very
-/// request; a topic that is in the image by now is described all the same. Nodes have the address of
-/// `listener`, the one by which the request came.
+/// request; a topic that is in the image by now is described all the same. Nodes have the address
+/// of `listener`, the one by which the request came.
 pub fn respond<'a>(
     request: &'a MetadataRequest<'a>,
     version: i16,
