@@ -10,15 +10,19 @@ use std::time::{Duration, Instant};
 
 use corelog_client::admin::{RemovePassword, SetPassword};
 use corelog_client::blocking::{Admin, Cluster, Connection};
+use corelog_client::consumer::{From, Partitions};
+use corelog_client::producer::Message;
 use corelog_client::security::{ClientSecurity, Login, Tls};
-use corelog_client::{ClientConfig, ClientError, Endpoint};
+use corelog_client::{
+    ClientConfig, ClientError, Consumer, ConsumerConfig, Endpoint, Producer, ProducerConfig,
+};
 use corelog_model::ErrorCode;
 use corelog_security::scram::Hash;
 use corelog_security::tls::{ClientTls, Identity, ServerNames, Versions};
 use corelog_security::{Mechanism, Secret};
 
 use crate::metrics::{samples, sum};
-use crate::support::{Authority, Broker, DataFolder, Launch, wait_until};
+use crate::support::{Authority, Broker, DataFolder, Launch, create_topic, wait_until};
 
 const LOGIN_TIME_MS: u64 = 1_000;
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -201,6 +205,49 @@ fn certificates_of_clients_are_asked_for_and_become_users() {
     let elsewhere = tempfile::tempdir().expect("a folder");
     let stranger = Authority::new(elsewhere.path()).make("x.pem", "dora", "loggers");
     assert!(asks(Some(&stranger)).is_err(), "nobody vouches for it");
+}
+
+/// Writes so many records of 100 kB, more than a socket takes at once, and reads them back.
+async fn write_and_read(
+    endpoint: Endpoint,
+    config: ClientConfig,
+    count: usize,
+) -> Result<usize, ClientError> {
+    let cluster = corelog_client::Cluster::connect(&[endpoint], config).await?;
+    let producer = Producer::new(&cluster, ProducerConfig::default()).await?;
+    let mut deliveries = Vec::new();
+    for number in 0..count {
+        let value = vec![number as u8; 100_000];
+        deliveries.push(producer.send(&Message::of_value("large", &value)).await?);
+    }
+    for delivery in deliveries {
+        delivery.await?;
+    }
+    let mut consumer = Consumer::new(&cluster, ConsumerConfig::default())?;
+    consumer.assign("large", Partitions::All, From::Beginning).await?;
+    let mut found = 0;
+    while found < count {
+        for record in consumer.poll(Duration::from_secs(1)).await? {
+            let value = record.value.expect("every record has a value");
+            assert!(value.len() == 100_000 && value.iter().all(|byte| *byte == found as u8));
+            found += 1;
+        }
+    }
+    Ok(found)
+}
+
+#[test]
+fn large_records_go_through_tls_both_ways_while_logins_end() {
+    // A login counts a second and a half: connections are replaced while records flow.
+    let scene = Scene::begin(&[("connections.max.reauth.ms", "1500")]);
+    create_topic(&Endpoint::new("127.0.0.1", scene.port), "large", 1, &[]);
+    let security = ClientSecurity { tls: Some(scene.tls(None)), login: Some(plain("wonder")) };
+    let config = ClientConfig { security, ..ClientConfig::default() };
+    let endpoint = Endpoint::new("127.0.0.1", scene.address(Listener::SaslSsl).port());
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).enable_all().build().expect("a runtime can be made");
+    let found = runtime.block_on(write_and_read(endpoint, config, 200));
+    assert_eq!(found, Ok(200));
 }
 
 /// The bytes until the broker closes, and how long that took.
