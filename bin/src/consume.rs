@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use corelog_client::ConsumerConfig;
 use corelog_client::blocking::Consumer;
-use corelog_client::consumer::{ConsumedRecord, From, Partitions, Until};
+use corelog_client::consumer::{ConsumedRecord, From, IsolationLevel, Partitions, Until};
 use corelog_model::{Offset, Timestamp};
 
 use crate::advice::failure;
@@ -42,6 +42,10 @@ pub struct Arguments {
     /// Stop where the partitions end at the beginning of the command
     #[arg(long)]
     until_end: bool,
+    /// Which records count: read_uncommitted takes all, read_committed leaves out those of
+    /// transactions that are open or aborted
+    #[arg(long, value_name = "LEVEL", default_value = "read_uncommitted")]
+    isolation: Isolation,
     /// How a record is printed: %t topic, %p partition, %o offset, %k key, %s value (also %v),
     /// %T timestamp, %h headers, %K and %S length of key and value, %n newline, %% percent;
     /// \n \t \r \\ \0 \xHH as in C
@@ -72,13 +76,31 @@ impl FromStr for Start {
     }
 }
 
+/// Kafka's `isolation.level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Isolation {
+    ReadUncommitted,
+    ReadCommitted,
+}
+
+impl Isolation {
+    const fn level(self) -> IsolationLevel {
+        match self {
+            Self::ReadUncommitted => IsolationLevel::ReadUncommitted,
+            Self::ReadCommitted => IsolationLevel::ReadCommitted,
+        }
+    }
+}
+
 /// Runs the command.
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     let interrupt = Interrupt::watch()?;
     let what = || format!("cannot consume {}", arguments.topic);
     let cluster = arguments.bootstrap.connect()?;
-    let mut consumer = Consumer::new(cluster, ConsumerConfig::default())
-        .map_err(|error| failure(what(), &error))?;
+    let config =
+        ConsumerConfig { isolation: arguments.isolation.level(), ..ConsumerConfig::default() };
+    let mut consumer = Consumer::new(cluster, config).map_err(|error| failure(what(), &error))?;
     let partitions = match arguments.partition.as_slice() {
         [] => Partitions::All,
         partitions => Partitions::These(partitions),

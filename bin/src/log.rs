@@ -7,11 +7,13 @@ use crate::interrupt::Interrupt;
 use crate::output::Output;
 
 use self::segment::SegmentFiles;
+use self::transactions::OpenTransactions;
 use self::verify::Verified;
 
 mod dump;
 mod index;
 mod segment;
+mod transactions;
 mod verify;
 
 /// The command line of `log`.
@@ -23,7 +25,7 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Prints batches, records and index entries
+    /// Prints batches, records, transactions and index entries
     Dump(Dump),
     /// Checks checksums, the chain of offsets and the indexes
     Verify(Verify),
@@ -31,7 +33,7 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct Dump {
-    /// A .log, .index or .timeindex file, or a folder with segments below it
+    /// A .log, .index, .timeindex or .txnindex file, or a folder with segments below it
     path: PathBuf,
     /// Prints batches only, without their records
     #[arg(long)]
@@ -59,14 +61,18 @@ impl Dump {
         match extension {
             Some("index") => return dump::offset_index(&self.path, output),
             Some("timeindex") => return dump::time_index(&self.path, output),
+            Some("txnindex") => return dump::aborted_index(&self.path, output),
             _ => {}
         }
         let depth = if self.batches { dump::Depth::Batches } else { dump::Depth::Records };
         let mut damages = Vec::new();
-        for segment in find(&self.path)? {
-            if let Some(damage) = dump::segment(&segment, depth, output)? {
-                damages.push(damage);
+        let segments = find(&self.path)?;
+        for partition in segments.chunk_by(|one, next| one.folder == next.folder) {
+            let mut transactions = OpenTransactions::default();
+            for segment in partition {
+                damages.extend(dump::segment(segment, depth, &mut transactions, output)?);
             }
+            dump::open_transactions(&transactions, output)?;
         }
         refuse(damages, "cannot dump everything")
     }

@@ -3,11 +3,13 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use corelog_model::{BatchView, Offset, Record, RecordHeader};
+use corelog_log::aborted::AbortedTransaction;
+use corelog_model::{BatchView, Offset, ProducerId, Record, RecordHeader};
 use serde_json::{Value, json};
 
 use super::index;
 use super::segment::{Batches, Item, SegmentFiles};
+use super::transactions::{EndedTransaction, OpenTransactions};
 use super::unreadable;
 use super::verify::BATCH_BYTES_MAX;
 use crate::base64;
@@ -30,6 +32,7 @@ pub(super) enum Depth {
 pub(super) fn segment(
     files: &SegmentFiles,
     depth: Depth,
+    transactions: &mut OpenTransactions,
     output: &mut Output,
 ) -> Result<Option<String>, Failure> {
     let path = &files.log;
@@ -41,7 +44,8 @@ pub(super) fn segment(
     loop {
         match batches.next().map_err(|error| unreadable(path, &error))? {
             Item::Batch(position, batch) => {
-                let problem = printer.batch(position, &batch);
+                let ended = transactions.pass(&batch);
+                let problem = printer.batch(position, &batch, ended);
                 damage = damage.or(problem.map(|why| format!("position {position}: {why}")));
             }
             Item::Padding { bytes } => printer.padding(bytes),
@@ -92,6 +96,49 @@ pub(super) fn time_index(path: &Path, output: &mut Output) -> Result<(), Failure
     print_lines(&lines, output)
 }
 
+/// Prints a `.txnindex` file.
+pub(super) fn aborted_index(path: &Path, output: &mut Output) -> Result<(), Failure> {
+    let read = index::aborted(path).map_err(|error| unreadable(path, &error))?;
+    let entries = read.ok_or_else(|| unreadable(path, &std::io::ErrorKind::NotFound.into()))?;
+    let format = output.format();
+    let line = |entry: &Option<AbortedTransaction>| match (entry, format) {
+        (None, Format::Json) => json!({ "unknown": true }).to_string(),
+        (None, Format::Plain | Format::Terminal { .. }) => "no entry that is known".to_owned(),
+        (Some(entry), Format::Json) => json!({
+            "producer_id": entry.producer.0,
+            "first_offset": entry.first_offset.0,
+            "last_offset": entry.last_offset.0,
+            "last_stable_offset": entry.stable_offset.0,
+        })
+        .to_string(),
+        (Some(entry), Format::Plain | Format::Terminal { .. }) => format!(
+            "producer {} aborted {}-{} last stable offset {}",
+            entry.producer, entry.first_offset, entry.last_offset, entry.stable_offset
+        ),
+    };
+    let lines: Vec<String> = entries.entries.iter().map(line).collect();
+    print_lines(&lines, output)
+}
+
+/// Prints the transactions that a partition leaves open.
+pub(super) fn open_transactions(
+    transactions: &OpenTransactions,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let format = output.format();
+    let line = |(producer, first): (ProducerId, Offset)| match format {
+        Format::Json => {
+            let open = json!({ "producer_id": producer.0, "first_offset": first.0 });
+            json!({ "open_transaction": open }).to_string()
+        }
+        Format::Plain | Format::Terminal { .. } => {
+            format!("open transaction of producer {producer} from {first}")
+        }
+    };
+    let lines: Vec<String> = transactions.open().map(line).collect();
+    print_lines(&lines, output)
+}
+
 fn print_lines(lines: &[String], output: &mut Output) -> Result<(), Failure> {
     let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
     output.bytes(text.as_bytes())
@@ -134,13 +181,28 @@ impl Printer {
     }
 
     /// Prints a batch and its records; gives what is wrong with it.
-    fn batch(&mut self, position: u64, batch: &BatchView<'_>) -> Option<String> {
+    fn batch(
+        &mut self,
+        position: u64,
+        batch: &BatchView<'_>,
+        ended: Option<EndedTransaction>,
+    ) -> Option<String> {
         let mut problem = batch.verify_crc().err().map(|error| error.to_string());
         let codec = batch.codec().map_or("unknown", corelog_model::Codec::name);
         match self.format {
-            Format::Json => self.line(batch_json(position, batch, codec, problem.is_none())),
+            Format::Json => {
+                let mut line = batch_json(position, batch, codec, problem.is_none());
+                if let Some(ended) = ended {
+                    line["marker"] = marker_json(&ended);
+                }
+                self.line(line);
+            }
             Format::Plain | Format::Terminal { .. } => {
-                self.line(batch_text(position, batch, codec, problem.is_none()));
+                let mut line = batch_text(position, batch, codec, problem.is_none());
+                if let Some(ended) = ended {
+                    line.push_str(&marker_text(&ended));
+                }
+                self.line(line);
             }
         }
         if self.depth == Depth::Batches || problem.is_some() {
@@ -217,6 +279,21 @@ fn batch_json(position: u64, batch: &BatchView<'_>, codec: &str, is_intact: bool
         "transactional": batch.is_transactional(),
         "control": batch.is_control(),
         "intact": is_intact,
+    })
+}
+
+fn marker_text(ended: &EndedTransaction) -> String {
+    let (outcome, coordinator) = (ended.outcome(), ended.marker.coordinator_epoch);
+    let from =
+        ended.first_offset.map_or("nothing seen".to_owned(), |first| format!("from {first}"));
+    format!(" marker {outcome} coordinator epoch {coordinator} {from}")
+}
+
+fn marker_json(ended: &EndedTransaction) -> Value {
+    json!({
+        "outcome": ended.outcome(),
+        "coordinator_epoch": ended.marker.coordinator_epoch,
+        "first_offset": ended.first_offset.map(Offset::get),
     })
 }
 

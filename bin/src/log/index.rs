@@ -1,10 +1,12 @@
 //! The index files beside a segment in Kafka's formats: `.index` maps offsets to positions,
-//! `.timeindex` timestamps to offsets. Offsets in them are relative to the segment's.
+//! `.timeindex` timestamps to offsets. Offsets in them are relative to the segment's. `.txnindex`
+//! lists aborted transactions.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use corelog_log::aborted::AbortedTransaction;
 use corelog_model::{Offset, Timestamp};
 
 /// Larger index files are refused; Kafka makes them 10 MiB.
@@ -51,6 +53,11 @@ pub(super) fn times(path: &Path, base: Offset) -> io::Result<Option<Entries<Time
             TimeEntry { timestamp: Timestamp(timestamp), offset: absolute(base, relative) }
         })
     }))
+}
+
+/// Reads a `.txnindex` file; none when there is none. An entry is none if it makes no sense.
+pub(super) fn aborted(path: &Path) -> io::Result<Option<Entries<Option<AbortedTransaction>>>> {
+    Ok(read(path)?.map(|bytes| entries(&bytes, AbortedTransaction::decode)))
 }
 
 /// A big-endian number of at most eight bytes.

@@ -393,6 +393,7 @@ fn broker_config(config: &Config, sync: SyncPath) -> BrokerConfig {
             retention_check_ms: storage.retention_check_ms,
             producer_expiration_ms: storage.producer_expiry_ms as i64,
             producer_expiration_check_ms: storage.producer_expiry_check_ms,
+            verifies_transactions: storage.verifies_transactions,
             sync_path: sync,
             cleaner: cleaner_limits(config),
             ..ShardLimits::default()

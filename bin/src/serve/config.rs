@@ -139,6 +139,8 @@ pub struct StorageLimits {
     pub producer_expiry_ms: u64,
     /// How often forgotten producers are looked for.
     pub producer_expiry_check_ms: u64,
+    /// Whether a transaction must be known to its coordinator when its first batch comes.
+    pub verifies_transactions: bool,
 }
 
 /// How old segments are compacted.
@@ -361,6 +363,7 @@ fn storage_limits(settings: &Settings) -> StorageLimits {
         cleaner: cleaner_settings(settings),
         producer_expiry_ms: settings.unsigned("producer.id.expiration.ms"),
         producer_expiry_check_ms: settings.unsigned("producer.id.expiration.check.interval.ms"),
+        verifies_transactions: settings.boolean("transaction.partition.verification.enable"),
     }
 }
 

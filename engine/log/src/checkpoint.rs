@@ -10,12 +10,13 @@ use corelog_model::{
     Timestamp, TopicId,
 };
 
+use crate::aborted::{ABORTED_ENTRY_LEN, AbortedStamp};
 use crate::index::IndexStamp;
 use crate::journal::{FileSequence, FrameSequence};
 use crate::producers::{ProducedBatch, ProducerState, ProducerTable};
 
 const MAGIC: &[u8; 4] = b"CLCP";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// Numbers and positions stay below, so that counting on never overflows.
 const NUMBER_END: u64 = 1 << 62;
 const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -71,6 +72,8 @@ pub struct PartitionCheckpoint {
     pub epochs: Vec<(LeaderEpoch, Offset)>,
     /// What the index files of the newest segment begin with.
     pub index: IndexStamp,
+    /// What its index of aborted transactions begins with.
+    pub aborted: AbortedStamp,
     /// Its idempotent producers as of `recovery.end`.
     pub producers: ProducerTable,
     /// The bytes from `recovery.durable` to `recovery.size`, fewer than a block. They are here so
@@ -201,6 +204,10 @@ fn encode_partition(out: &mut Vec<u8>, partition: &PartitionCheckpoint) {
     put_u32(out, partition.index.offsets);
     put_u32(out, partition.index.times);
     put_u32(out, partition.index.crc);
+    put_u32(out, partition.aborted.count);
+    put_u32(out, partition.aborted.crc);
+    put_u32(out, partition.aborted.block.len() as u32);
+    out.extend_from_slice(&partition.aborted.block);
     put_u32(out, partition.epochs.len() as u32);
     for (epoch, start) in &partition.epochs {
         put_i32(out, epoch.0);
@@ -211,6 +218,8 @@ fn encode_partition(out: &mut Vec<u8>, partition: &PartitionCheckpoint) {
         put_i64(out, producer.0);
         put_i32(out, i32::from(state.epoch.0));
         put_i64(out, state.last_append.0);
+        put_i64(out, state.open_since.unwrap_or(Offset::NONE).0);
+        put_i32(out, state.coordinator_epoch);
         put_u32(out, state.batches.len() as u32);
         for batch in &state.batches {
             put_i32(out, batch.first_sequence.0);
@@ -271,6 +280,7 @@ impl<'a> Input<'a> {
         }
         let block = self.take(block_len)?.to_vec();
         let index = IndexStamp { offsets: self.u32()?, times: self.u32()?, crc: self.u32()? };
+        let aborted = self.aborted()?;
         let mut epochs = Vec::new();
         for _ in 0..self.u32()? {
             epochs.push((LeaderEpoch(self.i32()?), Offset(self.i64()?)));
@@ -278,7 +288,9 @@ impl<'a> Input<'a> {
         let mut producers = ProducerTable::default();
         for _ in 0..self.u32()? {
             let producer = ProducerId(self.i64()?);
-            producers.restore(producer, self.producer()?);
+            if !producers.restore(producer, self.producer()?) {
+                return Err("producers are in disorder");
+            }
         }
         Ok(PartitionCheckpoint {
             partition,
@@ -287,14 +299,26 @@ impl<'a> Input<'a> {
             recovery,
             epochs,
             index,
+            aborted,
             producers,
             block,
         })
     }
 
+    fn aborted(&mut self) -> Result<AbortedStamp, &'static str> {
+        let (count, crc) = (self.u32()?, self.u32()?);
+        let len = self.u32()? as usize;
+        if len != count as usize * ABORTED_ENTRY_LEN % BLOCK {
+            return Err("aborted transactions do not fill whole blocks and the rest");
+        }
+        Ok(AbortedStamp { count, crc, block: self.take(len)?.to_vec() })
+    }
+
     fn producer(&mut self) -> Result<ProducerState, &'static str> {
         let epoch = i16::try_from(self.i32()?).map_err(|_| "a producer epoch is out of range")?;
         let last_append = Timestamp(self.i64()?);
+        let open_since = Some(Offset(self.i64()?)).filter(|first| *first >= Offset::ZERO);
+        let coordinator_epoch = self.i32()?;
         let mut batches = std::collections::VecDeque::new();
         for _ in 0..self.u32()? {
             batches.push_back(ProducedBatch {
@@ -305,7 +329,8 @@ impl<'a> Input<'a> {
                 timestamp: Timestamp(self.i64()?),
             });
         }
-        Ok(ProducerState { epoch: ProducerEpoch(epoch), batches, last_append })
+        let epoch = ProducerEpoch(epoch);
+        Ok(ProducerState { epoch, batches, last_append, open_since, coordinator_epoch })
     }
 }
 
@@ -326,14 +351,17 @@ mod tests {
             epoch: ProducerEpoch(2),
             batches: [batch].into(),
             last_append: Timestamp(99),
+            open_since: Some(Offset(70)),
+            coordinator_epoch: 6,
         };
-        producers.restore(ProducerId(4), state);
+        assert!(producers.restore(ProducerId(4), state));
         let partition = PartitionCheckpoint {
             partition: PartitionId {
                 topic: TopicId::from_bytes([9; 16]),
                 index: PartitionIndex(3),
             },
             index: IndexStamp { offsets: 5, times: 2, crc: 77 },
+            aborted: AbortedStamp { count: 121, crc: 4, block: vec![7; 18] },
             born: FrameSequence(1_000),
             log_start: Offset(10),
             recovery: RecoveryPoint {
@@ -379,6 +407,9 @@ mod tests {
             |known| (known.recovery.durable, known.recovery.size) = (1 << 62, (1 << 62) + 5),
             "a segment is too long",
         );
+        let rest = "aborted transactions do not fill whole blocks and the rest";
+        check(|known| known.aborted.count = 120, rest);
+        check(|known| known.aborted.block = vec![0; 18 + 4096], rest);
         let elsewhere = Checkpoint { journal_frame: FrameSequence(u64::MAX), ..checkpoint() };
         let impossible = Err("its place in the journal is impossible");
         assert_eq!(Checkpoint::decode(&elsewhere.encode()), impossible);

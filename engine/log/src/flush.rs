@@ -8,6 +8,8 @@ use corelog_io::{
 };
 use corelog_model::Offset;
 
+use crate::aborted::AbortedStamp;
+use crate::aborted_file::AbortedWrite;
 use crate::checkpoint::RecoveryPoint;
 use crate::epochs::EpochCache;
 use crate::index::{IndexStamp, SegmentIndex};
@@ -37,6 +39,7 @@ pub(crate) struct Flushed {
     pub(crate) epochs: EpochCache,
     pub(crate) block: Vec<u8>,
     pub(crate) index: IndexStamp,
+    pub(crate) aborted: AbortedStamp,
 }
 
 /// What is done with the partial block at the end.
@@ -189,12 +192,14 @@ impl PartitionLog {
                 epochs: inner.epochs.clone(),
                 block: inner.tail.pieces(segment, durable..size).to_vec(),
                 index: inner.active().index.as_ref().map(SegmentIndex::stamp).unwrap_or_default(),
+                aborted: inner.active().aborted.stamp(),
             };
             (end, flushed)
         };
         let outcome = async {
             self.complete_sealed_segments(end.segment).await?;
-            self.flush_active(end, last_block).await
+            let blocks = AbortedWrite::Blocks(flushed.aborted.whole_blocks_len());
+            self.flush_active(end, last_block, blocks).await
         };
         match outcome.await {
             _ if self.is_gone() => Ok(None),
@@ -234,6 +239,7 @@ impl PartitionLog {
             if let Some(index) = index {
                 store_index(&self.directory, &index, base, IndexWrite::Final).await?;
             }
+            self.write_aborted(base, AbortedWrite::Final).await?;
             sync_directory(&self.directory).await?;
             {
                 let mut inner = self.inner.borrow_mut();
@@ -263,13 +269,18 @@ impl PartitionLog {
         }
     }
 
-    async fn flush_active(&self, end: Place, last_block: LastBlock) -> Result<(), FlushError> {
+    async fn flush_active(
+        &self,
+        end: Place,
+        last_block: LastBlock,
+        blocks: AbortedWrite,
+    ) -> Result<(), FlushError> {
         if end.position == 0 {
             return Ok(());
         }
-        let (written, how) = match last_block {
-            LastBlock::Kept => (align_down(end.position), IndexWrite::Hint),
-            LastBlock::Written => (end.position, IndexWrite::Final),
+        let (written, how, aborted) = match last_block {
+            LastBlock::Kept => (align_down(end.position), IndexWrite::Hint, blocks),
+            LastBlock::Written => (end.position, IndexWrite::Final, AbortedWrite::Final),
         };
         self.write_up_to(end.segment, written).await?;
         let Some(file) = self.segment_file(end.segment).await? else { return Ok(()) };
@@ -284,6 +295,7 @@ impl PartitionLog {
         if let Some(index) = index {
             store_index(&self.directory, &index, end.segment, how).await?;
         }
+        self.write_aborted(end.segment, aborted).await?;
         sync_directory(&self.directory).await?;
         Ok(())
     }
@@ -337,6 +349,7 @@ impl PartitionLog {
         inner.saved_epochs = flushed.epochs;
         inner.saved_block = flushed.block;
         inner.saved_index = flushed.index;
+        inner.saved_aborted = flushed.aborted;
     }
 
     /// Reads the index of a sealed segment again if it was dropped.

@@ -1,10 +1,14 @@
 //! The storage engine of one core: a journal with group commit (`journal`), and partition logs in
 //! Kafka's segment format that are written behind it. Nothing here knows a Kafka request.
 //!
-//! `storage` opens and keeps everything, `partition` appends, `reader` reads, `flush` brings
-//! memory to segments, `recovery` comes back after a crash, `retention` deletes, `compaction`
-//! keeps the last record of each key.
+//! `storage` opens and keeps everything, `append` appends, `reader` reads, `flush` brings memory
+//! to segments, `recovery` comes back after a crash, `retention` deletes, `compaction` keeps the
+//! last record of each key.
 
+pub mod aborted;
+mod aborted_file;
+mod aborted_recovery;
+mod append;
 pub mod checkpoint;
 mod compaction;
 mod config;
@@ -27,13 +31,17 @@ mod shared;
 mod storage;
 mod tail;
 mod timestamps;
+mod transactions;
+mod verification;
 
+pub use append::{AppendError, AppendStamp, Appended, MarkerError};
 pub use compaction::{CleanError, Cleaned, CleanerCounters};
 pub use config::{CleanerConfig, CompactionRules, LogConfig, StorageConfig, Winner};
 pub use flush::FlushError;
 pub use latency::LatencyHistogram;
-pub use partition::{AppendError, AppendStamp, Appended, PartitionLog};
+pub use partition::PartitionLog;
 pub use pieces::Pieces;
 pub use reader::{FirstBatch, ReadBatches, ReadError, ReadRequest};
 pub use storage::{OpenError, RecoveryReport, Storage};
 pub use timestamps::TimedOffset;
+pub use verification::{Admission, Verification};

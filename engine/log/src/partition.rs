@@ -1,6 +1,4 @@
-//! One partition's log: its segments, the tail in memory, and what has been made durable. Appending
-//! is synchronous: the bytes go to the tail and to the open journal frame; everything slow happens
-//! behind.
+//! One partition's log: its segments, the tail in memory, and what has been made durable.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -8,68 +6,23 @@ use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 
 use corelog_io::Signal;
-use corelog_model::{
-    BatchHeader, BatchView, HeaderStamp, LeaderEpoch, Offset, PartitionId, Timestamp,
-};
+use corelog_model::control::TransactionMarker;
+use corelog_model::{BatchHeader, Offset, PartitionId, Timestamp};
 
+use crate::aborted::AbortedStamp;
+use crate::append::AppendError;
 use crate::checkpoint::{PartitionCheckpoint, RecoveryPoint};
 use crate::compaction::Progress;
 use crate::config::LogConfig;
 use crate::epochs::EpochCache;
 use crate::index::{IndexStamp, IndexedBatch, SegmentIndex};
-use crate::journal::{
-    Commit, EntryHead, EntryKind, FileSequence, FrameSequence, JournalFailed, OnDurable,
-};
-use crate::producers::{ProducerTable, SequenceRefusal, Verdict};
+use crate::journal::{FileSequence, FrameSequence, OnDurable};
+use crate::producers::ProducerTable;
 use crate::segment::Segment;
 use crate::shared::Shared;
 use crate::tail::Tail;
-
-/// Why a batch was not appended.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AppendError {
-    /// The idempotent producer's sequence does not fit.
-    #[error(transparent)]
-    Sequence(#[from] SequenceRefusal),
-    /// The batch is larger than a segment or a journal file can hold: RECORD_LIST_TOO_LARGE.
-    #[error("a batch of {len} bytes does not fit, {bytes_max} is the most")]
-    TooLarge {
-        /// Its length.
-        len: usize,
-        /// The most that fits.
-        bytes_max: usize,
-    },
-    /// The journal does not take writes any more.
-    #[error(transparent)]
-    Journal(#[from] JournalFailed),
-    /// The partition is being removed, or the storage is being closed.
-    #[error("the partition is gone")]
-    Gone,
-}
-
-/// Where a batch ended up.
-#[derive(Debug, Clone)]
-pub struct Appended {
-    /// Offset of its first record.
-    pub base_offset: Offset,
-    /// Offset of its last record.
-    pub last_offset: Offset,
-    /// The append time if it was stamped with one.
-    pub append_time: Option<Timestamp>,
-    /// Resolves when it is durable; `None` for a duplicate, for which `until_durable` is awaited.
-    pub commit: Option<Commit>,
-}
-
-/// How a batch is stamped.
-#[derive(Debug, Clone, Copy)]
-pub struct AppendStamp {
-    /// Epoch of this leader.
-    pub leader_epoch: LeaderEpoch,
-    /// Set where the topic says LogAppendTime.
-    pub append_time: Option<Timestamp>,
-    /// The wall clock.
-    pub now: Timestamp,
-}
+use crate::transactions::Ending;
+use crate::verification::Verifications;
 
 /// A place in the log's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,6 +44,9 @@ pub(crate) struct Inner {
     pub(crate) holds: Vec<(FileSequence, Place)>,
     pub(crate) epochs: EpochCache,
     pub(crate) producers: ProducerTable,
+    pub(crate) verifications: Verifications,
+    /// Transactions whose markers may not be durable yet.
+    pub(crate) ending: Ending,
     /// Producers and epochs as of the recovery point, for the checkpoint.
     pub(crate) saved_producers: ProducerTable,
     pub(crate) saved_epochs: EpochCache,
@@ -98,6 +54,8 @@ pub(crate) struct Inner {
     pub(crate) saved_block: Vec<u8>,
     /// What the index files of the recovery point's segment begin with.
     pub(crate) saved_index: IndexStamp,
+    /// What its index of aborted transactions begins with.
+    pub(crate) saved_aborted: AbortedStamp,
     /// Where sequential readers stopped: offset and place.
     pub(crate) cursors: Vec<(Offset, Place)>,
     /// How far it is compacted.
@@ -127,7 +85,7 @@ impl Inner {
         }
     }
 
-    fn must_roll(&self, header: &BatchHeader, base_offset: Offset) -> bool {
+    pub(crate) fn must_roll(&self, header: &BatchHeader, base_offset: Offset) -> bool {
         let active = self.active();
         if active.size == 0 {
             return false;
@@ -160,6 +118,7 @@ impl Inner {
         &mut self,
         shared: &Shared,
         header: &BatchHeader,
+        marker: Option<TransactionMarker>,
         parts: &[&[u8]],
         now: Timestamp,
     ) {
@@ -172,11 +131,17 @@ impl Inner {
             });
             position += part.len() as u64;
         }
-        self.note_batch(header, place.position, now);
+        self.note_batch(header, marker, place.position, now);
     }
 
     /// Takes note of a batch whose bytes are in place.
-    pub(crate) fn note_batch(&mut self, header: &BatchHeader, position: u64, now: Timestamp) {
+    fn note_batch(
+        &mut self,
+        header: &BatchHeader,
+        marker: Option<TransactionMarker>,
+        position: u64,
+        now: Timestamp,
+    ) {
         let base_offset = header.base_offset();
         let interval = self.config.index_interval_bytes;
         let len = header.total_len() as u64;
@@ -195,7 +160,10 @@ impl Inner {
         let index = active.index.get_or_insert_with(|| SegmentIndex::new(active.base));
         index.add(&batch, interval);
         self.epochs.assign(header.leader_epoch(), base_offset);
-        self.producers.remember(header, base_offset, now);
+        match marker {
+            Some(marker) => self.note_marker(header, marker, now),
+            None => self.note_records(header, now),
+        }
         self.end = header.next_offset();
     }
 }
@@ -285,10 +253,13 @@ impl PartitionLog {
             holds: Vec::new(),
             epochs: EpochCache::default(),
             producers: ProducerTable::default(),
+            verifications: Verifications::default(),
+            ending: Ending::default(),
             saved_producers: ProducerTable::default(),
             saved_epochs: EpochCache::default(),
             saved_block: Vec::new(),
             saved_index: IndexStamp::default(),
+            saved_aborted: AbortedStamp::default(),
             cursors: Vec::new(),
             progress: Progress::default(),
             replaced: 0,
@@ -314,88 +285,6 @@ impl PartitionLog {
     /// Which partition this is.
     pub fn id(&self) -> PartitionId {
         self.id
-    }
-
-    /// Waits until a batch of `len` bytes may be appended: the journal has room and memory is not
-    /// short. Await it right before `append`.
-    pub async fn ready(&self, len: usize) -> Result<(), JournalFailed> {
-        let journal = self.shared.journal();
-        if self.shared.memory.is_short() {
-            let memory = async {
-                self.shared.memory.ready().await;
-                Ok(())
-            };
-            let failure = async { Err(journal.until_failed().await) };
-            futures_lite::future::or(memory, failure).await?;
-        }
-        journal.ready(len).await
-    }
-
-    /// Bytes of the largest batch that can be appended.
-    pub fn batch_bytes_max(&self) -> usize {
-        self.shared.config.journal().entry_bytes_max()
-    }
-
-    /// Appends one checked batch: stamps it with the next offset, puts it into the tail and into
-    /// the journal. It is neither visible nor durable before the returned commit resolves.
-    pub fn append(
-        &self,
-        batch: &BatchView<'_>,
-        stamp: AppendStamp,
-    ) -> Result<Appended, AppendError> {
-        let mut inner = self.inner.borrow_mut();
-        self.check_open()?;
-        let bytes_max = self.batch_bytes_max();
-        if batch.len() > bytes_max {
-            return Err(AppendError::TooLarge { len: batch.len(), bytes_max });
-        }
-        if let Verdict::Duplicate(known) = inner.producers.judge(batch.header())? {
-            return Ok(Appended {
-                base_offset: known.base_offset,
-                last_offset: known.last_offset,
-                append_time: stamp.append_time.map(|_| known.timestamp),
-                commit: None,
-            });
-        }
-        if let Some(failed) = self.shared.failed() {
-            return Err(failed.into());
-        }
-        let base_offset = inner.end;
-        if inner.must_roll(batch.header(), base_offset) {
-            inner.roll();
-        }
-        let AppendStamp { leader_epoch, append_time, now } = stamp;
-        let head = HeaderStamp { base_offset, leader_epoch, append_time }.apply(batch);
-        let header = BatchHeader::peek(&head).expect("a checked header stays one when stamped");
-        let parts = [&head[..], batch.payload()];
-        let place = inner.end_place();
-        let entry = EntryHead {
-            kind: EntryKind::Batch,
-            partition: self.id,
-            leader_epoch,
-            segment: place.segment,
-            position: place.position,
-        };
-        let file = self.shared.journal().current_file();
-        let commit = self.journal_entry(&entry, &parts, header.next_offset())?;
-        inner.place_batch(&self.shared, header, &parts, now);
-        let end = inner.end_place();
-        inner.hold(file, end);
-        let queued = self.queue_writes(&mut inner);
-        drop(inner);
-        self.start_writes(queued);
-        let last_offset = header.last_offset();
-        Ok(Appended { base_offset, last_offset, append_time, commit: Some(commit) })
-    }
-
-    fn journal_entry(
-        &self,
-        entry: &EntryHead,
-        parts: &[&[u8]],
-        end: Offset,
-    ) -> Result<Commit, JournalFailed> {
-        let me: Rc<dyn OnDurable> = self.me.upgrade().expect("the log is alive while it appends");
-        self.shared.journal().append(entry, parts, Some((me, end)))
     }
 
     /// The offset after the last durable record: what consumers may see.
@@ -523,7 +412,9 @@ impl PartitionLog {
 
     /// Forgets idempotent producers that have not appended since `before`.
     pub fn expire_producers(&self, before: Timestamp) {
-        self.inner.borrow_mut().producers.expire(before);
+        let mut inner = self.inner.borrow_mut();
+        inner.producers.expire(before);
+        inner.verifications.expire(before);
     }
 
     pub(crate) fn oldest_hold(&self) -> Option<FileSequence> {
@@ -558,6 +449,7 @@ impl PartitionLog {
             recovery: inner.recovery,
             epochs: inner.saved_epochs.entries().to_vec(),
             index: inner.saved_index,
+            aborted: inner.saved_aborted.clone(),
             producers: inner.saved_producers.clone(),
             block: inner.saved_block.clone(),
         }
@@ -586,6 +478,7 @@ impl PartitionLog {
         {
             segment.file = None;
             segment.index = None;
+            segment.aborted.let_go();
         }
     }
 }

@@ -1,11 +1,16 @@
-//! What a partition remembers of each idempotent producer (KIP-98): its epoch and its last five
-//! batches, enough to recognise a retried batch and to refuse one that leaves a gap.
+//! What a partition remembers of each idempotent producer (KIP-98): its epoch, its last five
+//! batches, enough to recognise a retried batch and to refuse one that leaves a gap, and its open
+//! transaction.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
+use corelog_model::control::{TransactionMarker, TransactionVersion};
 use corelog_model::{BatchHeader, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 const BATCHES_KEPT: usize = 5;
+/// The coordinator epoch of a producer that no marker was written for.
+pub const NO_COORDINATOR_EPOCH: i32 = -1;
 
 /// One of a producer's last batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +36,10 @@ pub struct ProducerState {
     pub batches: VecDeque<ProducedBatch>,
     /// Wall clock of its last append, for expiry.
     pub last_append: Timestamp,
+    /// First offset of its open transaction.
+    pub open_since: Option<Offset>,
+    /// Epoch of the coordinator that wrote its last marker.
+    pub coordinator_epoch: i32,
 }
 
 /// Why a producer's batch is refused.
@@ -57,9 +66,44 @@ pub enum SequenceRefusal {
         /// The sequence that would continue.
         expected: Sequence,
     },
+    /// A batch outside of a transaction while one of its producer is open: INVALID_TXN_STATE.
+    #[error("producer {producer:?} has a transaction open, its batch is outside of it")]
+    NotInTransaction {
+        /// The producer.
+        producer: ProducerId,
+    },
+    /// A batch of a transaction that nobody has checked with its coordinator: INVALID_TXN_STATE.
+    #[error("the batch of producer {producer:?} is not part of a transaction that goes on")]
+    Unverified {
+        /// The producer.
+        producer: ProducerId,
+    },
     /// No room to remember another producer.
     #[error("the partition remembers {0} producers already, the bound")]
     TooMany(usize),
+}
+
+/// Why a marker is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MarkerRefusal {
+    /// The producer's epoch is newer, or in version 2 as new: INVALID_PRODUCER_EPOCH.
+    #[error("a marker of epoch {got:?} of producer {producer:?} comes after epoch {current:?}")]
+    Fenced {
+        /// The producer.
+        producer: ProducerId,
+        /// The epoch of the marker.
+        got: ProducerEpoch,
+        /// The newest epoch seen.
+        current: ProducerEpoch,
+    },
+    /// A newer coordinator has written a marker already: TRANSACTION_COORDINATOR_FENCED.
+    #[error("coordinator epoch {got} is fenced by {current}")]
+    CoordinatorFenced {
+        /// The epoch of the coordinator that asks.
+        got: i32,
+        /// The newest one seen.
+        current: i32,
+    },
 }
 
 /// What to do with a batch.
@@ -71,10 +115,22 @@ pub enum Verdict {
     Duplicate(ProducedBatch),
 }
 
+impl ProducerState {
+    /// Begins an epoch if it is not the one that goes on; its sequence starts anew.
+    fn enter(&mut self, epoch: ProducerEpoch) {
+        if epoch != self.epoch {
+            self.epoch = epoch;
+            self.batches.clear();
+        }
+    }
+}
+
 /// The producers of one partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProducerTable {
     producers: BTreeMap<ProducerId, ProducerState>,
+    /// Whose transactions are open, by their first offsets.
+    open: BTreeMap<Offset, ProducerId>,
 }
 
 impl ProducerTable {
@@ -108,13 +164,59 @@ impl ProducerTable {
             if let Some(known) = state.batches.iter().find(same) {
                 return Ok(Verdict::Duplicate(*known));
             }
-            state.batches.back().map_or(first, |last| last.last_sequence.next_after(1))
+            // Without a batch the epoch is one that a marker began.
+            state.batches.back().map_or(Sequence(0), |last| last.last_sequence.next_after(1))
         };
-        if first == expected {
-            Ok(Verdict::New)
-        } else {
-            Err(SequenceRefusal::OutOfOrder { producer, got: first, expected })
+        if first != expected {
+            return Err(SequenceRefusal::OutOfOrder { producer, got: first, expected });
         }
+        if state.open_since.is_some() && !batch.is_transactional() {
+            return Err(SequenceRefusal::NotInTransaction { producer });
+        }
+        Ok(Verdict::New)
+    }
+
+    /// Judges a batch that a coordinator made for a producer: it has no sequence.
+    pub fn judge_unsequenced(&self, batch: &BatchHeader) -> Result<Verdict, SequenceRefusal> {
+        let producer = batch.producer_id();
+        let Some(state) = self.producers.get(&producer) else {
+            // What there is no room for is judged the same with and without a sequence.
+            return self.judge(batch);
+        };
+        let (got, current) = (batch.producer_epoch(), state.epoch);
+        if got < current {
+            return Err(SequenceRefusal::Fenced { producer, got, current });
+        }
+        if state.open_since.is_some() && !batch.is_transactional() {
+            return Err(SequenceRefusal::NotInTransaction { producer });
+        }
+        Ok(Verdict::New)
+    }
+
+    /// Judges a marker before it is appended. One without an open transaction is fine: it is a
+    /// retry, or the transaction has no records here.
+    pub fn judge_marker(
+        &self,
+        (producer, got): (ProducerId, ProducerEpoch),
+        marker: TransactionMarker,
+        version: TransactionVersion,
+    ) -> Result<(), MarkerRefusal> {
+        let Some(state) = self.producers.get(&producer) else { return Ok(()) };
+        let current = state.epoch;
+        let is_late = match version {
+            TransactionVersion::Classic => got < current,
+            TransactionVersion::EpochPerTransaction => {
+                got < current || (got == current && state.open_since.is_some())
+            }
+        };
+        if is_late {
+            return Err(MarkerRefusal::Fenced { producer, got, current });
+        }
+        let (got, current) = (marker.coordinator_epoch, state.coordinator_epoch);
+        if got < current {
+            return Err(MarkerRefusal::CoordinatorFenced { got, current });
+        }
+        Ok(())
     }
 
     /// Remembers a batch that was appended at `base_offset`.
@@ -128,12 +230,15 @@ impl ProducerTable {
             epoch,
             batches: VecDeque::new(),
             last_append: now,
+            open_since: None,
+            coordinator_epoch: NO_COORDINATOR_EPOCH,
         });
-        if epoch != state.epoch {
-            state.epoch = epoch;
-            state.batches.clear();
-        }
+        state.enter(epoch);
         state.last_append = now;
+        if batch.is_transactional() && state.open_since.is_none() {
+            state.open_since = Some(base_offset);
+            self.open.insert(base_offset, producer);
+        }
         if state.batches.len() == BATCHES_KEPT {
             state.batches.pop_front();
         }
@@ -146,14 +251,67 @@ impl ProducerTable {
         });
     }
 
-    /// Forgets producers that have not appended since `before`.
-    pub fn expire(&mut self, before: Timestamp) {
-        self.producers.retain(|_, state| state.last_append >= before);
+    /// Remembers a marker that was appended. Returns the first offset of the transaction it ended,
+    /// if one was open.
+    pub fn end_transaction(
+        &mut self,
+        (producer, epoch): (ProducerId, ProducerEpoch),
+        marker: TransactionMarker,
+        now: Timestamp,
+    ) -> Option<Offset> {
+        let is_full = self.producers.len() >= Self::PRODUCERS_MAX;
+        let state = match self.producers.entry(producer) {
+            // Without room it is an unknown producer that a marker does not make known.
+            Entry::Vacant(_) if is_full => return None,
+            Entry::Vacant(place) => place.insert(ProducerState {
+                epoch,
+                batches: VecDeque::new(),
+                last_append: now,
+                open_since: None,
+                coordinator_epoch: NO_COORDINATOR_EPOCH,
+            }),
+            Entry::Occupied(place) => place.into_mut(),
+        };
+        state.enter(epoch);
+        state.last_append = now;
+        state.coordinator_epoch = marker.coordinator_epoch;
+        let first = state.open_since.take()?;
+        self.open.remove(&first);
+        Some(first)
     }
 
-    /// Restores what was saved of one producer.
-    pub fn restore(&mut self, producer: ProducerId, state: ProducerState) {
-        self.producers.insert(producer, state);
+    /// First offset of the oldest open transaction.
+    pub fn oldest_open(&self) -> Option<Offset> {
+        self.open.first_key_value().map(|(first, _)| *first)
+    }
+
+    /// Whether this epoch of a producer has a transaction open.
+    pub fn has_open(&self, producer: ProducerId, epoch: ProducerEpoch) -> bool {
+        let state = self.producers.get(&producer);
+        state.is_some_and(|state| state.open_since.is_some() && state.epoch == epoch)
+    }
+
+    /// Forgets producers that have not appended since `before`, but none with an open transaction.
+    pub fn expire(&mut self, before: Timestamp) {
+        self.producers.retain(|_, state| state.last_append >= before || state.open_since.is_some());
+    }
+
+    /// Restores what was saved of one producer, in the order of their ids. False if it cannot be:
+    /// there is a later one, or another one's transaction begins with the same record.
+    #[must_use]
+    pub fn restore(&mut self, producer: ProducerId, state: ProducerState) -> bool {
+        let is_next = self.producers.last_key_value().is_none_or(|last| *last.0 < producer);
+        let is_apart = state.open_since.is_none_or(|first| !self.open.contains_key(&first));
+        if is_next && is_apart {
+            self.open.extend(state.open_since.map(|first| (first, producer)));
+            self.producers.insert(producer, state);
+        }
+        is_next && is_apart
+    }
+
+    /// What is remembered of one producer.
+    pub fn get(&self, producer: ProducerId) -> Option<&ProducerState> {
+        self.producers.get(&producer)
     }
 
     /// Producers in id order.
@@ -163,79 +321,4 @@ impl ProducerTable {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use corelog_model::LeaderEpoch;
-    use corelog_model::batch::HeaderFields;
-
-    fn batch(producer: i64, epoch: i16, first: i32, count: i32) -> BatchHeader {
-        BatchHeader::new(&HeaderFields {
-            base_offset: Offset(0),
-            total_len: 100,
-            leader_epoch: LeaderEpoch(0),
-            attributes: 0,
-            last_offset_delta: count - 1,
-            base_timestamp: Timestamp(5),
-            max_timestamp: Timestamp(5),
-            producer_id: ProducerId(producer),
-            producer_epoch: ProducerEpoch(epoch),
-            base_sequence: Sequence(first),
-            record_count: count,
-        })
-    }
-
-    fn appended(batches: &[(i64, i16, i32, i32)]) -> ProducerTable {
-        let mut table = ProducerTable::default();
-        let mut end = Offset(0);
-        for (producer, epoch, first, count) in batches {
-            let batch = batch(*producer, *epoch, *first, *count);
-            assert_eq!(table.judge(&batch), Ok(Verdict::New));
-            table.remember(&batch, end, Timestamp(1));
-            end += i64::from(*count);
-        }
-        table
-    }
-
-    #[test]
-    fn a_retried_batch_is_answered_with_its_first_offsets() {
-        let table = appended(&[(1, 0, 0, 10), (1, 0, 10, 5), (2, 0, 0, 1)]);
-        let Ok(Verdict::Duplicate(known)) = table.judge(&batch(1, 0, 10, 5)) else {
-            panic!("it is a duplicate");
-        };
-        assert_eq!((known.base_offset, known.last_offset), (Offset(10), Offset(14)));
-    }
-
-    #[test]
-    fn a_gap_is_refused_and_so_is_a_batch_older_than_the_last_five() {
-        let table = appended(&[(1, 0, 0, 1), (1, 0, 1, 1), (1, 0, 2, 1)]);
-        let refusal = table.judge(&batch(1, 0, 4, 1)).unwrap_err();
-        let (got, expected) = (Sequence(4), Sequence(3));
-        assert_eq!(refusal, SequenceRefusal::OutOfOrder { producer: ProducerId(1), got, expected });
-        let many: Vec<_> = (0..7).map(|first| (1, 0, first, 1)).collect();
-        assert!(appended(&many).judge(&batch(1, 0, 1, 1)).is_err());
-        assert!(matches!(appended(&many).judge(&batch(1, 0, 2, 1)), Ok(Verdict::Duplicate(_))));
-    }
-
-    #[test]
-    fn a_new_epoch_starts_at_zero_and_fences_the_old_one() {
-        let table = appended(&[(1, 0, 0, 1), (1, 1, 0, 1)]);
-        assert!(matches!(table.judge(&batch(1, 0, 1, 1)), Err(SequenceRefusal::Fenced { .. })));
-        assert!(matches!(table.judge(&batch(1, 2, 5, 1)), Err(SequenceRefusal::OutOfOrder { .. })));
-        assert_eq!(table.judge(&batch(1, 2, 0, 1)), Ok(Verdict::New));
-    }
-
-    #[test]
-    fn sequences_wrap_at_the_largest_number() {
-        let table = appended(&[(1, 0, i32::MAX, 1)]);
-        assert_eq!(table.judge(&batch(1, 0, 0, 1)), Ok(Verdict::New));
-    }
-
-    #[test]
-    fn an_unknown_producer_may_start_anywhere_and_an_idle_one_is_forgotten() {
-        let mut table = appended(&[(1, 0, 77, 1)]);
-        table.expire(Timestamp(1));
-        assert_eq!(table.iter().len(), 1);
-        table.expire(Timestamp(2));
-        assert_eq!(table.iter().len(), 0);
-    }
-}
+mod tests;

@@ -8,8 +8,10 @@ use corelog_io::{
     File, IoError, OpenMode, Slice, create_directory, list_directory, remove_file, spawn,
     sync_directory, wall_clock_ms, yield_now,
 };
-use corelog_model::{BatchHeader, HEADER_LEN, Offset, PartitionId, Timestamp};
+use corelog_model::control::TransactionMarker;
+use corelog_model::{BatchHeader, BatchView, HEADER_LEN, Offset, PartitionId, Timestamp};
 
+use crate::aborted_file::SegmentAborted;
 use crate::checkpoint::{Checkpoint, PartitionCheckpoint, RecoveryPoint};
 use crate::compaction::{Progress, settle_swaps};
 use crate::config::LogConfig;
@@ -21,7 +23,7 @@ use crate::journal::{
 use crate::moving::{read_moving_note, remove_moving_note};
 use crate::partition::{Inner, PartitionLog, Place, Standing};
 use crate::pieces::Pieces;
-use crate::segment::{Segment, base_of, load_stamped_index, path_of};
+use crate::segment::{Segment, base_of, base_of_file, load_stamped_index, path_of};
 use crate::shared::Shared;
 use crate::storage::OpenError;
 
@@ -231,14 +233,18 @@ pub(crate) async fn open_partition(
     let progress = Progress::load(&log.directory).await?;
     let mut segments = BTreeMap::new();
     let mut ends = Vec::new();
+    let mut with_aborted = BTreeSet::new();
     for entry in list_directory(&log.directory).await? {
+        if let Some(base) = base_of_file(&entry.name, "txnindex").filter(|_| entry.len > 0) {
+            with_aborted.insert(base);
+        }
         let Some(base) = base_of(&entry.name) else { continue };
         if base <= recovery.segment {
             ends.push((base, entry.len));
             continue;
         }
         // The journal has all of it and writes it anew.
-        for extension in ["index", "timeindex", "log"] {
+        for extension in ["index", "timeindex", "txnindex", "log"] {
             match remove_file(&path_of(&log.directory, base, extension)).await {
                 Err(error) if !error.is_not_found() => return Err(error.into()),
                 _ => {}
@@ -250,6 +256,9 @@ pub(crate) async fn open_partition(
             let mut segment = Segment::new(&log.directory, *base);
             segment.size = *len;
             segment.index = None;
+            if with_aborted.contains(base) {
+                segment.aborted = SegmentAborted::Disk;
+            }
             segment.is_time_known = false;
             segment.is_complete = true;
             segments.insert(*base, segment);
@@ -278,11 +287,13 @@ pub(crate) async fn open_partition(
         inner.saved_producers = known.producers;
         inner.saved_block.clone_from(&known.block);
         inner.saved_index = known.index;
+        inner.saved_aborted.clone_from(&known.aborted);
     }
     if recovery.size > 0 {
         log.open_active(recovery, &known.block, known.index).await?;
     }
     log.load_times().await?;
+    log.open_aborted(&known.aborted).await?;
     Ok(log)
 }
 
@@ -405,8 +416,19 @@ impl PartitionLog {
         if place != have {
             return Err(self.lost(format!("{place:?} follows {have:?}")));
         }
-        inner.place_batch(&self.shared, header, &[entry.payload], Timestamp(wall_clock_ms()));
+        let marker = self.marker_of(entry.payload)?;
+        let now = Timestamp(wall_clock_ms());
+        inner.place_batch(&self.shared, header, marker, &[entry.payload], now);
         Ok(true)
+    }
+
+    /// The marker that a journaled batch is, if it is one.
+    fn marker_of(&self, payload: &[u8]) -> Result<Option<TransactionMarker>, OpenError> {
+        let batch = BatchView::parse(payload).map(|(batch, _)| batch);
+        let batch =
+            batch.map_err(|error| self.lost(format!("a journaled batch is none: {error}")))?;
+        TransactionMarker::of_batch(&batch)
+            .map_err(|error| self.lost(format!("a journaled marker is none: {error}")))
     }
 
     /// Checks that everything the checkpoint counted on came back, and makes it visible.
@@ -423,6 +445,8 @@ impl PartitionLog {
         }
         inner.log_start = inner.log_start.min(inner.end);
         self.durable_end.set(inner.end);
+        let end = inner.end;
+        inner.ending.settle(end);
         Ok(())
     }
 

@@ -1,11 +1,13 @@
 //! Deleting the front of a log: by age, by size, and by order of a client (DeleteRecords). Only
-//! segments that are complete on disk go, so no replay ever needs what was deleted.
+//! segments that are complete on disk go, so no replay ever needs what was deleted. An open
+//! transaction keeps nothing, as in Kafka: its records go when their time is over.
 
 use corelog_io::{IoError, remove_file, sync_directory};
 use corelog_model::{LeaderEpoch, Offset, Timestamp};
 
+use crate::append::AppendError;
 use crate::journal::{EntryHead, EntryKind};
-use crate::partition::{AppendError, Inner, PartitionLog};
+use crate::partition::{Inner, PartitionLog};
 use crate::segment::Segment;
 
 impl Inner {
@@ -96,7 +98,7 @@ impl PartitionLog {
             if self.is_swapping.get() {
                 break;
             }
-            let [index, time_index, log] = {
+            let [index, time_index, aborted, log] = {
                 let mut inner = self.inner.borrow_mut();
                 let Some(segment) = inner.segments.remove(base) else { continue };
                 let next = inner.segments.keys().next().copied().unwrap_or(inner.end);
@@ -105,10 +107,10 @@ impl PartitionLog {
                 inner.epochs.forget_below(log_start);
                 inner.cursors.retain(|cursor| cursor.1.segment != *base);
                 self.shared.cache.forget(segment.cache_serial.unwrap_or(self.serial), *base);
-                ["index", "timeindex", "log"].map(|extension| segment.path(extension))
+                ["index", "timeindex", "txnindex", "log"].map(|extension| segment.path(extension))
             };
             // The log file goes last: without its indexes it is still whole.
-            for path in [index, time_index] {
+            for path in [index, time_index, aborted] {
                 match remove_file(&path).await {
                     Err(error) if !error.is_not_found() => return Err(error),
                     _ => {}

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use corelog_io::{Buffer, File, IoError, OpenMode, SyncPath, align_up, read_file};
 use corelog_model::{Offset, Timestamp};
 
+use crate::aborted_file::SegmentAborted;
 use crate::checkpoint::RecoveryPoint;
 use crate::index::{IndexStamp, SegmentIndex};
 
@@ -18,7 +19,12 @@ pub fn file_name(base: Offset, extension: &str) -> String {
 
 /// The base offset in the name of a `.log` file.
 pub fn base_of(name: &str) -> Option<Offset> {
-    let digits = name.strip_suffix(".log")?;
+    base_of_file(name, "log")
+}
+
+/// The base offset in the name of a segment's file with this extension.
+pub fn base_of_file(name: &str, extension: &str) -> Option<Offset> {
+    let digits = name.strip_suffix(extension)?.strip_suffix('.')?;
     let base: i64 = (digits.len() == 20).then(|| digits.parse().ok())??;
     (base >= 0).then_some(Offset(base))
 }
@@ -32,6 +38,8 @@ pub(crate) struct Segment {
     pub(crate) size: u64,
     /// In memory while the segment is active; of a sealed one only while it is open.
     pub(crate) index: Option<SegmentIndex>,
+    /// Aborted transactions whose markers are in it.
+    pub(crate) aborted: SegmentAborted,
     /// Largest timestamp in it.
     pub(crate) max_timestamp: Timestamp,
     /// Whether its batches say so. An index file may say anything: it has no checksum.
@@ -54,6 +62,7 @@ impl Segment {
             file: None,
             size: 0,
             index: Some(SegmentIndex::new(base)),
+            aborted: SegmentAborted::empty(),
             max_timestamp: Timestamp::NONE,
             is_time_known: true,
             first_timestamp: None,

@@ -143,6 +143,8 @@ pub(crate) struct Shared {
     closing: Cell<bool>,
     stopped: Cell<bool>,
     next_serial: Cell<u64>,
+    /// Partitions whose indexes were damaged when they were opened.
+    pub(crate) indexes_rebuilt: Cell<u64>,
     pub(crate) memory: TailMemory,
     pub(crate) flushes: Permits,
     pub(crate) cache: ReadCache,
@@ -167,6 +169,7 @@ impl Shared {
             closing: Cell::new(false),
             stopped: Cell::new(false),
             next_serial: Cell::new(0),
+            indexes_rebuilt: Cell::new(0),
             config,
         })
     }

@@ -55,6 +55,8 @@ pub struct RecoveryReport {
     pub frames: u64,
     /// Batches that were taken from the journal.
     pub batches: u64,
+    /// Partitions whose aborted transactions were read from the log anew: their index was damaged.
+    pub indexes_rebuilt: u64,
     /// Time it took.
     pub millis: u64,
 }
@@ -121,6 +123,7 @@ impl Storage {
             partitions: storage.state.partitions.borrow().len(),
             frames,
             batches,
+            indexes_rebuilt: storage.state.shared.indexes_rebuilt.get(),
             millis: now().since(began).as_millis() as u64,
         };
         Ok((storage, report))

@@ -49,6 +49,26 @@ pub struct TransactionMarker {
     pub coordinator_epoch: i32,
 }
 
+/// Which rules a transaction follows: Kafka's feature `transaction.version`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TransactionVersion {
+    /// Versions 0 and 1: an epoch lasts as long as its producer.
+    Classic,
+    /// Version 2 (KIP-890): every end of a transaction raises the producer's epoch.
+    EpochPerTransaction,
+}
+
+impl TransactionVersion {
+    /// The rules of a version as Kafka numbers them; later ones follow those of version 2.
+    pub const fn from_number(number: i8) -> TransactionVersion {
+        if number < 2 {
+            TransactionVersion::Classic
+        } else {
+            TransactionVersion::EpochPerTransaction
+        }
+    }
+}
+
 /// Why a control batch cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ControlError {

@@ -47,6 +47,8 @@ pub struct ShardLimits {
     pub producer_expiration_ms: i64,
     /// Time between two looks for them.
     pub producer_expiration_check_ms: u64,
+    /// Whether the first batch of a transaction is taken only if its coordinator was asked.
+    pub verifies_transactions: bool,
     /// Bytes of the metadata log, on the first core, that a start reads at most before a snapshot
     /// takes their place. More where the snapshot itself is larger.
     pub metadata_snapshot_bytes: u64,
@@ -84,6 +86,7 @@ impl Default for ShardLimits {
             retention_check_ms: 300_000,
             producer_expiration_ms: 86_400_000,
             producer_expiration_check_ms: 600_000,
+            verifies_transactions: true,
             metadata_snapshot_bytes: 16 << 20,
             sync_path: SyncPath::Write,
             cleaner: CleanerLimits::default(),

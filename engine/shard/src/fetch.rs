@@ -1,6 +1,6 @@
-//! Fetching with a long poll (KIP-74): whole batches up to the high watermark, bounded per
-//! partition and in all, answered at once when there is enough, otherwise when enough came or the
-//! time is up.
+//! Fetching with a long poll (KIP-74): whole batches up to the high watermark, or up to the last
+//! stable offset (KIP-98), bounded per partition and in all, answered at once when there is enough,
+//! otherwise when enough came or the time is up.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -8,10 +8,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use corelog_io::{Waiting, now, sleep};
-use corelog_log::{FirstBatch, Pieces, ReadError, ReadRequest};
+use corelog_log::aborted::AbortedTransaction;
+use corelog_log::{FirstBatch, PartitionLog, Pieces, ReadError, ReadRequest};
 use corelog_model::{LeaderEpoch, Offset};
 
-use crate::partition::{Partition, PartitionRefusal};
+use crate::partition::{IsolationLevel, Partition, PartitionRefusal};
 use crate::shard::Shard;
 
 const YIELD_EVERY: usize = 64;
@@ -38,6 +39,8 @@ pub struct FetchBounds {
     pub bytes_max: usize,
     /// How long to wait for `bytes_min`.
     pub wait_max: Duration,
+    /// Which records are wanted.
+    pub isolation: IsolationLevel,
 }
 
 /// Why a partition has no batches in the answer.
@@ -58,6 +61,10 @@ pub struct FetchedPartition {
     pub batches: Result<Pieces, FetchError>,
     /// Consumers may read up to here; `NONE` if this core does not know.
     pub high_watermark: Offset,
+    /// Up to here no transaction is open; `NONE` if this core does not know.
+    pub last_stable_offset: Offset,
+    /// Aborted transactions with records in the answer, for readers of committed records.
+    pub aborted: Option<Vec<AbortedTransaction>>,
     /// First offset of the log; `NONE` if this core does not know.
     pub log_start: Offset,
 }
@@ -77,7 +84,7 @@ impl Shard {
                 .filter_map(|one| one.partition.as_ref().ok())
                 .map(|partition| partition.log.progress().waiting())
                 .collect();
-            let fetched = self.read_all(wanted, bounds.bytes_max).await;
+            let fetched = self.read_all(wanted, bounds).await;
             let bytes: usize =
                 fetched.iter().map(|one| one.batches.as_ref().map_or(0, Pieces::len)).sum();
             let has_error = fetched.iter().any(|one| one.batches.is_err());
@@ -91,12 +98,16 @@ impl Shard {
         }
     }
 
-    async fn read_all(&self, wanted: &[FetchPartition], bytes_max: usize) -> Vec<FetchedPartition> {
-        let mut room = bytes_max;
+    async fn read_all(
+        &self,
+        wanted: &[FetchPartition],
+        bounds: FetchBounds,
+    ) -> Vec<FetchedPartition> {
+        let mut room = bounds.bytes_max;
         let mut is_first = true;
         let mut fetched = Vec::with_capacity(wanted.len());
         for (number, one) in wanted.iter().enumerate() {
-            let answer = read_one(one, room, is_first).await;
+            let answer = read_one(one, bounds.isolation, room, is_first).await;
             let bytes = answer.batches.as_ref().map_or(0, Pieces::len);
             room = room.saturating_sub(bytes);
             is_first &= bytes == 0;
@@ -109,7 +120,12 @@ impl Shard {
     }
 }
 
-async fn read_one(wanted: &FetchPartition, room: usize, is_first: bool) -> FetchedPartition {
+async fn read_one(
+    wanted: &FetchPartition,
+    isolation: IsolationLevel,
+    room: usize,
+    is_first: bool,
+) -> FetchedPartition {
     let checked = match &wanted.partition {
         Ok(partition) => partition.check_epoch(wanted.leader_epoch).map(|()| partition),
         Err(refusal) => Err(*refusal),
@@ -117,21 +133,52 @@ async fn read_one(wanted: &FetchPartition, room: usize, is_first: bool) -> Fetch
     let partition = match checked {
         Ok(partition) => partition,
         Err(refusal) => {
-            let (high_watermark, log_start) = (Offset::NONE, Offset::NONE);
-            return FetchedPartition { batches: Err(refusal.into()), high_watermark, log_start };
+            return FetchedPartition {
+                batches: Err(refusal.into()),
+                high_watermark: Offset::NONE,
+                last_stable_offset: Offset::NONE,
+                aborted: None,
+                log_start: Offset::NONE,
+            };
         }
     };
-    let limit = partition.high_watermark();
+    // The stable offset first: it is never above the high watermark.
+    let last_stable_offset = partition.last_stable_offset();
+    let high_watermark = partition.high_watermark();
+    let limit = match isolation {
+        IsolationLevel::Uncommitted => high_watermark,
+        IsolationLevel::Committed => last_stable_offset,
+    };
     let first_batch = if is_first { FirstBatch::Always } else { FirstBatch::IfItFits };
     let bytes_max = wanted.bytes_max.min(room);
-    let has_news = wanted.offset != limit && (bytes_max > 0 || is_first);
-    let batches = if has_news {
-        let request = ReadRequest { offset: wanted.offset, limit, bytes_max, first_batch };
-        partition.log.read(request).await.map(|read| read.pieces).map_err(FetchError::from)
+    // Between the two an offset is fine, there is only nothing to read yet.
+    let waits = limit <= wanted.offset && wanted.offset <= high_watermark;
+    let (batches, aborted) = if waits || (bytes_max == 0 && !is_first) {
+        (Ok(Pieces::new()), (isolation == IsolationLevel::Committed).then(Vec::new))
     } else {
-        Ok(Pieces::new())
+        let request = ReadRequest { offset: wanted.offset, limit, bytes_max, first_batch };
+        match read_isolated(&partition.log, request, isolation).await {
+            Ok((pieces, aborted)) => (Ok(pieces), aborted),
+            Err(error) => (Err(error.into()), None),
+        }
     };
-    FetchedPartition { batches, high_watermark: limit, log_start: partition.log.log_start() }
+    let log_start = partition.log.log_start();
+    FetchedPartition { batches, high_watermark, last_stable_offset, aborted, log_start }
+}
+
+async fn read_isolated(
+    log: &PartitionLog,
+    request: ReadRequest,
+    isolation: IsolationLevel,
+) -> Result<(Pieces, Option<Vec<AbortedTransaction>>), ReadError> {
+    let read = log.read(request).await?;
+    let aborted = match isolation {
+        IsolationLevel::Uncommitted => None,
+        IsolationLevel::Committed => {
+            Some(log.aborted_transactions(request.offset..read.next).await?)
+        }
+    };
+    Ok((read.pieces, aborted))
 }
 
 /// Resolves with the first of them that does.
@@ -142,3 +189,6 @@ async fn first_of(mut waiting: Vec<Waiting>) {
     })
     .await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ pub use metadata_log::{METADATA_PARTITION, MetadataError};
 pub use metadata_snapshot::SnapshotError;
 pub use metrics::{MetricsSnapshot, ShardMetrics};
 pub use offsets::{ListedOffset, OffsetError, OffsetQuery};
-pub use partition::{Partition, PartitionRefusal};
+pub use partition::{IsolationLevel, Partition, PartitionRefusal};
 pub use produce::{Acknowledgement, ProduceError, Produced};
 pub use producer_ids::ProducerIdError;
 pub use shard::{Inbox, Outbox, Shard, ShardCommand};

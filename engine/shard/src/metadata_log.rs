@@ -211,4 +211,4 @@ fn apply_batch(image: &mut ClusterImage, batch: &BatchView<'_>) -> Result<(), Me
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

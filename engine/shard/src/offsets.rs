@@ -3,14 +3,14 @@
 use corelog_log::ReadError;
 use corelog_model::{LeaderEpoch, Offset, Timestamp};
 
-use crate::partition::Partition;
+use crate::partition::{IsolationLevel, Partition};
 
 /// Which offset is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OffsetQuery {
     /// The first one that is not deleted (-2, and -4 without tiered storage).
     Earliest,
-    /// The one after the last that is visible (-1).
+    /// The one after the last that may be read (-1).
     Latest,
     /// That of the record with the largest timestamp (-3, KIP-734).
     MaxTimestamp,
@@ -35,9 +35,13 @@ pub struct ListedOffset {
 pub struct OffsetError(#[from] pub ReadError);
 
 impl Partition {
-    /// Answers one query, counting only what is below the high watermark.
-    pub async fn list_offset(&self, query: OffsetQuery) -> Result<ListedOffset, OffsetError> {
-        let limit = self.high_watermark();
+    /// Answers one query, counting only what such a reader may read.
+    pub async fn list_offset(
+        &self,
+        query: OffsetQuery,
+        isolation: IsolationLevel,
+    ) -> Result<ListedOffset, OffsetError> {
+        let limit = self.readable_end(isolation);
         let found = match query {
             OffsetQuery::Earliest => return Ok(self.named(self.log.log_start())),
             OffsetQuery::Latest => {

@@ -38,6 +38,16 @@ pub enum PartitionRefusal {
     },
 }
 
+/// Which records a reader wants.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum IsolationLevel {
+    /// All that are visible, also those of open and aborted transactions.
+    #[default]
+    Uncommitted,
+    /// Those up to the first open transaction; it leaves out the aborted ones itself.
+    Committed,
+}
+
 /// A partition that this core leads.
 #[derive(Debug, Clone)]
 pub struct Partition {
@@ -55,6 +65,19 @@ impl Partition {
     /// The offset up to which consumers may read: with one replica, everything durable.
     pub fn high_watermark(&self) -> Offset {
         self.log.durable_end()
+    }
+
+    /// The offset up to which readers of committed records may read.
+    pub fn last_stable_offset(&self) -> Offset {
+        self.log.last_stable_offset().min(self.high_watermark())
+    }
+
+    /// The offset up to which readers may read.
+    pub fn readable_end(&self, isolation: IsolationLevel) -> Offset {
+        match isolation {
+            IsolationLevel::Uncommitted => self.high_watermark(),
+            IsolationLevel::Committed => self.last_stable_offset(),
+        }
     }
 
     /// Checks the leader epoch a client sent, `NONE` if it sent none (KIP-320).

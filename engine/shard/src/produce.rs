@@ -3,11 +3,12 @@
 
 use std::cell::RefCell;
 
-use corelog_log::{AppendError, AppendStamp, Appended};
+use corelog_log::{Admission, AppendError, AppendStamp, Appended, MarkerError};
+use corelog_model::control::{TransactionMarker, TransactionVersion};
 use corelog_model::validate::{
     ProduceLimits, ProduceRefusal, RecordRules, RecordsRefusal, check_records, validate_produced,
 };
-use corelog_model::{Codec, Offset, Timestamp, TimestampType};
+use corelog_model::{Codec, Offset, ProducerEpoch, ProducerId, Timestamp, TimestampType};
 
 use crate::partition::Partition;
 use crate::shard::Shard;
@@ -70,6 +71,9 @@ impl Produced {
 // Decompressing a batch to check its records is bounded: a bomb costs this much for a moment.
 const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
 
+// A marker is a batch header and one small record.
+const MARKER_BYTES: usize = 100;
+
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -82,6 +86,18 @@ impl Shard {
         partition: &Partition,
         bytes: &[u8],
         newest_codec: Codec,
+    ) -> Result<Produced, ProduceError> {
+        self.produce_admitted(partition, bytes, newest_codec, Admission::Client(None)).await
+    }
+
+    /// Does as `produce` for a batch that may begin a transaction, for which its coordinator was
+    /// asked.
+    pub async fn produce_admitted(
+        &self,
+        partition: &Partition,
+        bytes: &[u8],
+        newest_codec: Codec,
+        admission: Admission<'_>,
     ) -> Result<Produced, ProduceError> {
         self.check_disk()?;
         let now = Timestamp(corelog_io::wall_clock_ms());
@@ -100,8 +116,35 @@ impl Shard {
             TimestampType::CreateTime => None,
         };
         let stamp = AppendStamp { leader_epoch: partition.leader_epoch, append_time, now };
-        let appended = partition.log.append(&batch, stamp)?;
+        let admission = match admission {
+            Admission::Client(_) if !self.config().limits.verifies_transactions => {
+                Admission::Unverified
+            }
+            admission => admission,
+        };
+        let appended = partition.log.append_admitted(&batch, stamp, admission)?;
         self.metrics().produced(bytes.len(), batch.record_count());
+        Ok(Produced { partition: partition.clone(), appended })
+    }
+
+    /// Ends a producer's transaction on a partition, whether it has records there or not. The
+    /// outcome is visible once the marker is durable. Markers are written as long as the disk takes
+    /// them: readers wait for them.
+    pub async fn write_marker(
+        &self,
+        partition: &Partition,
+        producer: (ProducerId, ProducerEpoch),
+        marker: TransactionMarker,
+        version: TransactionVersion,
+    ) -> Result<Produced, MarkerError> {
+        partition.log.ready(MARKER_BYTES).await.map_err(AppendError::from)?;
+        let now = Timestamp(corelog_io::wall_clock_ms());
+        let append_time = match partition.config.timestamp_type {
+            TimestampType::LogAppendTime => Some(now),
+            TimestampType::CreateTime => None,
+        };
+        let stamp = AppendStamp { leader_epoch: partition.leader_epoch, append_time, now };
+        let appended = partition.log.append_marker(producer, marker, version, stamp)?;
         Ok(Produced { partition: partition.clone(), appended })
     }
 

@@ -15,7 +15,7 @@ fn found(safeguards: Safeguards, trouble: Trouble, seeds: u64) -> Vec<String> {
 
 #[track_caller]
 fn check(safeguards: Safeguards, trouble: Trouble, claim: &str) {
-    let seeds = 400;
+    let seeds = 1_200;
     let kept = found(Safeguards::default(), trouble, seeds);
     assert_eq!(kept, [""; 0], "with every rule kept nothing is found");
     let found = found(safeguards, trouble, seeds);

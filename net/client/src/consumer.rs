@@ -2,6 +2,7 @@
 //! where and from which offset, `request` writes and reads it. The drivers are [`crate::Consumer`]
 //! and [`crate::blocking::Consumer`].
 
+mod aborted;
 mod fetch_session;
 mod fetcher;
 pub(crate) mod request;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use corelog_model::{NodeId, Offset, Timestamp};
 
+pub use aborted::{AbortedTransaction, IsolationLevel};
 pub(crate) use fetch_session::FetchSession;
 pub use fetcher::{ConsumedRecord, Fetch, FetchFrom, Fetched, Fetcher, Output, Sink};
 
@@ -28,6 +30,8 @@ pub struct ConsumerConfig {
     pub partition_bytes_max: usize,
     /// How large a batch may be after decompression.
     pub batch_bytes_max: usize,
+    /// Which records are read.
+    pub isolation: IsolationLevel,
     /// The pause before a partition is asked for again after an error.
     pub retry_pause: Duration,
     /// How long a partition may give errors before the consumer fails.
@@ -65,6 +69,7 @@ impl Default for ConsumerConfig {
             max_bytes: 50 * 1024 * 1024,
             partition_bytes_max: 1024 * 1024,
             batch_bytes_max: 128 * 1024 * 1024,
+            isolation: IsolationLevel::default(),
             retry_pause: Duration::from_millis(100),
             trouble_timeout: Duration::from_secs(60),
             fetch_reports_max: 0,

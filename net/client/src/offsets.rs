@@ -7,6 +7,7 @@ use corelog_model::{LeaderEpoch, NodeId, Offset, Timestamp};
 use corelog_wire::api::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use corelog_wire::{ApiKey, ListOffsetsRequest, ListOffsetsResponse};
 
+use crate::consumer::IsolationLevel;
 use crate::operation::{Operation, Repeat, server_timeout_ms};
 use crate::target::Target;
 use crate::{ClientConfig, ClientError, Metadata, Reply, TopicPartition};
@@ -41,6 +42,7 @@ pub(crate) type Answers = Vec<(TopicPartition, Result<Option<Offset>, ClientErro
 #[derive(Debug)]
 pub(crate) struct Lookup<'w> {
     wanted: &'w BTreeMap<TopicPartition, Moment>,
+    isolation: IsolationLevel,
     found: BTreeMap<TopicPartition, Option<Offset>>,
     /// Why something of this round is to be asked again.
     later: Option<ClientError>,
@@ -48,8 +50,11 @@ pub(crate) struct Lookup<'w> {
 
 impl<'w> Lookup<'w> {
     /// Nothing is found yet.
-    pub(crate) fn new(wanted: &'w BTreeMap<TopicPartition, Moment>) -> Self {
-        Self { wanted, found: BTreeMap::new(), later: None }
+    pub(crate) fn new(
+        wanted: &'w BTreeMap<TopicPartition, Moment>,
+        isolation: IsolationLevel,
+    ) -> Self {
+        Self { wanted, isolation, found: BTreeMap::new(), later: None }
     }
 
     /// Begins a round: what to ask now.
@@ -65,7 +70,9 @@ impl<'w> Lookup<'w> {
                 Err(error) => self.later = Some(error),
             }
         }
-        by_node.into_iter().map(|(node, partitions)| ListOffsets { node, partitions }).collect()
+        let isolation = self.isolation;
+        let of_node = |(node, partitions)| ListOffsets { node, isolation, partitions };
+        by_node.into_iter().map(of_node).collect()
     }
 
     /// Takes what a leader says. Fails with what will not pass.
@@ -111,6 +118,7 @@ struct Asked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ListOffsets {
     node: NodeId,
+    isolation: IsolationLevel,
     partitions: Vec<Asked>,
 }
 
@@ -141,9 +149,9 @@ impl Operation for ListOffsets {
         }
         ListOffsetsRequest {
             replica_id: -1,
+            isolation_level: self.isolation.number(),
             topics,
             timeout_ms: server_timeout_ms(config),
-            ..ListOffsetsRequest::default()
         }
     }
 

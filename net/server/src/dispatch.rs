@@ -12,14 +12,15 @@ use corelog_security::Principal;
 use corelog_shard::Shard;
 use corelog_wire::frame::EncodedFrame;
 use corelog_wire::{
-    ApiKey, ApiVersionsRequest, DeleteRecordsRequest, EncodeError, FetchRequest,
-    ListOffsetsRequest, Message, MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest,
-    Reader, RequestHeader, WireError, encode_response,
+    ApiKey, ApiVersionsRequest, DeleteRecordsRequest, DescribeProducersRequest, EncodeError,
+    FetchRequest, ListOffsetsRequest, Message, MetadataRequest, OffsetForLeaderEpochRequest,
+    ProduceRequest, Reader, RequestHeader, WireError, WriteTxnMarkersRequest, encode_response,
 };
 
 use crate::api::fetch::Fetch;
 use crate::api::produce::Produce;
-use crate::api::{ApiSettings, Ending, api_versions, list_offsets, metadata};
+use crate::api::write_txn_markers::Markers;
+use crate::api::{ApiSettings, Ending, api_versions, describe_producers, list_offsets, metadata};
 use crate::connection::PendingReply;
 use crate::fetch_session::SessionCache;
 use crate::frame::Frame;
@@ -129,6 +130,7 @@ impl Dispatcher {
         let started = match header.api {
             ApiKey::Produce => self.start_produce(context, &mut reader).await,
             ApiKey::Fetch => self.start_fetch(context, &mut reader),
+            ApiKey::WriteTxnMarkers => self.start_markers(context, &mut reader).await,
             api if is_of_groups(api) => {
                 let client_id = header.client_id.as_deref().unwrap_or_default();
                 self.start_of_groups(api, context, &mut reader, (client_id, origin.peer)).await
@@ -179,6 +181,19 @@ impl Dispatcher {
         })))
     }
 
+    async fn start_markers(
+        &self,
+        context: Context,
+        reader: &mut Reader<'_>,
+    ) -> Result<Started, RequestError> {
+        let request = WriteTxnMarkersRequest::decode(reader, context.version)?;
+        let markers = Markers::begin(&self.shard, &request).await;
+        Ok(Started::Reply(Box::pin(async move {
+            let response = markers.answer().await;
+            finish(encode_response(context.correlation_id, context.version, &response))
+        })))
+    }
+
     async fn start_other(
         &self,
         api: ApiKey,
@@ -205,6 +220,11 @@ impl Dispatcher {
             ApiKey::DeleteRecords => {
                 let request = DeleteRecordsRequest::decode(reader, version)?;
                 let response = list_offsets::delete_records(shard, &request).await;
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::DescribeProducers => {
+                let request = DescribeProducersRequest::decode(reader, version)?;
+                let response = describe_producers::describe_producers(shard, &request);
                 encode_response(correlation_id, version, &response)?
             }
             other => match self.describe(other, context, reader)? {

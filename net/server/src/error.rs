@@ -9,8 +9,8 @@ use corelog_cluster::decide::create_partitions::CreatePartitionsError;
 use corelog_cluster::decide::create_topics::CreateTopicError;
 use corelog_cluster::decide::delete_topics::DeleteTopicError;
 use corelog_cluster::decide::producer_ids::ProducerIdsError;
-use corelog_log::producers::SequenceRefusal;
-use corelog_log::{AppendError, ReadError};
+use corelog_log::producers::{MarkerRefusal, SequenceRefusal};
+use corelog_log::{AppendError, MarkerError, ReadError};
 use corelog_model::record::RecordsError;
 use corelog_model::topic_config::ConfigError;
 use corelog_model::validate::{RecordFault, RecordsRefusal};
@@ -280,7 +280,22 @@ impl KafkaError for SequenceRefusal {
         match self {
             SequenceRefusal::Fenced { .. } => ErrorCode::InvalidProducerEpoch,
             SequenceRefusal::OutOfOrder { .. } => ErrorCode::OutOfOrderSequenceNumber,
+            SequenceRefusal::NotInTransaction { .. } | SequenceRefusal::Unverified { .. } => {
+                ErrorCode::InvalidTxnState
+            }
             SequenceRefusal::TooMany(_) => ErrorCode::PolicyViolation,
+        }
+    }
+}
+
+impl KafkaError for MarkerError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            MarkerError::Refused(MarkerRefusal::Fenced { .. }) => ErrorCode::InvalidProducerEpoch,
+            MarkerError::Refused(MarkerRefusal::CoordinatorFenced { .. }) => {
+                ErrorCode::TransactionCoordinatorFenced
+            }
+            MarkerError::Append(error) => error.error_code(),
         }
     }
 }

@@ -31,8 +31,8 @@ type Key = (TopicKey, i32);
 struct Member {
     turn: u64,
     wanted: Wanted,
-    /// High watermark and log start that the client was told last.
-    told: Option<(i64, i64)>,
+    /// High watermark, last stable offset and log start that the client was told last.
+    told: Option<(i64, i64, i64)>,
 }
 
 #[derive(Debug)]
@@ -186,7 +186,7 @@ impl SessionCache {
         &mut self,
         id: i32,
         key: &Key,
-        told: (i64, i64),
+        told: (i64, i64, i64),
         has_data_or_error: bool,
     ) -> bool {
         let Some(session) = self.sessions.get_mut(&id) else { return true };
@@ -260,10 +260,14 @@ mod tests {
     fn only_news_is_told_and_partitions_with_data_go_to_the_back() {
         let mut cache = SessionCache::new(10, 0);
         let id = cache.begin(request(0, 0, &[(0, 0), (1, 0)], &[]), at(0)).unwrap().id;
-        assert!(cache.has_news(id, &key(0), (10, 0), false), "the first answer tells everything");
-        assert!(!cache.has_news(id, &key(0), (10, 0), false));
-        assert!(cache.has_news(id, &key(0), (11, 0), false));
-        assert!(cache.has_news(id, &key(0), (11, 0), true));
+        assert!(
+            cache.has_news(id, &key(0), (10, 9, 0), false),
+            "the first answer tells everything"
+        );
+        assert!(!cache.has_news(id, &key(0), (10, 9, 0), false));
+        assert!(cache.has_news(id, &key(0), (11, 9, 0), false));
+        assert!(cache.has_news(id, &key(0), (11, 10, 0), false));
+        assert!(cache.has_news(id, &key(0), (11, 10, 0), true));
         let next = cache.begin(request(id, 1, &[], &[]), at(1)).unwrap();
         assert_eq!(offsets(&next), [(1, 0), (0, 0)]);
     }

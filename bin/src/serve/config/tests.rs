@@ -139,6 +139,7 @@ fn nothing_typed_gives_the_documented_defaults() {
                 },
                 producer_expiry_ms: 86_400_000,
                 producer_expiry_check_ms: 600_000,
+                verifies_transactions: true,
             },
             groups: GroupRules {
                 coordinator: GroupConfig::default(),

@@ -1,5 +1,6 @@
-//! What of a batch is kept: the last record of each key below the end of the map, deletion marks
-//! until their horizon (KIP-534), and the last batch of each producer, emptied if need be. Pure.
+//! What of a batch is kept: the last committed record of each key below the end of the map,
+//! deletion marks until their horizon (KIP-534), and the last batch of each producer, emptied if
+//! need be. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +8,9 @@ use corelog_model::{
     BatchBuilder, BatchView, Offset, ProducerId, Record, RecordError, RecordsError, Timestamp,
 };
 
+use super::aborted::Aborted;
 use super::offset_map::{Full, OffsetMap};
+use crate::aborted::AbortedTransaction;
 use crate::config::Winner;
 
 /// A batch that needs more memory than this to decompress ends the pass.
@@ -36,16 +39,15 @@ pub(crate) enum Fate {
 }
 
 /// Notes the keys of a batch's records from `from` on. Returns the offset that found the map full.
-///
-/// Records of a transaction replace nothing: whether they count is not known here.
-// TODO: once aborted transactions have an index, note committed records and drop aborted ones.
+/// What was aborted replaces nothing.
 pub(crate) fn note_keys(
     map: &mut OffsetMap,
     batch: &BatchView<'_>,
     from: Offset,
+    aborted: &Aborted,
     scratch: &mut Vec<u8>,
 ) -> Result<Option<Offset>, BadRecords> {
-    if batch.is_control() || batch.is_transactional() || batch.last_offset() < from {
+    if batch.is_control() || aborted.has(batch) || batch.last_offset() < from {
         return Ok(None);
     }
     for record in batch.records(scratch, DECOMPRESSED_BYTES_MAX)? {
@@ -63,6 +65,7 @@ pub(crate) struct Rules {
     pub(crate) map: OffsetMap,
     /// Records from here on are not in the map.
     pub(crate) map_end: Offset,
+    pub(crate) aborted: Aborted,
     /// Where the last batch of each live producer ends.
     pub(crate) producers: BTreeMap<ProducerId, Offset>,
     pub(crate) now: Timestamp,
@@ -73,7 +76,7 @@ pub(crate) struct Rules {
 /// Judges the batches of a log one after the other, from its start.
 pub(crate) struct Filter {
     rules: Rules,
-    /// Producers with data of a transaction that has not ended.
+    /// Producers of a transaction that has data and whose marker has not come yet.
     in_transaction: BTreeSet<ProducerId>,
     scratch: Vec<u8>,
 }
@@ -81,6 +84,11 @@ pub(crate) struct Filter {
 impl Filter {
     pub(crate) fn new(rules: Rules) -> Self {
         Self { rules, in_transaction: BTreeSet::new(), scratch: Vec::new() }
+    }
+
+    /// The aborted transaction that a batch ends.
+    pub(crate) fn aborted_by(&self, marker: &BatchView<'_>) -> Option<AbortedTransaction> {
+        self.rules.aborted.ended_by(marker)
     }
 
     /// What becomes of the next batch.
@@ -121,13 +129,14 @@ impl Filter {
         batch: &BatchView<'_>,
         scratch: &mut Vec<u8>,
     ) -> Result<Fate, BadRecords> {
+        let is_aborted = self.rules.aborted.has(batch);
         let horizon = batch.has_delete_horizon().then(|| batch.base_timestamp());
-        let marks_stay = batch.is_transactional() || horizon.is_none_or(|end| self.rules.now < end);
+        let marks_stay = horizon.is_none_or(|end| self.rules.now < end);
         let (mut kept, mut total, mut has_marks) = (0, 0, false);
         for record in batch.records(scratch, DECOMPRESSED_BYTES_MAX)? {
             let record = record?;
             total += 1;
-            if self.keeps(&record, marks_stay) {
+            if !is_aborted && self.keeps(&record, marks_stay) {
                 kept += 1;
                 has_marks |= record.value.is_none() && record.offset < self.rules.map_end;
             }
@@ -141,7 +150,7 @@ impl Filter {
                 rebuild(batch, scratch, |_| false, None)
             };
         }
-        let needs_horizon = has_marks && horizon.is_none() && !batch.is_transactional();
+        let needs_horizon = has_marks && horizon.is_none();
         if kept == total && !needs_horizon {
             return Ok(Fate::Kept);
         }
@@ -250,6 +259,7 @@ mod tests {
         Rules {
             map,
             map_end: Offset(map_end),
+            aborted: Aborted::default(),
             producers: last.map(|last| (PRODUCER, Offset(last))).into_iter().collect(),
             now: Timestamp(now),
             delete_retention_ms: RETENTION,
@@ -259,12 +269,30 @@ mod tests {
 
     /// What is left of each batch after a pass over all of them at `now`.
     fn pass(batches: &[Vec<u8>], now: i64, last: Option<i64>) -> Vec<Vec<u8>> {
+        pass_with(batches, &[], now, last)
+    }
+
+    /// The same; transactions from one offset to another were aborted.
+    fn pass_with(
+        batches: &[Vec<u8>],
+        aborted: &[(i64, i64)],
+        now: i64,
+        last: Option<i64>,
+    ) -> Vec<Vec<u8>> {
+        let transaction = |(first, last): &(i64, i64)| AbortedTransaction {
+            producer: PRODUCER,
+            first_offset: Offset(*first),
+            last_offset: Offset(*last),
+            stable_offset: Offset(last + 1),
+        };
+        let aborted = Aborted::new(aborted.iter().map(transaction).collect());
         let mut map = OffsetMap::new(1 << 20, 1_000, 90, [1, 2]);
         for batch in batches {
-            let noted = note_keys(&mut map, &view(batch), Offset::ZERO, &mut Vec::new());
+            let from = Offset::ZERO;
+            let noted = note_keys(&mut map, &view(batch), from, &aborted, &mut Vec::new());
             assert_eq!(noted, Ok(None));
         }
-        let mut filter = Filter::new(rules(map, 100, now, last));
+        let mut filter = Filter::new(Rules { aborted, ..rules(map, 100, now, last) });
         let left = batches.iter().filter_map(|batch| match filter.judge(&view(batch)).unwrap() {
             Fate::Dropped => None,
             Fate::Kept => Some(batch.clone()),
@@ -329,15 +357,33 @@ mod tests {
     }
 
     #[test]
-    fn what_a_transaction_wrote_hides_nothing_and_its_tombstones_stay() {
+    fn what_was_aborted_goes_and_hides_nothing() {
         let batches = [
             plain(0, &[("a", Some("1")), ("b", Some("1"))]),
             transactional(2, &[("a", Some("aborted")), ("b", None)]),
             marker(4, TransactionOutcome::Abort),
         ];
+        let left = pass_with(&batches, &[(2, 4)], NOW, None);
+        assert_eq!(left, [batches[0].clone(), batches[2].clone()]);
+        let left = pass_with(&left, &[(2, 4)], NOW, None);
+        assert!(view(&left[1]).has_delete_horizon(), "the marker goes once its data is gone");
+        assert_eq!(pass_with(&left, &[(2, 4)], NOW + RETENTION, None), batches[..1]);
+        let left = pass_with(&batches, &[(2, 4)], NOW, Some(3));
+        assert_eq!(offsets(&left), [vec![0, 1], vec![], vec![4]], "the producer's last batch");
+    }
+
+    #[test]
+    fn what_was_committed_hides_what_is_older_and_its_tombstones_go_at_their_horizon() {
+        let batches = [
+            plain(0, &[("a", Some("1")), ("b", Some("1"))]),
+            transactional(2, &[("a", Some("2")), ("b", None)]),
+            marker(4, TransactionOutcome::Commit),
+        ];
         let left = pass(&batches, NOW, None);
-        assert_eq!(left, batches);
-        assert_eq!(pass(&left, i64::MAX, None), batches);
+        assert_eq!(offsets(&left), [vec![2, 3], vec![4]]);
+        assert_eq!(view(&left[0]).base_timestamp(), Timestamp(NOW + RETENTION));
+        assert!(view(&left[0]).is_transactional());
+        assert_eq!(offsets(&pass(&left, NOW + RETENTION, None)), [vec![2], vec![4]]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! both are pure. `pass` does it with `offset_map`, `source` and `target`, `swap` puts the result
 //! in place, `progress` remembers how far it went.
 
+mod aborted;
 mod choice;
 mod filter;
 mod offset_map;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use corelog_io::random_u64;
 use corelog_model::{Offset, ProducerId, Timestamp};
 
+use super::aborted::Aborted;
 use super::choice::{SegmentFacts, Survey, group, survey};
 use super::filter::{Fate, Filter, Rules, note_keys};
 use super::offset_map::OffsetMap;
@@ -14,8 +15,10 @@ use super::source::Source;
 use super::swap::{Swap, discard};
 use super::target::Target;
 use super::{CleanError, Cleaned, Progress};
+use crate::aborted_file::SegmentAborted;
 use crate::config::CompactionRules;
 use crate::partition::{Inner, PartitionLog};
+use crate::reader::ReadError;
 use crate::segment::Segment;
 
 /// Segments that become one, at most: so many files are open then.
@@ -47,6 +50,12 @@ impl Inner {
     }
 }
 
+/// Leaves segments alone in which a transaction may be open: whether it counts is not known yet.
+fn below(mut segments: Vec<SegmentFacts>, stable: Offset) -> Vec<SegmentFacts> {
+    segments.retain(|segment| segment.end <= stable);
+    segments
+}
+
 /// What a pass works on.
 struct Plan {
     rules: CompactionRules,
@@ -59,25 +68,29 @@ struct Plan {
 impl PartitionLog {
     /// How dirty the part of the log is that a pass may touch; `None` if it is not compacted.
     pub(crate) fn survey_stored(&self, now: Timestamp) -> Option<Survey> {
+        let stable = self.last_stable_offset();
         let inner = self.inner.borrow();
         let rules = inner.config.compaction.as_ref()?;
-        Some(survey(&inner.stored_facts(), inner.progress.first_dirty, rules, now))
+        let segments = below(inner.stored_facts(), stable);
+        Some(survey(&segments, inner.progress.first_dirty, rules, now))
     }
 
     /// Whether a pass would be due if there were a new checkpoint.
     pub(crate) fn awaits_checkpoint_to_compact(&self, now: Timestamp) -> bool {
+        let stable = self.last_stable_offset();
         let inner = self.inner.borrow();
         let Some(rules) = inner.config.compaction.as_ref() else { return false };
         let first_dirty = inner.progress.first_dirty;
-        let is_due = |facts: &[SegmentFacts]| survey(facts, first_dirty, rules, now).is_due;
+        let is_due = |facts| survey(&below(facts, stable), first_dirty, rules, now).is_due;
         let sealed = inner.facts(inner.active().base);
-        !self.is_uncleanable.get() && !is_due(&inner.stored_facts()) && is_due(&sealed)
+        !self.is_uncleanable.get() && !is_due(inner.stored_facts()) && is_due(sealed)
     }
 
     fn plan(&self, now: Timestamp) -> Option<Plan> {
+        let stable = self.last_stable_offset();
         let inner = self.inner.borrow();
         let rules = inner.config.compaction.clone()?;
-        let mut segments = inner.stored_facts();
+        let mut segments = below(inner.stored_facts(), stable);
         let first_dirty = inner.progress.first_dirty;
         segments.truncate(survey(&segments, first_dirty, &rules, now).count);
         let last = |(id, state): (ProducerId, &crate::producers::ProducerState)| {
@@ -96,12 +109,14 @@ impl PartitionLog {
         };
         discard(&self.directory).await?;
         let mut pace = Pace::new(self);
-        let (map, map_end) = self.map_keys(&plan, &mut pace).await?;
+        let aborted = self.aborted_in(&plan.segments).await?;
+        let (map, map_end) = self.map_keys(&plan, &aborted, &mut pace).await?;
         let mut segments = plan.segments;
         segments.retain(|segment| segment.base < map_end);
         let mut filter = Filter::new(Rules {
             map,
             map_end,
+            aborted,
             producers: plan.producers,
             now,
             delete_retention_ms: plan.rules.delete_retention_ms,
@@ -119,6 +134,26 @@ impl PartitionLog {
         Ok(Some(Cleaned { partition: self.id, first_dirty: map_end, bytes_before, bytes_after }))
     }
 
+    /// The aborted transactions with data or markers in these segments.
+    async fn aborted_in(&self, segments: &[SegmentFacts]) -> Result<Aborted, CleanError> {
+        let (Some(first), Some(last)) = (segments.first(), segments.last()) else {
+            return Ok(Aborted::default());
+        };
+        let from = first.base.max(self.log_start());
+        if last.end <= from {
+            return Err(CleanError::Stopped);
+        }
+        match self.aborted_transactions(from..last.end).await {
+            Ok(transactions) => Ok(Aborted::new(transactions)),
+            Err(ReadError::Io(error)) => Err(error.into()),
+            // Records were deleted meanwhile.
+            Err(ReadError::OutOfRange { .. }) => Err(CleanError::Stopped),
+            Err(error @ ReadError::Damaged { .. }) => {
+                Err(CleanError::damaged(first.base, error.to_string()))
+            }
+        }
+    }
+
     async fn source(&self, facts: &SegmentFacts) -> Result<Source, CleanError> {
         let file = self.segment_file(facts.base).await?.ok_or(CleanError::Stopped)?;
         Ok(Source::new(file, facts.base, facts.end, facts.bytes))
@@ -129,6 +164,7 @@ impl PartitionLog {
     async fn map_keys(
         &self,
         plan: &Plan,
+        aborted: &Aborted,
         pace: &mut Pace<'_>,
     ) -> Result<(OffsetMap, Offset), CleanError> {
         let dirty = || plan.segments.iter().filter(|segment| segment.end > plan.first_dirty);
@@ -149,7 +185,7 @@ impl PartitionLog {
                     break;
                 }
                 let batch = source.take()?;
-                let noted = note_keys(&mut map, &batch, plan.first_dirty, &mut scratch);
+                let noted = note_keys(&mut map, &batch, plan.first_dirty, aborted, &mut scratch);
                 let full_at =
                     noted.map_err(|why| CleanError::damaged(segment.base, why.to_string()))?;
                 if let Some(offset) = full_at {
@@ -186,6 +222,9 @@ impl PartitionLog {
                 let fate =
                     fate.map_err(|why| CleanError::damaged(segment.base, why.to_string()))?;
                 has_changed |= fate != Fate::Kept;
+                if let Some(ended) = filter.aborted_by(&batch).filter(|_| fate != Fate::Dropped) {
+                    target.aborted.add(ended);
+                }
                 let written = match fate {
                     Fate::Kept => target.add(batch.bytes()).await?,
                     Fate::Replaced(bytes) => target.add(&bytes).await?,
@@ -219,6 +258,12 @@ impl PartitionLog {
                 segment.is_pinned = true;
             }
             self.segment_file(*base).await?;
+            // Readers that are under way need what the old segments say.
+            match self.load_aborted(*base).await {
+                Ok(()) => {}
+                Err(ReadError::Io(error)) => return Err(error.into()),
+                Err(error) => return Err(CleanError::damaged(*base, error.to_string())),
+            }
         }
         {
             let inner = self.inner.borrow();
@@ -228,7 +273,7 @@ impl PartitionLog {
             }
             self.is_swapping.set(true);
         }
-        let swap = Swap { base: bases[0], end };
+        let swap = Swap { base: bases[0], end, has_aborted: target.has_aborted() };
         swap.decide(&self.directory).await?;
         let removed = swap.perform(&self.directory, &self.shared.removal, &bases).await?;
         self.take_over(&bases, target);
@@ -250,6 +295,7 @@ impl PartitionLog {
         let mut segment = Segment::new(&self.directory, bases[0]);
         segment.size = target.size();
         segment.index = None;
+        segment.aborted = SegmentAborted::on_disk(&target.aborted);
         segment.max_timestamp = target.max_timestamp;
         segment.first_timestamp = target.first_timestamp;
         segment.is_complete = true;

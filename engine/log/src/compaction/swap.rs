@@ -15,7 +15,11 @@ use crate::segment::{base_of, file_name, path_of};
 
 const CLEANED: &str = ".cleaned";
 const SWAP: &str = ".swap";
-const INDEXES: [&str; 2] = ["index", "timeindex"];
+/// What each segment has.
+const HINTS: [&str; 2] = ["index", "timeindex"];
+/// What only a segment with aborted transactions has.
+const ABORTED: &str = "txnindex";
+const INDEXES: [&str; 3] = ["index", "timeindex", ABORTED];
 
 /// Where a file is written before it may be used.
 pub(crate) fn cleaned_path(directory: &Path, base: Offset, extension: &str) -> PathBuf {
@@ -31,26 +35,36 @@ fn index_swap_path(directory: &Path, base: Offset, extension: &str) -> PathBuf {
 pub(crate) struct Swap {
     pub(crate) base: Offset,
     pub(crate) end: Offset,
+    /// Whether it has an index of aborted transactions. If not, an old one must not stay.
+    pub(crate) has_aborted: bool,
 }
 
 impl Swap {
     fn file_name(self) -> String {
-        format!("{:020}-{:020}.log{SWAP}", self.base.0, self.end.0)
+        let mark = if self.has_aborted { "-aborted" } else { "" };
+        format!("{:020}-{:020}{mark}.log{SWAP}", self.base.0, self.end.0)
+    }
+
+    fn indexes(self) -> &'static [&'static str] {
+        if self.has_aborted { &INDEXES } else { &HINTS }
     }
 
     fn of_name(name: &str) -> Option<Self> {
-        let (base, end) = name.strip_suffix(SWAP)?.strip_suffix(".log")?.split_once('-')?;
+        let name = name.strip_suffix(SWAP)?.strip_suffix(".log")?;
+        let offsets = name.strip_suffix("-aborted");
+        let (base, end) = offsets.unwrap_or(name).split_once('-')?;
         let number = |digits: &str| {
             let is_number = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
             is_number.then(|| digits.parse().ok().map(Offset))?
         };
-        let swap = Self { base: number(base)?, end: number(end)? };
+        let has_aborted = offsets.is_some();
+        let swap = Self { base: number(base)?, end: number(end)?, has_aborted };
         (swap.base < swap.end).then_some(swap)
     }
 
     /// Decides for the new segment, whose `.cleaned` files are durable.
     pub(crate) async fn decide(self, directory: &Path) -> Result<(), IoError> {
-        for extension in INDEXES {
+        for extension in self.indexes() {
             let cleaned = cleaned_path(directory, self.base, extension);
             rename(&cleaned, &index_swap_path(directory, self.base, extension)).await?;
         }
@@ -76,7 +90,10 @@ impl Swap {
             }
             removed.extend(removal.move_file(&path_of(directory, *base, "log")).await?);
         }
-        for extension in INDEXES {
+        if !self.has_aborted {
+            or_absent(remove_file(&path_of(directory, self.base, ABORTED)).await)?;
+        }
+        for extension in self.indexes() {
             let swap = index_swap_path(directory, self.base, extension);
             // One that a start finds missing has its name already.
             or_absent(rename(&swap, &path_of(directory, self.base, extension)).await)?;
@@ -132,9 +149,11 @@ mod tests {
 
     #[test]
     fn a_swap_says_in_its_name_what_it_replaces() {
-        let swap = Swap { base: Offset(7), end: Offset(1_000) };
+        let swap = Swap { base: Offset(7), end: Offset(1_000), has_aborted: false };
         assert_eq!(swap.file_name(), "00000000000000000007-00000000000000001000.log.swap");
-        assert_eq!(Swap::of_name(&swap.file_name()), Some(swap));
+        for swap in [swap, Swap { has_aborted: true, ..swap }] {
+            assert_eq!(Swap::of_name(&swap.file_name()), Some(swap));
+        }
         for bad in [
             "00000000000000000007.log.swap",
             "00000000000000000007.index.swap",

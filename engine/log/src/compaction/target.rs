@@ -7,6 +7,7 @@ use corelog_io::{Buffer, Chunk, File, IoError, OpenMode, SyncPath, align_up, syn
 use corelog_model::{BatchHeader, Offset, Timestamp};
 
 use super::swap::cleaned_path;
+use crate::aborted::AbortedIndex;
 use crate::index::{IndexedBatch, SegmentIndex};
 
 const WRITE_BYTES: usize = 256 << 10;
@@ -20,6 +21,8 @@ pub(crate) struct Target {
     /// Bytes that are in the file.
     written: u64,
     pub(crate) index: SegmentIndex,
+    /// Of the transactions whose markers were added.
+    pub(crate) aborted: AbortedIndex,
     index_interval_bytes: u64,
     pub(crate) max_timestamp: Timestamp,
     pub(crate) first_timestamp: Option<Timestamp>,
@@ -40,10 +43,16 @@ impl Target {
             chunk: Chunk::with_capacity(WRITE_BYTES),
             written: 0,
             index: SegmentIndex::new(base),
+            aborted: AbortedIndex::default(),
             index_interval_bytes,
             max_timestamp: Timestamp::NONE,
             first_timestamp: None,
         })
+    }
+
+    /// Whether markers of aborted transactions were added.
+    pub(crate) fn has_aborted(&self) -> bool {
+        !self.aborted.entries().is_empty()
     }
 
     /// Bytes that were added.
@@ -90,8 +99,11 @@ impl Target {
         self.file.truncate(size).await?;
         self.file.sync(SyncPath::Thread).await?;
         self.index.seal();
-        let files =
-            [("index", self.index.encode_offsets()), ("timeindex", self.index.encode_times())];
+        let mut files =
+            vec![("index", self.index.encode_offsets()), ("timeindex", self.index.encode_times())];
+        if self.has_aborted() {
+            files.push(("txnindex", self.aborted.encode_from(0)));
+        }
         for (extension, bytes) in files {
             let path = cleaned_path(&self.directory, self.base, extension);
             let file = File::open(&path, OpenMode::CreateEmpty).await?;

@@ -43,7 +43,7 @@ fn config(metadata_snapshot_bytes: u64) -> BrokerConfig {
     }
 }
 
-async fn start(snapshot_bytes: u64) -> Result<Shard, StartError> {
+pub(crate) async fn start(snapshot_bytes: u64) -> Result<Shard, StartError> {
     let (control, requests) = Control::new(4);
     let (outbox, inbox) = corelog_io::mesh::channel(4);
     let endpoint = ShardEndpoint {
@@ -64,7 +64,8 @@ async fn start(snapshot_bytes: u64) -> Result<Shard, StartError> {
     Ok(shard)
 }
 
-fn creation(number: u8) -> Change {
+/// Asks for a topic `t<number>` of one partition, with the number as its id.
+pub(crate) fn creation(number: u8) -> Change {
     let topic = NewTopic {
         name: format!("t{number}"),
         id: TopicId::from_bytes([number; 16]),

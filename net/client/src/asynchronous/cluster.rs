@@ -10,6 +10,7 @@ use corelog_wire::{ApiKey, MetadataResponse};
 
 use super::connection::Connection;
 use crate::config::Backoff;
+use crate::consumer::IsolationLevel;
 use crate::metadata::{Scope, metadata_request};
 use crate::offsets::{Lookup, Moment};
 use crate::operation::{FindCoordinator, Operation, Repeat};
@@ -171,9 +172,18 @@ impl Cluster {
         &self,
         wanted: &BTreeMap<TopicPartition, Moment>,
     ) -> Result<BTreeMap<TopicPartition, Option<Offset>>, ClientError> {
+        self.list_offsets_as(wanted, IsolationLevel::ReadUncommitted).await
+    }
+
+    /// [`Cluster::list_offsets`] of what a reader at this level may read.
+    pub async fn list_offsets_as(
+        &self,
+        wanted: &BTreeMap<TopicPartition, Moment>,
+        isolation: IsolationLevel,
+    ) -> Result<BTreeMap<TopicPartition, Option<Offset>>, ClientError> {
         let started = Instant::now();
         let mut backoff = Backoff::new(self.config(), self.config().operation_timeout);
-        let mut lookup = Lookup::new(wanted);
+        let mut lookup = Lookup::new(wanted, isolation);
         loop {
             for operation in lookup.round(&self.metadata()) {
                 lookup.take(self.once(&operation).await)?;

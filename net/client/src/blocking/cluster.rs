@@ -9,6 +9,7 @@ use corelog_wire::{ApiKey, MetadataResponse, Request};
 
 use crate::blocking::connection::Connection;
 use crate::config::Backoff;
+use crate::consumer::IsolationLevel;
 use crate::metadata::{Scope, metadata_request};
 use crate::offsets::{Lookup, Moment};
 use crate::operation::{FindCoordinator, Operation, Repeat};
@@ -119,7 +120,16 @@ impl Cluster {
         &mut self,
         wanted: &BTreeMap<TopicPartition, Moment>,
     ) -> Result<BTreeMap<TopicPartition, Option<Offset>>, ClientError> {
-        let mut lookup = Lookup::new(wanted);
+        self.list_offsets_as(wanted, IsolationLevel::ReadUncommitted)
+    }
+
+    /// [`Cluster::list_offsets`] of what a reader at this level may read.
+    pub fn list_offsets_as(
+        &mut self,
+        wanted: &BTreeMap<TopicPartition, Moment>,
+        isolation: IsolationLevel,
+    ) -> Result<BTreeMap<TopicPartition, Option<Offset>>, ClientError> {
+        let mut lookup = Lookup::new(wanted, isolation);
         self.with_retries(|cluster| {
             for operation in lookup.round(&cluster.metadata) {
                 lookup.take(cluster.once(&operation))?;

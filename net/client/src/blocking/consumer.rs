@@ -119,7 +119,8 @@ impl Consumer {
         partitions: &[TopicPartition],
         moment: Moment,
     ) -> Result<BTreeMap<TopicPartition, Option<Offset>>, ClientError> {
-        self.cluster.list_offsets(&partitions.iter().map(|at| (at.clone(), moment)).collect())
+        let wanted = partitions.iter().map(|at| (at.clone(), moment)).collect();
+        self.cluster.list_offsets_as(&wanted, self.config.isolation)
     }
 
     /// Whether every partition has been read to the end it was assigned with.

@@ -11,6 +11,7 @@ use corelog_model::{BatchError, BatchView, ErrorCode, LeaderEpoch, NodeId, Offse
 use corelog_wire::ApiKey;
 
 use crate::consumer::ConsumerConfig;
+use crate::consumer::aborted::{AbortedRecords, AbortedTransaction};
 use crate::{ClientError, Metadata, TopicPartition};
 
 /// A record that was read. Borrows from the response.
@@ -65,12 +66,14 @@ pub struct FetchFrom {
 }
 
 /// What a response says about one partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched<'a> {
     /// Kafka's code.
     pub code: ErrorCode,
     /// The end of what consumers may read; -1 where the server does not tell.
     pub high_watermark: Offset,
+    /// The aborted transactions among the records, for a reader of committed ones.
+    pub aborted: Vec<AbortedTransaction>,
     /// Batches; the last one may be cut.
     pub records: &'a [u8],
 }
@@ -312,7 +315,8 @@ impl Fetcher {
         let mut reading =
             Reading { at, position, scratch: &mut self.scratch, config: &self.config, count: 0 };
         // What was handed over counts even when the consumer has had enough.
-        let _ = reading.batches(fetched.records, sink)?;
+        let aborted = AbortedRecords::new(&fetched.aborted);
+        let _ = reading.batches(fetched.records, aborted, sink)?;
         Ok(reading.count)
     }
 }
@@ -330,6 +334,7 @@ impl Reading<'_> {
     fn batches(
         &mut self,
         mut bytes: &[u8],
+        mut aborted: AbortedRecords,
         sink: &mut Sink<'_>,
     ) -> Result<ControlFlow<()>, ClientError> {
         let mut is_first = true;
@@ -347,11 +352,13 @@ impl Reading<'_> {
             batch.verify_crc().map_err(|source| self.bad_batch(source))?;
             bytes = rest;
             is_first = false;
+            // What was read before tells about what comes now.
+            let is_aborted = aborted.covers(&batch);
             if batch.next_offset() <= self.position.next {
                 continue;
             }
             // Control records are for brokers; a batch may also have lost all to compaction.
-            if !batch.is_control() && self.records(&batch, sink)?.is_break() {
+            if !batch.is_control() && !is_aborted && self.records(&batch, sink)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
             self.position.next = self.position.next.max(batch.next_offset());

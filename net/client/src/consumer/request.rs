@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use corelog_model::{ErrorCode, LeaderEpoch, NodeId, Offset};
+use corelog_model::{ErrorCode, LeaderEpoch, NodeId, Offset, ProducerId};
 use corelog_wire::api::fetch::{FetchPartition, FetchTopic, ForgottenTopic};
 use corelog_wire::{ApiKey, FetchRequest, FetchResponse, Uuid};
 
 use crate::consumer::fetcher::{Fetch, FetchFrom, Fetched};
-use crate::consumer::{ConsumerConfig, FetchSession};
+use crate::consumer::{AbortedTransaction, ConsumerConfig, FetchSession};
 use crate::metadata::Node;
 use crate::{ClientError, Endpoint, Metadata, Reply, TopicPartition};
 
@@ -56,6 +56,7 @@ pub(crate) fn prepare(
         max_wait_ms: i32::try_from(config.max_wait.as_millis()).unwrap_or(i32::MAX),
         min_bytes: bytes(config.min_bytes),
         max_bytes: bytes(config.max_bytes),
+        isolation_level: config.isolation.number(),
         session_id: plan.session_id,
         session_epoch: plan.session_epoch,
         topics: topics(config, &plan.named),
@@ -152,7 +153,14 @@ pub(crate) fn read<'r>(
             let code = code.unwrap_or(ErrorCode::UnknownServerError);
             let high_watermark = Offset(data.high_watermark);
             let records = data.records.bytes();
-            all.push((from.clone(), Fetched { code, high_watermark, records }));
+            let aborted = data.aborted_transactions.iter().flatten();
+            let aborted = aborted
+                .map(|one| AbortedTransaction {
+                    producer: ProducerId(one.producer_id),
+                    first_offset: Offset(one.first_offset),
+                })
+                .collect();
+            all.push((from.clone(), Fetched { code, high_watermark, aborted, records }));
         }
     }
     if open.is_full {

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use corelog_model::control::{TransactionMarker, TransactionOutcome};
 use corelog_model::{
     BatchBuilder, BatchError, Codec, CodecError, ErrorCode, LeaderEpoch, NodeId, Offset,
-    RecordsError, Timestamp,
+    ProducerEpoch, ProducerId, RecordsError, Sequence, Timestamp,
 };
 use corelog_wire::MetadataResponse;
 use corelog_wire::api::metadata::{
@@ -56,7 +57,8 @@ fn batch(codec: Codec, offsets: std::ops::Range<i64>) -> Vec<u8> {
 }
 
 fn fetched(records: &[u8]) -> Fetched<'_> {
-    Fetched { code: ErrorCode::None, high_watermark: Offset(100), records }
+    let (code, high_watermark) = (ErrorCode::None, Offset(100));
+    Fetched { code, high_watermark, aborted: Vec::new(), records }
 }
 
 /// The values that `take` hands over, at most `count_max`.
@@ -272,4 +274,41 @@ fn the_partition_that_was_served_last_is_asked_for_last() {
         fetcher.step(Duration::ZERO, &metadata).unwrap(),
         [fetch(1, vec![from(1, 0), from(0, 1)])]
     );
+}
+
+#[test]
+fn aborted_records_are_left_out_also_when_reading_stops_among_them() {
+    let transactional = |producer: i64, offsets: std::ops::Range<i64>| {
+        let mut builder = BatchBuilder::new(Codec::None, None);
+        builder.set_producer(ProducerId(producer), ProducerEpoch(0), Sequence(0));
+        builder.set_transactional();
+        for offset in offsets.clone() {
+            let value = offset.to_string();
+            builder.append(Timestamp(offset), None, Some(value.as_bytes()), &[]);
+        }
+        builder.build(Offset(offsets.start))
+    };
+    let abort = TransactionMarker { outcome: TransactionOutcome::Abort, coordinator_epoch: 0 };
+    let producer = (ProducerId(1), ProducerEpoch(0));
+    let marker = abort.build(producer, Timestamp(0), Offset(6), LeaderEpoch(0));
+    let bytes = [
+        transactional(1, 0..2),
+        transactional(2, 2..4),
+        transactional(1, 4..6),
+        marker,
+        transactional(1, 7..9),
+    ]
+    .concat();
+    let aborted = vec![AbortedTransaction { producer: ProducerId(1), first_offset: Offset(0) }];
+    let answer = Fetched { aborted, ..fetched(&bytes) };
+    let mut fetcher = fetcher();
+    fetcher.assign(at(0), Offset(0), None);
+    // The same answer is taken in parts, as long as there are some.
+    for expected in [&["2"][..], &["3"], &["7"], &["8"], &[]] {
+        assert_eq!(take(&mut fetcher, &answer, 1).0, expected);
+    }
+    assert_eq!(fetcher.position(&at(0)), Some(Offset(9)));
+    let mut all = self::fetcher();
+    all.assign(at(0), Offset(0), None);
+    assert_eq!(take(&mut all, &fetched(&bytes), 99).1, Ok(8), "without isolation all are read");
 }

@@ -6,10 +6,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use corelog_io::{Slice, now};
-use corelog_log::{Pieces, ReadError};
+use corelog_log::{Pieces, ReadError, aborted};
 use corelog_model::{LeaderEpoch, Offset, PartitionIndex, TopicId};
-use corelog_shard::{FetchBounds, FetchError, FetchPartition, FetchedPartition, Shard};
-use corelog_wire::api::fetch::{FetchableTopicResponse, PartitionData};
+use corelog_shard::{
+    FetchBounds, FetchError, FetchPartition, FetchedPartition, IsolationLevel, Shard,
+};
+use corelog_wire::api::fetch::{AbortedTransaction, FetchableTopicResponse, PartitionData};
 use corelog_wire::{EncodeError, FetchRequest, FetchResponse, Records, Text};
 
 use crate::api::produce::{leader_of, node_endpoints};
@@ -59,6 +61,7 @@ impl Fetch {
             bytes_min: usize::try_from(request.min_bytes).unwrap_or(0),
             bytes_max: usize::try_from(request.max_bytes).unwrap_or(0).min(bytes_max),
             wait_max: Duration::from_millis(wait_ms).min(WAIT_MAX),
+            isolation: isolation_of(request.isolation_level),
         };
         let session = SessionRequest { id, epoch, by_id, wanted, forgotten };
         Self { session, bounds, version }
@@ -90,7 +93,7 @@ impl Fetch {
         let mut answer = Answer::default();
         for ((key, _), one) in fetch.partitions.iter().zip(fetched) {
             let has_data_or_error = one.batches.as_ref().map_or(true, |found| !found.is_empty());
-            let told = (one.high_watermark.0, one.log_start.0);
+            let told = (one.high_watermark.0, one.last_stable_offset.0, one.log_start.0);
             let has_news = fetch.id == 0
                 || sessions.borrow_mut().has_news(fetch.id, key, told, has_data_or_error);
             if has_news || !fetch.is_incremental {
@@ -111,6 +114,16 @@ impl Fetch {
         let frame = corelog_wire::encode_response(correlation_id, version, &response)?;
         Ok(Reply::with_records(frame, answer.records))
     }
+}
+
+/// The isolation level with this number; like Kafka, all but 1 are that of uncommitted records.
+pub(crate) fn isolation_of(number: i8) -> IsolationLevel {
+    if number == 1 { IsolationLevel::Committed } else { IsolationLevel::Uncommitted }
+}
+
+fn told_of(aborted: &aborted::AbortedTransaction) -> AbortedTransaction {
+    let (producer_id, first_offset) = (aborted.producer.0, aborted.first_offset.0);
+    AbortedTransaction { producer_id, first_offset }
 }
 
 fn resolve(shard: &Shard, (topic, index): &Key, wanted: &Wanted) -> FetchPartition {
@@ -153,9 +166,9 @@ impl Answer {
         let mut data = PartitionData {
             partition_index: *index,
             high_watermark: one.high_watermark.0,
-            last_stable_offset: one.high_watermark.0,
+            last_stable_offset: one.last_stable_offset.0,
             log_start_offset: one.log_start.0,
-            aborted_transactions: None,
+            aborted_transactions: one.aborted.map(|aborted| aborted.iter().map(told_of).collect()),
             ..PartitionData::default()
         };
         match one.batches {

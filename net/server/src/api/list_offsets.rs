@@ -2,7 +2,7 @@
 //! partitions this core leads.
 
 use corelog_model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, Timestamp};
-use corelog_shard::{OffsetQuery, Partition, PartitionRefusal, Shard};
+use corelog_shard::{IsolationLevel, OffsetQuery, Partition, PartitionRefusal, Shard};
 use corelog_wire::api::delete_records::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
 use corelog_wire::api::list_offsets::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
 use corelog_wire::api::offset_for_leader_epoch::{EpochEndOffset, OffsetForLeaderTopicResult};
@@ -11,6 +11,7 @@ use corelog_wire::{
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, Text,
 };
 
+use crate::api::fetch::isolation_of;
 use crate::error::{KafkaError, NamedBy, partition_code};
 
 const LATEST: i64 = -1;
@@ -35,6 +36,7 @@ pub(crate) async fn list_offsets(
     shard: &Shard,
     request: &ListOffsetsRequest<'_>,
 ) -> ListOffsetsResponse<'static> {
+    let isolation = isolation_of(request.isolation_level);
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
@@ -42,7 +44,7 @@ pub(crate) async fn list_offsets(
             let index = one.partition_index;
             let found = find(shard, &topic.name, index, one.current_leader_epoch);
             partitions.push(match found {
-                Ok(partition) => list_one(&partition, index, one.timestamp).await,
+                Ok(partition) => list_one(&partition, index, one.timestamp, isolation).await,
                 Err(refusal) => refused(index, partition_code(refusal, NamedBy::Name)),
             });
         }
@@ -60,6 +62,7 @@ async fn list_one(
     partition: &Partition,
     partition_index: i32,
     timestamp: i64,
+    isolation: IsolationLevel,
 ) -> ListOffsetsPartitionResponse {
     let query = match timestamp {
         LATEST => OffsetQuery::Latest,
@@ -72,7 +75,7 @@ async fn list_one(
         time if time >= 0 => OffsetQuery::AtTime(Timestamp(time)),
         _ => return refused(partition_index, ErrorCode::InvalidRequest),
     };
-    match partition.list_offset(query).await {
+    match partition.list_offset(query, isolation).await {
         Ok(found) => ListOffsetsPartitionResponse {
             partition_index,
             timestamp: found.timestamp.0,

@@ -14,6 +14,7 @@ pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub(crate) mod describe_log_dirs;
+pub(crate) mod describe_producers;
 pub mod describe_quorum;
 pub mod describe_topic_partitions;
 pub mod elect_leaders;
@@ -34,6 +35,7 @@ pub(crate) mod produce;
 mod scene;
 pub mod scram_credentials;
 pub mod settings;
+pub(crate) mod write_txn_markers;
 
 pub use change::{Ending, Translation};
 pub use settings::{ApiSettings, BrokerConfigEntry, BrokerConfigSynonym, GroupsTopic};

@@ -224,8 +224,8 @@ apis! {
     AddOffsetsToTxn = 25, 0..=4, advertised none, flexible 3;
     /// Commit or abort a transaction.
     EndTxn = 26, 0..=5, advertised none, flexible 3;
-    /// End a transaction in partitions. Version 2 is newer than the protocol level read.
-    WriteTxnMarkers = 27, 1..=1, advertised none, flexible 1;
+    /// End a transaction in partitions. Version 2 (KIP-1228) is newer than Kafka 4.1.
+    WriteTxnMarkers = 27, 1..=2, advertised 1..=2, flexible 1;
     /// Store how far a group has read, once a transaction commits. Version 6 is newer than the
     /// protocol level read.
     TxnOffsetCommit = 28, 0..=5, advertised none, flexible 3;
@@ -274,7 +274,7 @@ apis! {
     /// The nodes of the cluster.
     DescribeCluster = 60, 0..=2, advertised 0..=2, flexible 0;
     /// What partitions know of their producers.
-    DescribeProducers = 61, 0..=0, advertised none, flexible 0;
+    DescribeProducers = 61, 0..=0, advertised 0..=0, flexible 0;
     /// The state of transactions.
     DescribeTransactions = 65, 0..=0, advertised none, flexible 0;
     /// The transactions that a broker coordinates.

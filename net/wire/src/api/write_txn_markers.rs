@@ -3,7 +3,7 @@
 use crate::Text;
 
 message! {
-    /// API 27, version 1, flexible from 1.
+    /// API 27, versions 1-2, flexible from 1.
     WriteTxnMarkersRequest<'a> {
         markers: Vec<WritableTxnMarker<'a>>;
     }
@@ -16,6 +16,8 @@ message! {
         transaction_result: bool;
         topics: Vec<WritableTxnMarkerTopic<'a>>;
         coordinator_epoch: i32;
+        /// Kafka's `transaction.version` (KIP-1228).
+        transaction_version: i8, in 2..;
     }
 
     /// A topic and its partitions.
@@ -24,7 +26,7 @@ message! {
         partition_indexes: Vec<i32>;
     }
 
-    /// API 27, version 1, flexible from 1.
+    /// API 27, versions 1-2, flexible from 1.
     WriteTxnMarkersResponse<'a> {
         markers: Vec<WritableTxnMarkerResult<'a>>;
     }

@@ -1,5 +1,6 @@
 //! Bytes for the versions that the oracle lacks: newer ones written by another implementation
-//! (`kio_fixtures.py`), older ones written down by hand from Kafka's schemas of release 3.9.
+//! (`kio_fixtures.py`) or by hand from Kafka's schemas, older ones by hand from those of release
+//! 3.9.
 
 use crate::case::{Filled, cases};
 
@@ -56,6 +57,28 @@ fn describe_configs_0_says_is_default_where_later_versions_name_the_source() {
     ]
     .concat();
     check("DescribeConfigsResponse", 0, &response);
+}
+
+#[test]
+fn write_txn_markers_2_has_the_transaction_version_behind_the_coordinator_epoch() {
+    let request = [
+        &b"\x03"[..],
+        b"\0\0\0\0\0\0\0\x01\0\x02\x01\x03",
+        b"\x08topic-1\x03\0\0\0\x03\0\0\0\x04\0\x08topic-2\x01\0",
+        b"\0\0\0\x05\x02\0",
+        b"\0\0\0\0\0\0\0\x06\0\x07\0\x01\0\0\0\x08\0\0",
+        b"\0",
+    ]
+    .concat();
+    check("WriteTxnMarkersRequest", 2, &request);
+}
+
+#[test]
+fn write_txn_markers_2_is_answered_like_1() {
+    let cases = cases();
+    let case = cases.iter().find(|case| case.name == "WriteTxnMarkersResponse").unwrap();
+    assert!(case.oracle_versions.contains(&1));
+    assert_eq!((case.encode)(2, Filled::Full), (case.encode)(1, Filled::Full));
 }
 
 /// The full sample of `name` in `version` is exactly `bytes`, read and written.

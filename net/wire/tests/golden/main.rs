@@ -70,6 +70,8 @@ fn the_oracle_lacks_few_versions() {
             ("DeleteTopicsRequest", 0),
             ("DeleteTopicsResponse", 0),
             ("InitProducerIdRequest", 6),
+            ("WriteTxnMarkersRequest", 2),
+            ("WriteTxnMarkersResponse", 2),
             ("DescribeConfigsRequest", 0),
             ("DescribeConfigsResponse", 0),
         ]

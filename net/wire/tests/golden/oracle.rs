@@ -5,7 +5,8 @@
 const WRAPPERS: [&str; 5] = ["TopicName", "BrokerId", "TransactionalId", "ProducerId", "GroupId"];
 
 /// What only one side has, with the value it has when the version lacks it.
-const ONE_SIDED: [&str; 2] = [", unknown_tagged_fields: {}", ", is_default: false"];
+const ONE_SIDED: [&str; 3] =
+    [", unknown_tagged_fields: {}", ", is_default: false", ", transaction_version: 0"];
 
 /// Names of structures and fields that differ, and a common one: Kafka gives a request and its
 /// response different structures of one name, renamed a field, and names one with a keyword.

@@ -186,4 +186,10 @@ pub(super) static KEYS: &[Key] = &[
         "600000",
         "How often forgotten producers are looked for.",
     ),
+    Key::broker(
+        "transaction.partition.verification.enable",
+        Kind::Boolean,
+        "true",
+        "Whether the first batch of a transaction is taken only if its coordinator knows of it.",
+    ),
 ];

@@ -194,7 +194,6 @@ const IGNORED: &[(&str, &[&str])] = &[
             "transaction.max.timeout.ms",
             "transaction.abort.timed.out.transaction.cleanup.interval.ms",
             "transaction.remove.expired.transaction.cleanup.interval.ms",
-            "transaction.partition.verification.enable",
             "transactional.id.expiration.ms",
         ],
     ),

@@ -17,7 +17,8 @@ use super::super::lane::{Lane, Parcel, Returned};
 use super::record::{Arena, Record};
 use crate::consumer::request::{self, Answer, OpenFetch};
 use crate::consumer::{
-    ConsumerConfig, Fetch, FetchFrom, FetchSession, Fetched, Fetcher, OffsetReset, Output,
+    AbortedTransaction, ConsumerConfig, Fetch, FetchFrom, FetchSession, Fetched, Fetcher,
+    OffsetReset, Output,
 };
 use crate::offsets::Moment;
 use crate::target::Topics;
@@ -69,6 +70,7 @@ struct Part {
     from: FetchFrom,
     code: ErrorCode,
     high_watermark: Offset,
+    aborted: Vec<AbortedTransaction>,
     /// Where its records are in the body of the reply.
     records: Range<usize>,
 }
@@ -167,12 +169,12 @@ impl Reading {
         }
         let topics: BTreeSet<&str> = wanted.keys().map(|at| at.topic.as_ref()).collect();
         self.cluster.require_topics(&topics.into_iter().collect::<Vec<_>>()).await?;
-        let mut found = self.cluster.list_offsets(&wanted).await?;
+        let mut found = self.cluster.list_offsets_as(&wanted, self.config.isolation).await?;
         // A time behind the last record is the end.
         let late = found.iter().filter(|(_, offset)| offset.is_none());
         let late: BTreeMap<_, _> = late.map(|(at, _)| (at.clone(), Moment::End)).collect();
         if !late.is_empty() {
-            found.extend(self.cluster.list_offsets(&late).await?);
+            found.extend(self.cluster.list_offsets_as(&late, self.config.isolation).await?);
         }
         for (at, offset) in found {
             self.start_at(&at, offset.unwrap_or(Offset::ZERO));
@@ -269,11 +271,12 @@ impl Reading {
                 Answer::SessionLost => VecDeque::new(),
                 Answer::Partitions(parts) => parts
                     .into_iter()
-                    .map(|(from, Fetched { code, high_watermark, records })| {
+                    .map(|(from, fetched)| {
+                        let Fetched { code, high_watermark, aborted, records } = fetched;
                         // Records borrow from the body, so this is their place in it.
                         let start = (records.as_ptr() as usize).saturating_sub(body);
                         let records = start..start + records.len();
-                        Part { from, code, high_watermark, records }
+                        Part { from, code, high_watermark, aborted, records }
                     })
                     .collect(),
             };
@@ -334,6 +337,7 @@ impl Reading {
             let fetched = Fetched {
                 code: part.code,
                 high_watermark: part.high_watermark,
+                aborted: part.aborted.clone(),
                 records: &ready.reply.body()[part.records.clone()],
             };
             let mut sink = |record: &crate::consumer::ConsumedRecord<'_>| {

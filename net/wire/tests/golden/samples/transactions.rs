@@ -132,7 +132,8 @@ pub(crate) fn end_txn_response(_: i16) -> EndTxnResponse {
     EndTxnResponse { throttle_time_ms: 1, error_code: 2, producer_id: 3, producer_epoch: 4 }
 }
 
-pub(crate) fn write_txn_markers_request(_: i16) -> WriteTxnMarkersRequest<'static> {
+pub(crate) fn write_txn_markers_request(version: i16) -> WriteTxnMarkersRequest<'static> {
+    let transaction_version = if version >= 2 { 2 } else { 0 };
     WriteTxnMarkersRequest {
         markers: vec![
             write_txn_markers::WritableTxnMarker {
@@ -150,6 +151,7 @@ pub(crate) fn write_txn_markers_request(_: i16) -> WriteTxnMarkersRequest<'stati
                     },
                 ],
                 coordinator_epoch: 5,
+                transaction_version,
             },
             write_txn_markers::WritableTxnMarker {
                 producer_id: 6,
@@ -157,6 +159,7 @@ pub(crate) fn write_txn_markers_request(_: i16) -> WriteTxnMarkersRequest<'stati
                 transaction_result: false,
                 topics: vec![],
                 coordinator_epoch: 8,
+                transaction_version: 0,
             },
         ],
     }
