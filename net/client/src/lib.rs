@@ -96,7 +96,7 @@ pub use consumer::ConsumerConfig;
 pub use endpoint::Endpoint;
 pub use error::ClientError;
 pub use metadata::{Metadata, TopicPartition};
-pub use operation::{Operation, Repeat};
+pub use operation::{Coordinated, Operation, Repeat};
 pub use producer::ProducerConfig;
 pub use session::{CorrelationId, Reply, Session};
 pub use target::{Target, Topics};

@@ -12,11 +12,14 @@ use crate::{ClientError, Endpoint, Reply};
 pub const API_VERSIONS_FIRST: i16 = 3;
 /// The version every server answers.
 pub const API_VERSIONS_FALLBACK: i16 = 0;
+/// The feature that says how transactions work.
+const TRANSACTION_VERSION: &str = "transaction.version";
 
 /// What a server offers: lowest and highest version of each API.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerVersions {
     ranges: BTreeMap<i16, (i16, i16)>,
+    transaction_version: i16,
 }
 
 /// What follows from a response to ApiVersions.
@@ -34,7 +37,7 @@ pub enum Negotiation {
 impl ServerVersions {
     /// What a server offers, by API key.
     pub fn new(ranges: impl IntoIterator<Item = (i16, (i16, i16))>) -> Self {
-        Self { ranges: ranges.into_iter().collect() }
+        Self { ranges: ranges.into_iter().collect(), transaction_version: 0 }
     }
 
     /// Reads the response to ApiVersions.
@@ -50,7 +53,12 @@ impl ServerVersions {
         ClientError::refused(ApiKey::ApiVersions, "this client", response.error_code, None)?;
         let ranges =
             response.api_keys.iter().map(|api| (api.api_key, (api.min_version, api.max_version)));
-        Ok(Negotiation::Done(Self::new(ranges)))
+        let transaction_version = response
+            .finalized_features
+            .iter()
+            .find(|feature| *feature.name == *TRANSACTION_VERSION)
+            .map_or(0, |feature| feature.max_version_level);
+        Ok(Negotiation::Done(Self { transaction_version, ..Self::new(ranges) }))
     }
 
     /// The highest version that both sides speak and that is at most `max`.
@@ -85,6 +93,11 @@ impl ServerVersions {
             let ours = format!("{min}-{max}");
             ClientError::Version { address: peer.clone(), api, ours, theirs }
         })
+    }
+
+    /// The level of transactions that the cluster runs at (KIP-890); 0 where it does not tell.
+    pub fn transaction_version(&self) -> i16 {
+        self.transaction_version
     }
 
     /// The versions offered for an API, by its key.

@@ -366,7 +366,7 @@ impl Driver {
             Lane::open(cluster.clone(), node, open_max, self.answers.clone())
         });
         let metadata = cluster.metadata();
-        let produce = Produce::new(&metadata, cluster.config(), config.acks, departing);
+        let produce = Produce::new(&metadata, cluster.config(), config.acks, departing, None);
         let parcel = Parcel {
             request: produce.body,
             version_max: produce.version_max,
