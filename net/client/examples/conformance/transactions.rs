@@ -6,14 +6,17 @@ use std::time::{Duration, Instant};
 
 use corelog_client::blocking::{Cluster, Consumer, Producer};
 use corelog_client::consumer::{From, IsolationLevel, Partitions, Until};
+use corelog_client::group::offsets::{NAMED_TOPICS_MAX, Stability, fetch};
 use corelog_client::group::{CommittedOffset, MemberIdentity};
 use corelog_client::offsets::Moment;
 use corelog_client::producer::Message;
 use corelog_client::producer::transaction::GroupOffsets;
 use corelog_client::{
-    ClientConfig, ClientError, ConsumerConfig, Endpoint, ProducerConfig, TopicPartition,
+    ClientConfig, ClientError, ConsumerConfig, Endpoint, Metadata, ProducerConfig, Target,
+    TopicPartition,
 };
 use corelog_model::{ErrorCode, Offset};
+use corelog_wire::ApiKey;
 
 use crate::{Bench, Outcome, same};
 
@@ -221,50 +224,67 @@ fn offsets(topic: &str, partition: i32, offset: i64) -> BTreeMap<TopicPartition,
     BTreeMap::from([(TopicPartition::new(topic, partition), offset)])
 }
 
+/// What a group has committed of a partition, or the code that is given instead.
+fn stored(
+    desk: &Desk,
+    group: &str,
+    at: &TopicPartition,
+    stability: Stability,
+) -> Result<Result<Option<i64>, ErrorCode>, Failure> {
+    let metadata = Metadata::default();
+    let outside = MemberIdentity::outside(group);
+    let wanted = BTreeSet::from([at.clone()]);
+    let mut results = desk.cluster()?.with_retries(|cluster| {
+        cluster.call_with(Target::Group(group.into()), |connection| {
+            let version = connection.version_within(ApiKey::OffsetFetch, NAMED_TOPICS_MAX)?;
+            let (request, asked) = fetch(&outside, &wanted, stability, version, &metadata)?;
+            asked.fetched(&connection.call_in(version, &request)?)
+        })
+    })?;
+    let result = results.remove(at).ok_or("the partition is missing")?;
+    Ok(result.map(|committed| committed.map(|committed| committed.offset.0)))
+}
+
 pub(crate) async fn offsets_count_once_they_are_committed(bench: Bench) -> Outcome {
-    let topic = bench.topic("txn-offsets", 3).await?;
+    let topic = bench.topic("txn-offsets", 2).await?;
     let group = format!("conformance-{}-txn-offsets", bench.run);
-    let stored = async |partition: i32| -> Result<Option<i64>, Failure> {
-        let at = TopicPartition::new(&topic, partition);
-        let found = bench.admin.group_offsets(&group, &BTreeSet::from([at.clone()])).await?;
-        Ok(found[&at].as_ref().map(|found| found.offset.0))
-    };
-    let arrives = async |partition: i32, offset: i64| -> Outcome {
-        let deadline = tokio::time::Instant::now() + SETTLE;
-        while stored(partition).await? != Some(offset) {
-            if deadline < tokio::time::Instant::now() {
-                return Err(format!("{:?}, not {offset}", stored(partition).await?).into());
+    at_desk(&bench, move |desk| {
+        let zero = TopicPartition::new(&topic, 0);
+        let now = |stability| stored(desk, &group, &zero, stability);
+        let arrives = |at: &TopicPartition, offset| -> Outcome {
+            let began = Instant::now();
+            while stored(desk, &group, at, Stability::Stable)? != Ok(Some(offset)) {
+                if SETTLE < began.elapsed() {
+                    return Err(format!("{at} did not get to {offset}").into());
+                }
+                std::thread::sleep(Duration::from_millis(20));
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Ok(())
-    };
-    let bootstrap = bench.admin.describe_cluster().await?.nodes;
-    let bootstrap = bootstrap.into_iter().map(|node| node.endpoint).collect();
-    let desk = Desk { bootstrap, run: bench.run.clone() };
-    let mut producer = tokio::task::spawn_blocking(move || desk.producer("offsets")).await??;
-    let send = |producer: &mut Producer, partition, offset| {
-        let member = MemberIdentity::outside(&group);
-        let offsets = offsets(&topic, partition, offset);
-        tokio::task::block_in_place(|| producer.send_offsets(GroupOffsets { member, offsets }))
-    };
-    producer.begin()?;
-    send(&mut producer, 0, 5)?;
-    same("while it is open", &stored(0).await?, &None)?;
-    tokio::task::block_in_place(|| producer.commit())?;
-    arrives(0, 5).await?;
-    producer.begin()?;
-    send(&mut producer, 0, 9)?;
-    send(&mut producer, 1, 9)?;
-    tokio::task::block_in_place(|| producer.abort())?;
-    // A transaction begins after the one before it has ended everywhere.
-    producer.begin()?;
-    send(&mut producer, 2, 1)?;
-    tokio::task::block_in_place(|| producer.commit())?;
-    arrives(2, 1).await?;
-    same("after an abort", &stored(0).await?, &Some(5))?;
-    same("where none was before", &stored(1).await?, &None)?;
-    bench.admin.delete_group(&group).await.map_err(Into::into)
+            Ok(())
+        };
+        let mut producer = desk.producer("offsets")?;
+        let send = |producer: &mut Producer, partition, offset| {
+            let member = MemberIdentity::outside(&group);
+            let offsets = offsets(&topic, partition, offset);
+            producer.send_offsets(GroupOffsets { member, offsets })
+        };
+        producer.begin()?;
+        send(&mut producer, 0, 5)?;
+        same("while it is open", &now(Stability::Any)?, &Ok(None))?;
+        let unstable = Err(ErrorCode::UnstableOffsetCommit);
+        same("for a reader that waits", &now(Stability::Stable)?, &unstable)?;
+        producer.commit()?;
+        arrives(&zero, 5)?;
+        producer.begin()?;
+        send(&mut producer, 0, 9)?;
+        producer.abort()?;
+        // A transaction begins after the one before it has ended everywhere.
+        producer.begin()?;
+        send(&mut producer, 1, 1)?;
+        producer.commit()?;
+        arrives(&TopicPartition::new(&topic, 1), 1)?;
+        same("after an abort", &now(Stability::Stable)?, &Ok(Some(5)))
+    })
+    .await
 }
 
 pub(crate) async fn offsets_of_a_lost_member_abort(bench: Bench) -> Outcome {
