@@ -149,7 +149,7 @@ fn run_once(arguments: &RunArguments, output: &mut Output) -> Result<(), Failure
     settings.stall = arguments.stall(&workload)?;
     let target = Target {
         name: arguments.bootstrap.bootstrap.clone(),
-        bootstrap: arguments.bootstrap.endpoints()?,
+        bootstrap: arguments.bootstrap.plain_endpoints()?,
         broker_pid: arguments.broker_pid,
     };
     let mut measuring = Measuring::begin(&arguments.load)?;

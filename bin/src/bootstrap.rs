@@ -1,12 +1,14 @@
 //! Which servers a command talks to, and the connection to their cluster.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use corelog_client::blocking::Cluster;
 use corelog_client::{ClientConfig, Endpoint};
 
 use crate::advice::failure;
-use crate::failure::Failure;
+use crate::command_config;
+use crate::failure::{Exit, Failure};
 
 /// How long a command tries: somebody is waiting in front of it.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
@@ -22,19 +24,33 @@ pub struct Bootstrap {
         default_value = "127.0.0.1:9092"
     )]
     pub bootstrap: String,
+    /// How to encrypt and log in: a file with the properties of Kafka's clients
+    #[arg(long, value_name = "FILE", env = "CORELOG_COMMAND_CONFIG")]
+    pub command_config: Option<PathBuf>,
 }
 
 impl Bootstrap {
-    /// The servers, as far as the text can be read.
-    pub fn endpoints(&self) -> Result<Vec<Endpoint>, Failure> {
+    /// The servers, for commands that neither encrypt nor log in.
+    pub fn plain_endpoints(&self) -> Result<Vec<Endpoint>, Failure> {
+        if self.command_config.is_some() {
+            let why = "it neither encrypts nor logs in yet";
+            let hint = "measure at a PLAINTEXT listener, without --command-config";
+            return Err(Failure::new(Exit::Usage, "cannot run this command", why, hint));
+        }
+        self.endpoints()
+    }
+
+    fn endpoints(&self) -> Result<Vec<Endpoint>, Failure> {
         Endpoint::parse_list(&self.bootstrap).map_err(|error| failure("cannot connect", &error))
     }
 
     /// Connects to the first server that answers.
     pub fn connect(&self) -> Result<Cluster, Failure> {
+        let security = self.command_config.as_deref().map(command_config::read).transpose()?;
         let config = ClientConfig {
             client_id: "corelog".to_owned(),
             operation_timeout: OPERATION_TIMEOUT,
+            security: security.unwrap_or_default(),
             ..ClientConfig::default()
         };
         let connected = Cluster::connect(&self.endpoints()?, config);
@@ -45,10 +61,9 @@ impl Bootstrap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Exit;
 
     fn bootstrap(text: &str) -> Bootstrap {
-        Bootstrap { bootstrap: text.to_owned() }
+        Bootstrap { bootstrap: text.to_owned(), command_config: None }
     }
 
     #[test]

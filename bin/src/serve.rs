@@ -26,6 +26,7 @@ mod described;
 mod identity;
 pub mod machine;
 mod print_config;
+mod security;
 mod sync_road;
 
 const STOP_CHECK_PERIOD: Duration = Duration::from_millis(100);
@@ -88,24 +89,30 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
 
 /// Runs the broker until a signal asks it to stop or a core fails.
 fn run_until_stopped(loaded: &Loaded, output: &mut Output) -> Result<(), Failure> {
+    let unhandled =
+        |error| Failure::new(Exit::Unsuitable, "cannot handle signals", error, "report this");
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         // The second signal ends the process at once.
         let registered =
             flag::register_conditional_shutdown(signal, INTERRUPTED, Arc::clone(&stop))
                 .and_then(|_| flag::register(signal, Arc::clone(&stop)));
-        registered.map_err(|error| {
-            Failure::new(Exit::Unsuitable, "cannot handle signals", error, "report this")
-        })?;
+        registered.map_err(unhandled)?;
     }
+    let reload = Arc::new(AtomicBool::new(false));
+    flag::register(signal_hook::consts::SIGHUP, Arc::clone(&reload)).map_err(unhandled)?;
     crate::memory::keep_freed_memory();
-    let broker = Broker::start(&loaded.config, described(&loaded.settings))?;
+    let mut broker = Broker::start(&loaded.config, described(&loaded.settings))?;
     output.line(&broker.ready_line())?;
     while !stop.load(Ordering::Relaxed) {
         if let Some(failure) = broker.failed_within(STOP_CHECK_PERIOD) {
             broker.stop().ok();
             return Err(failure);
         }
+        if reload.swap(false, Ordering::Relaxed) {
+            broker.security().reload();
+        }
+        broker.security().reload_if_changed();
     }
     tracing::info!("stopping: everything goes to segments");
     broker.stop()

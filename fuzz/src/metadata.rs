@@ -33,7 +33,12 @@ pub(crate) mod seeds {
             leader_epoch: LeaderEpoch(3),
             partition_epoch: 4,
         };
-        let shard = ShardEndpoint { shard: ShardId(0), host: "::1".to_owned(), port: 9092 };
+        let shard = ShardEndpoint {
+            shard: ShardId(0),
+            listener: "SSL".to_owned(),
+            host: "::1".to_owned(),
+            port: 9092,
+        };
         let config = |resource, value: Option<&str>| MetadataRecord::ConfigSet {
             resource,
             key: "retention.ms".to_owned(),

@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &SweepArguments, output: &mut Output) -> Result<(),
     let job = Job {
         target: Target {
             name: arguments.bootstrap.bootstrap.clone(),
-            bootstrap: arguments.bootstrap.endpoints()?,
+            bootstrap: arguments.bootstrap.plain_endpoints()?,
             broker_pid: arguments.broker_pid,
         },
         workload,

@@ -140,7 +140,7 @@ impl CheckArguments {
         }
         Ok(Target {
             name: self.bootstrap.bootstrap.clone(),
-            bootstrap: self.bootstrap.endpoints()?,
+            bootstrap: self.bootstrap.plain_endpoints()?,
             broker_pid: self.broker_pid,
         })
     }

@@ -18,16 +18,17 @@ use corelog_model::{BrokerId, ShardId, TopicId};
 use corelog_server::api::settings::broker_keys;
 use corelog_server::api::{ApiSettings, BrokerConfigEntry};
 use corelog_server::{
-    BoundAddress, ConnectionBounds, ConnectionLimits, HttpServer, Server, ServerConfig,
-    SocketOptions,
+    BoundAddress, ConnectionBounds, ConnectionLimits, HttpServer, ListenerConfig, Server,
+    ServerConfig, SocketOptions,
 };
 use corelog_shard::{
     BrokerConfig, CleanerConfig, CleanerLimits, Control, ControllerSeed, ShardCommand, ShardLimits,
     start_controller_shard, start_shard,
 };
 
-use super::config::Config;
 use super::config::endpoint::Endpoint;
+use super::config::{Config, CoreAddress, CoreListener};
+use super::security::Security;
 use super::sync_road;
 use crate::failure::{Exit, Failure, Reason};
 
@@ -43,10 +44,12 @@ const REQUESTS_PER_CONNECTION_MAX: usize = 256;
 pub struct Broker {
     cores: Vec<CoreThread<Result<(), String>>>,
     outboxes: Vec<Sender<ShardCommand>>,
-    addresses: Vec<SocketAddr>,
+    /// For each core, its listeners and where they listen.
+    addresses: Vec<Vec<(String, SocketAddr)>>,
     nodes: Vec<i32>,
     ended: mpsc::Receiver<CoreEvent>,
     http: Option<HttpServer>,
+    security: Security,
     _lock: DirectoryLock,
 }
 
@@ -59,7 +62,7 @@ struct Core {
     shard: ShardId,
     executor: ExecutorConfig,
     broker: BrokerConfig,
-    address: BoundAddress,
+    listeners: Vec<ListenerConfig>,
     server: ServerConfig,
     control: Control,
     seed: Option<ControllerSeed>,
@@ -83,9 +86,10 @@ impl Broker {
             .journal_sync
             .map_or_else(|| sync_road::fastest(data, &config.cpus), Ok)?;
         super::identity::check(data, config.broker_id)?;
-        let bound = bind_addresses(config)?;
+        let security = Security::start(&config.listeners)?;
+        let bound = bind_addresses(config, &security)?;
         let metrics = config.metrics_listen.as_ref().map(bind_metrics).transpose()?;
-        let addresses: Vec<SocketAddr> = bound.iter().map(|(address, _)| *address).collect();
+        let (addresses, bound): (Vec<_>, Vec<_>) = bound.into_iter().unzip();
         let endpoints = endpoints(config, &addresses);
         let (control, requests) = Control::new(CHANGES_QUEUED_MAX);
         let (outboxes, inboxes): (Vec<_>, Vec<_>) =
@@ -104,7 +108,7 @@ impl Broker {
             requests,
         });
         let mut cores = Vec::with_capacity(addresses.len());
-        for ((number, inbox), (_, address)) in (0u16..).zip(inboxes).zip(bound) {
+        for ((number, inbox), listeners) in (0u16..).zip(inboxes).zip(bound) {
             let cpu = config.cpus[usize::from(number)];
             let core = Core {
                 shard: ShardId(number),
@@ -114,7 +118,7 @@ impl Broker {
                     spin: Duration::from_micros(config.poll_us),
                 },
                 broker: broker.clone(),
-                address,
+                listeners,
                 server: server_config(config, &api, &connections),
                 control: control.clone(),
                 seed: seed.take(),
@@ -124,7 +128,8 @@ impl Broker {
             cores.push(core.spawn()?);
         }
         let nodes = config.cores().iter().map(|core| core.node as i32).collect();
-        let mut broker = Self { cores, outboxes, addresses, nodes, ended, http: None, _lock: lock };
+        let mut broker =
+            Self { cores, outboxes, addresses, nodes, ended, http: None, security, _lock: lock };
         // Before the cores are ready, so that whoever asks is told that they are not.
         if let Some(listener) = metrics
             && let Err(failure) = broker.serve_http(listener, &config.cpus)
@@ -162,19 +167,27 @@ impl Broker {
 
     /// The line a script can wait for.
     pub fn ready_line(&self) -> String {
-        let cores: Vec<_> = self
-            .nodes
-            .iter()
-            .zip(&self.addresses)
-            .map(|(node, address)| format!("{node}={address}"))
-            .collect();
-        let http = self.http.iter().map(|http| format!("metrics={}", http.address()));
-        format!("corelog ready: {}", cores.into_iter().chain(http).collect::<Vec<_>>().join(" "))
+        let mut parts = Vec::new();
+        // The first listener comes first, without its name; the others follow with theirs.
+        for position in 0..self.addresses[0].len() {
+            for (node, listeners) in self.nodes.iter().zip(&self.addresses) {
+                let (name, address) = &listeners[position];
+                let name = if position == 0 { String::new() } else { format!("{name}:") };
+                parts.push(format!("{name}{node}={address}"));
+            }
+        }
+        parts.extend(self.http.iter().map(|http| format!("metrics={}", http.address())));
+        format!("corelog ready: {}", parts.join(" "))
     }
 
     /// Where to ask each core for its numbers.
     pub fn outboxes(&self) -> &[Sender<ShardCommand>] {
         &self.outboxes
+    }
+
+    /// The files of TLS and SASL.
+    pub fn security(&mut self) -> &mut Security {
+        &mut self.security
     }
 
     /// Waits until a core ends by itself, which is a failure, at most `patience`.
@@ -231,7 +244,7 @@ impl Core {
             None => start_shard(self.broker, self.shard, self.control, self.inbox).await,
         };
         let started = started.map_err(|error| error.to_string())?;
-        let server = Server::start(&started.shard, self.address, self.server)
+        let server = Server::start(&started.shard, self.listeners, self.server)
             .map_err(|error| format!("cannot listen: {error}"))?;
         let report = started.shard.recovery_report();
         tracing::info!(
@@ -287,17 +300,24 @@ fn take_lock(data: &Path) -> Result<DirectoryLock, Failure> {
     }
 }
 
-/// Takes the address of each core, so that nobody else can until the core listens there.
-fn bind_addresses(config: &Config) -> Result<Vec<(SocketAddr, BoundAddress)>, Failure> {
-    let bind = |core: super::config::CoreAddress| {
-        let bound = bind_patiently(&core.listen, BoundAddress::bind)
+/// The listeners of one core with their addresses.
+type BoundListeners = (Vec<(String, SocketAddr)>, Vec<ListenerConfig>);
+
+/// Takes the addresses of each core, so that nobody else can until the core listens there.
+fn bind_addresses(config: &Config, security: &Security) -> Result<Vec<BoundListeners>, Failure> {
+    let bind = |(position, listener): (usize, CoreListener)| {
+        let CoreListener { name, listen, .. } = listener;
+        let bound = bind_patiently(&listen, BoundAddress::bind)
             .and_then(|bound| Ok((bound.local_addr()?, bound)));
-        bound.map_err(|error| {
+        let (local, address) = bound.map_err(|error| {
             let hint = "stop what uses the port, or choose another with --listen";
-            Failure::new(Exit::Unsuitable, format!("cannot listen on {}", core.listen), error, hint)
-        })
+            Failure::new(Exit::Unsuitable, format!("cannot listen on {listen}"), error, hint)
+        })?;
+        let (tls, sasl) = security.of(position);
+        Ok(((name.clone(), local), ListenerConfig { name, address, tls, sasl }))
     };
-    config.cores().into_iter().map(bind).collect()
+    let bind_core = |core: CoreAddress| core.listeners.into_iter().enumerate().map(bind).collect();
+    config.cores().into_iter().map(bind_core).collect()
 }
 
 /// Takes the address for metrics and health. Whoever connects waits until they are served.
@@ -333,13 +353,21 @@ fn bind_patiently<T>(
     }
 }
 
-fn endpoints(config: &Config, addresses: &[SocketAddr]) -> Vec<ShardEndpoint> {
-    let endpoint = |(core, address): (super::config::CoreAddress, &SocketAddr)| ShardEndpoint {
-        shard: ShardId(core.shard),
-        host: core.advertise.host.clone(),
-        port: if core.advertise.port == 0 { address.port() } else { core.advertise.port },
-    };
-    config.cores().into_iter().zip(addresses).map(endpoint).collect()
+fn endpoints(config: &Config, addresses: &[Vec<(String, SocketAddr)>]) -> Vec<ShardEndpoint> {
+    let mut endpoints = Vec::new();
+    for (core, bound) in config.cores().into_iter().zip(addresses) {
+        for (CoreListener { name, advertise, .. }, (_, address)) in
+            core.listeners.into_iter().zip(bound)
+        {
+            endpoints.push(ShardEndpoint {
+                shard: ShardId(core.shard),
+                listener: name,
+                host: advertise.host,
+                port: if advertise.port == 0 { address.port() } else { advertise.port },
+            });
+        }
+    }
+    endpoints
 }
 
 fn broker_config(config: &Config, sync: SyncPath) -> BrokerConfig {
@@ -423,6 +451,7 @@ fn server_config(
             idle_max: Duration::from_millis(clients.idle_ms_max),
             frame_time_max: Duration::from_millis(clients.frame_read_ms_max),
             stall_max: STALL_MAX,
+            login_time_max: Duration::from_millis(clients.login_ms_max),
             requests_max: REQUESTS_PER_CONNECTION_MAX.min(clients.requests_queued_max as usize),
         },
         connections: connections.clone(),

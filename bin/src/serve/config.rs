@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use self::cores::CoreChoice;
 use self::endpoint::Endpoint;
+use self::listener::Listener;
 use self::problem::Problem;
 use self::settings::Settings;
 use super::machine::Machine;
@@ -20,10 +21,11 @@ use super::machine::Machine;
 pub mod cores;
 pub mod endpoint;
 pub mod keys;
-mod listener;
+pub mod listener;
 pub mod problem;
 pub mod properties;
 pub mod raw;
+pub mod security;
 pub mod settings;
 pub mod source;
 
@@ -40,10 +42,8 @@ pub struct Config {
     pub broker_id: u32,
     /// Rack that clients see; `None`: the broker is the rack of its cores.
     pub rack: Option<String>,
-    /// Address of core 0; core N listens on the port + N. Port 0: any free port for each.
-    pub listen: Endpoint,
-    /// Address of core 0 as clients are told. Port 0: the port it really listens on.
-    pub advertise: Endpoint,
+    /// Where clients connect; at least one.
+    pub listeners: Vec<Listener>,
     /// The CPU of each shard.
     pub cpus: Vec<usize>,
     /// How long an idle core looks for work before it sleeps, in microseconds.
@@ -108,6 +108,8 @@ pub struct ClientLimits {
     pub send_buffer_bytes: Option<u32>,
     /// Requests of one connection in work.
     pub requests_queued_max: u32,
+    /// A client must have finished its TLS handshake and logged in within this time.
+    pub login_ms_max: u64,
     /// Memory of one core for requests and answers in work.
     pub inflight_bytes_max: u64,
     /// Largest answer to a fetch.
@@ -165,6 +167,15 @@ pub struct CoreAddress {
     pub cpu: usize,
     /// Its node id in the Kafka protocol.
     pub node: u32,
+    /// Its listeners, in the order of the configuration.
+    pub listeners: Vec<CoreListener>,
+}
+
+/// One listener of one core.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CoreListener {
+    /// Its name.
+    pub name: String,
     /// Where it listens.
     pub listen: Endpoint,
     /// Where clients are told to connect.
@@ -175,29 +186,31 @@ impl Config {
     /// Checks the settings together and against the machine. All problems are returned.
     pub fn check(settings: &Settings, machine: &Machine) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let addresses = listener::addresses(settings, machine, &mut problems);
+        let listeners = listener::listeners(settings, machine, &mut problems);
         let cpus = cpus(settings, machine, &mut problems);
         let data_dir = data_dir(settings, &mut problems);
         let metrics_listen = metrics_listen(settings, &mut problems);
         let groups = group_rules(settings, &mut problems);
         check_sizes(settings, &mut problems);
-        let (Some((listen, advertise)), Some(cpus), Some(data_dir)) = (addresses, cpus, data_dir)
-        else {
+        let (Some(listeners), Some(cpus), Some(data_dir)) = (listeners, cpus, data_dir) else {
             return Err(problems);
         };
-        check_ports(settings, &listen, cpus.len(), "listeners", &mut problems);
-        check_ports(settings, &advertise, cpus.len(), "advertised.listeners", &mut problems);
-        if let Some(metrics) = &metrics_listen {
-            check_metrics_port(settings, metrics, &listen, cpus.len(), &mut problems);
+        for listener in &listeners {
+            let Listener { listen, advertise, .. } = listener;
+            check_ports(settings, listen, cpus.len(), "listeners", &mut problems);
+            check_ports(settings, advertise, cpus.len(), "advertised.listeners", &mut problems);
+            if let Some(metrics) = &metrics_listen {
+                check_metrics_port(settings, metrics, listen, cpus.len(), &mut problems);
+            }
         }
+        check_overlap(settings, &listeners, cpus.len(), &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
         Ok(Self {
             broker_id: settings.small("node.id"),
             rack: Some(settings.text("broker.rack").to_owned()).filter(|rack| !rack.is_empty()),
-            listen,
-            advertise,
+            listeners,
             cpus,
             poll_us: settings.unsigned("corelog.poll.us"),
             data_dir,
@@ -215,8 +228,7 @@ impl Config {
             shard,
             cpu,
             node: self.broker_id * cores::CORES_MAX as u32 + u32::from(shard),
-            listen: self.listen.of_core(shard),
-            advertise: self.advertise.of_core(shard),
+            listeners: self.listeners.iter().map(|listener| listener.of_core(shard)).collect(),
         };
         (0..).zip(&self.cpus).map(core).collect()
     }
@@ -224,17 +236,8 @@ impl Config {
     /// What the operator should know about a valid configuration.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if !self.listen.is_loopback() {
-            warnings.push(format!(
-                "{} is reachable from other machines, without authentication or encryption",
-                self.listen
-            ));
-        }
-        if !self.listen.is_loopback() && self.advertise.is_loopback() {
-            warnings.push(format!(
-                "clients on other machines are told to connect to {}, which is their own machine",
-                self.advertise
-            ));
+        for listener in &self.listeners {
+            warnings.extend(listener.warnings());
         }
         if let Some(metrics) = self.metrics_listen.as_ref().filter(|it| !it.is_loopback()) {
             warnings.push(format!(
@@ -337,6 +340,7 @@ fn client_limits(settings: &Settings) -> ClientLimits {
         receive_buffer_bytes: buffer("socket.receive.buffer.bytes"),
         send_buffer_bytes: buffer("socket.send.buffer.bytes"),
         requests_queued_max: settings.small("queued.max.requests"),
+        login_ms_max: settings.unsigned("corelog.login.timeout.ms"),
         inflight_bytes_max: settings.unsigned("corelog.inflight.bytes"),
         fetch_bytes_max: settings.unsigned("fetch.max.bytes"),
         fetch_sessions_max: settings.small("max.incremental.fetch.session.cache.slots"),
@@ -447,6 +451,26 @@ fn check_ports(
         let why = format!("leaves no port for each of {cores} cores below 65536");
         let hint = format!("use port {} or lower, or fewer cores", 65_536 - cores);
         problems.push(unfit(settings, name, why, hint));
+    }
+}
+
+/// No two listeners may want the same port.
+fn check_overlap(
+    settings: &Settings,
+    listeners: &[Listener],
+    cores: usize,
+    problems: &mut Vec<Problem>,
+) {
+    for (position, listener) in listeners.iter().enumerate() {
+        let overlaps = |other: &&Listener| listener.listen.overlaps(&other.listen, cores);
+        if let Some(other) = listeners[..position].iter().find(overlaps) {
+            let why = format!(
+                "gives {} and {} the same ports: each takes {cores}, one for each core",
+                other.name, listener.name
+            );
+            let hint = format!("leave {cores} ports between them");
+            problems.push(unfit(settings, "listeners", why, hint));
+        }
     }
 }
 

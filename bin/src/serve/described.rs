@@ -36,7 +36,7 @@ fn describe(setting: &Setting) -> BrokerConfigEntry {
         value: (!is_default || !value.is_empty()).then_some(value),
         source: if is_default { ConfigSource::Default } else { ConfigSource::StaticBroker },
         synonyms,
-        is_sensitive: false,
+        is_sensitive: key.kind == Kind::Password,
         config_type: type_of(&key.kind),
         doc: key.doc,
     }
@@ -50,6 +50,7 @@ fn type_of(kind: &Kind) -> ConfigType {
         Kind::Integer { .. } => ConfigType::Long,
         Kind::Decimal { .. } => ConfigType::Double,
         Kind::Choice(_) | Kind::Text => ConfigType::String,
+        Kind::Password => ConfigType::Password,
         Kind::Choices(_) | Kind::List => ConfigType::List,
     }
 }

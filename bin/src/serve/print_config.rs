@@ -21,7 +21,7 @@ pub(super) struct PrintedConfig {
 
 #[derive(Debug, Serialize)]
 struct PrintedSetting {
-    key: &'static str,
+    key: String,
     value: serde_json::Value,
     source: String,
     doc: &'static str,
@@ -32,7 +32,12 @@ struct PrintedSetting {
 impl PrintedConfig {
     pub(super) fn new(loaded: &Loaded) -> Self {
         Self {
-            settings: loaded.settings.iter().map(PrintedSetting::new).collect(),
+            settings: loaded
+                .settings
+                .iter()
+                .chain(loaded.settings.of_listeners())
+                .map(PrintedSetting::new)
+                .collect(),
             cores: loaded.config.cores(),
             ignored: loaded.raw.ignored.clone(),
             warnings: loaded.warnings(),
@@ -47,7 +52,7 @@ impl PrintedSetting {
             None => setting.source.to_string(),
         };
         Self {
-            key: setting.key.name,
+            key: setting.name(),
             value: json(&setting.value),
             source,
             doc: setting.key.doc,
@@ -62,6 +67,7 @@ fn json(value: &Value) -> serde_json::Value {
         Value::Integer(value) => (*value).into(),
         Value::Decimal(value) => (*value).into(),
         Value::Text(value) => value.as_str().into(),
+        Value::Secret(_) => value.to_string().into(),
         Value::List(values) => values.clone().into(),
     }
 }
@@ -71,22 +77,28 @@ impl Report for PrintedConfig {
         let settings = self
             .settings
             .iter()
-            .map(|setting| vec![setting.key.into(), setting.text.clone(), setting.source.clone()]);
-        let cores = self.cores.iter().map(|core| {
-            vec![
-                core.shard.to_string(),
-                core.cpu.to_string(),
-                core.node.to_string(),
-                core.listen.to_string(),
-                core.advertise.to_string(),
-            ]
+            .map(|setting| vec![setting.key.clone(), setting.text.clone(), setting.source.clone()]);
+        let cores = self.cores.iter().flat_map(|core| {
+            core.listeners.iter().map(|listener| {
+                vec![
+                    core.shard.to_string(),
+                    core.cpu.to_string(),
+                    core.node.to_string(),
+                    listener.name.clone(),
+                    listener.listen.to_string(),
+                    listener.advertise.to_string(),
+                ]
+            })
         });
         let ignored = self.ignored.iter().map(|ignored| {
             vec![ignored.key.clone(), ignored.source.to_string(), ignored.reason.into()]
         });
         let mut tables = vec![
             Table::new(["key", "value", "source"], settings.collect()),
-            Table::new(["core", "cpu", "node", "listens on", "advertised as"], cores.collect()),
+            Table::new(
+                ["core", "cpu", "node", "listener", "listens on", "advertised as"],
+                cores.collect(),
+            ),
         ];
         if !self.ignored.is_empty() {
             tables.push(Table::new(["ignored", "source", "reason"], ignored.collect()));
@@ -158,8 +170,11 @@ mod tests {
                 "shard": 1,
                 "cpu": 1,
                 "node": 1001,
-                "listen": "127.0.0.1:9093",
-                "advertise": "127.0.0.1:9093",
+                "listeners": [{
+                    "name": "PLAINTEXT",
+                    "listen": "127.0.0.1:9093",
+                    "advertise": "127.0.0.1:9093",
+                }],
             })
         );
     }

@@ -11,4 +11,5 @@ mod groups;
 mod hostile;
 mod metrics;
 mod restart;
+mod security;
 mod support;

@@ -33,7 +33,7 @@ fn get(address: SocketAddr, path: &str) -> (u16, String) {
 }
 
 /// Every sample of the page, by its name and labels.
-fn samples(broker: &Broker) -> BTreeMap<String, f64> {
+pub(crate) fn samples(broker: &Broker) -> BTreeMap<String, f64> {
     let (status, page) = get(broker.metrics.expect("metrics are on"), "/metrics");
     assert_eq!(status, 200, "{page}");
     let lines = page.lines().filter(|line| !line.starts_with('#'));
@@ -45,7 +45,7 @@ fn samples(broker: &Broker) -> BTreeMap<String, f64> {
 }
 
 /// The sum of a metric over the cores.
-fn sum(samples: &BTreeMap<String, f64>, name: &str) -> f64 {
+pub(crate) fn sum(samples: &BTreeMap<String, f64>, name: &str) -> f64 {
     let of_name = |(sample, _): &(&String, &f64)| {
         sample.strip_prefix(name).is_some_and(|rest| rest.starts_with("{core="))
     };

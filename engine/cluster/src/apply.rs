@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::image::{BrokerImage, ClusterImage, NodeLoad, TopicImage, collision_key};
 use crate::record::{ConfigResource, MetadataRecord, PartitionState, ShardEndpoint};
+use crate::scram::ScramUser;
 
 /// Why a record does not follow from the image.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -18,8 +19,8 @@ pub enum ApplyError {
     /// A second `ClusterCreated`.
     #[error("the cluster exists already")]
     ClusterExists,
-    /// A broker without shards or with the same shard twice.
-    #[error("broker {broker} is registered with no shards, or one of them twice")]
+    /// A broker without shards or with the same listener of a shard twice.
+    #[error("broker {broker} is registered with no shards, or one of their listeners twice")]
     Shards {
         /// The broker.
         broker: BrokerId,
@@ -106,6 +107,12 @@ pub enum ApplyError {
         /// The first free id of the record.
         to: ProducerId,
     },
+    /// A credential is removed that is not there.
+    #[error("user {} has no credential for {}", of.name, of.mechanism)]
+    ScramUserUnknown {
+        /// The user and the mechanism.
+        of: ScramUser,
+    },
 }
 
 impl ClusterImage {
@@ -137,6 +144,16 @@ impl ClusterImage {
                 self.set_config(resource, key, value.as_deref())
             }
             MetadataRecord::ProducerIdsAllocated { next } => self.allocate_producer_ids(*next),
+            MetadataRecord::ScramCredentialSet { of, credential } => {
+                let credentials = Arc::make_mut(&mut self.scram_credentials);
+                credentials.insert(of.clone(), Arc::new(credential.clone()));
+                Ok(())
+            }
+            MetadataRecord::ScramCredentialRemoved { of } => {
+                let removed = Arc::make_mut(&mut self.scram_credentials).remove(of);
+                let of = of.clone();
+                removed.map(drop).ok_or(ApplyError::ScramUserUnknown { of })
+            }
         }?;
         self.version.0 += 1;
         Ok(())
@@ -158,7 +175,8 @@ impl ClusterImage {
     ) -> Result<(), ApplyError> {
         let mut shards = shards.to_vec();
         shards.sort_by_key(|endpoint| endpoint.shard);
-        if shards.is_empty() || shards.windows(2).any(|pair| pair[0].shard == pair[1].shard) {
+        let mut seen = BTreeSet::new();
+        if shards.is_empty() || shards.iter().any(|it| !seen.insert((it.shard, &it.listener))) {
             return Err(ApplyError::Shards { broker });
         }
         if let Some(endpoint) = shards.iter().find(|endpoint| !has_node_id(broker, endpoint.shard))

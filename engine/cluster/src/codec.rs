@@ -12,14 +12,24 @@ use flatbuffers::{
 use thiserror::Error;
 
 use crate::generated as fb;
-use crate::record::{ConfigResource, MetadataRecord, PartitionState, ShardEndpoint};
+use crate::record::{
+    ConfigResource, LISTENER_DEFAULT, MetadataRecord, PartitionState, ShardEndpoint,
+};
+use crate::scram::{ScramCredential, ScramMechanism, ScramUser};
 
-/// The format that `encode` writes and `decode` reads. Raised whenever the schema changes at all:
-/// flatbuffers readers skip fields they do not know, and a record must never be half-read.
-pub const FORMAT_VERSION: u8 = 1;
+/// The format that `encode` writes. Raised whenever the schema changes at all: flatbuffers readers
+/// skip fields they do not know, and a record must never be half-read.
+///
+/// - 1: the first.
+/// - 2: endpoints have a listener; SCRAM credentials.
+pub const FORMAT_VERSION: u8 = 2;
 
-/// The most bytes a record may have. The largest legal one, a broker of 1000 shards with long host
-/// names, needs a third.
+/// The oldest format that `decode` reads. Formats only add, so what an old record lacks has one
+/// meaning.
+pub const FORMAT_VERSION_OLDEST: u8 = 1;
+
+/// The most bytes a record may have. The largest legal one, a broker whose endpoints have long
+/// names, needs less than half.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
 
 /// What a record may make the verifier and the decoder do. Flatbuffers may refer to the same bytes
@@ -27,7 +37,7 @@ pub const RECORD_BYTES_MAX: usize = 1 << 20;
 /// takes. Half the bound on bytes, so that what was decoded can be encoded again.
 const VERIFIER_OPTIONS: VerifierOptions = VerifierOptions {
     max_depth: 8,
-    max_tables: 2048,
+    max_tables: 8192,
     max_apparent_size: RECORD_BYTES_MAX / 2,
     ignore_missing_null_terminator: false,
 };
@@ -45,7 +55,10 @@ pub enum DecodeError {
         bytes: usize,
     },
     /// Written by another version of the software.
-    #[error("a metadata record has format version {found}, this software reads {FORMAT_VERSION}")]
+    #[error(
+        "a metadata record has format version {found}, this software reads {FORMAT_VERSION_OLDEST} \
+         to {FORMAT_VERSION}"
+    )]
     FormatVersion {
         /// The version found.
         found: u8,
@@ -112,7 +125,7 @@ impl MetadataRecord {
             return Err(DecodeError::TooLong { bytes: bytes.len() });
         }
         let (&version, flatbuffer) = bytes.split_first().ok_or(DecodeError::Empty)?;
-        if version != FORMAT_VERSION {
+        if !(FORMAT_VERSION_OLDEST..=FORMAT_VERSION).contains(&version) {
             return Err(DecodeError::FormatVersion { found: version });
         }
         let record = flatbuffers::root_with_opts::<fb::Record>(&VERIFIER_OPTIONS, flatbuffer)?;
@@ -163,6 +176,16 @@ fn encode_body(record: &MetadataRecord, builder: &mut FlatBufferBuilder<'_>) -> 
             let body = fb::ProducerIdsAllocated::create(builder, &args);
             (fb::RecordBody::ProducerIdsAllocated, body.as_union_value())
         }
+        MetadataRecord::ScramCredentialSet { of, credential } => {
+            (fb::RecordBody::ScramCredentialSet, encode_credential(of, credential, builder))
+        }
+        MetadataRecord::ScramCredentialRemoved { of } => {
+            let user = Some(builder.create_string(&of.name));
+            let args =
+                fb::ScramCredentialRemovedArgs { user, mechanism: of.mechanism.code() as u8 };
+            let body = fb::ScramCredentialRemoved::create(builder, &args);
+            (fb::RecordBody::ScramCredentialRemoved, body.as_union_value())
+        }
     }
 }
 
@@ -171,7 +194,10 @@ fn encode_endpoint<'b>(
     builder: &mut FlatBufferBuilder<'b>,
 ) -> WIPOffset<fb::ShardEndpoint<'b>> {
     let host = Some(builder.create_string(&endpoint.host));
-    let args = fb::ShardEndpointArgs { shard: endpoint.shard.0.into(), host, port: endpoint.port };
+    // Equal in every shard of a broker.
+    let listener = Some(builder.create_shared_string(&endpoint.listener));
+    let (shard, port) = (endpoint.shard.0.into(), endpoint.port);
+    let args = fb::ShardEndpointArgs { shard, host, port, listener };
     fb::ShardEndpoint::create(builder, &args)
 }
 
@@ -230,6 +256,22 @@ fn encode_config(
     fb::ConfigSet::create(builder, &args).as_union_value()
 }
 
+fn encode_credential(
+    of: &ScramUser,
+    credential: &ScramCredential,
+    builder: &mut FlatBufferBuilder<'_>,
+) -> WIPOffset<UnionWIPOffset> {
+    let args = fb::ScramCredentialSetArgs {
+        user: Some(builder.create_string(&of.name)),
+        mechanism: of.mechanism.code() as u8,
+        salt: Some(builder.create_vector(&credential.salt)),
+        stored_key: Some(builder.create_vector(&credential.stored_key)),
+        server_key: Some(builder.create_vector(&credential.server_key)),
+        iterations: credential.iterations,
+    };
+    fb::ScramCredentialSet::create(builder, &args).as_union_value()
+}
+
 fn encode_topic_id(id: TopicId) -> fb::Uuid {
     let bits = u128::from_be_bytes(*id.as_bytes());
     fb::Uuid::new((bits >> 64) as u64, bits as u64)
@@ -267,6 +309,20 @@ fn decode_body(record: &fb::Record<'_>) -> Result<MetadataRecord, DecodeError> {
         let next = ProducerId(not_negative("next", body.next())?);
         return Ok(MetadataRecord::ProducerIdsAllocated { next });
     }
+    if let Some(body) = record.body_as_scram_credential_set() {
+        let of = decode_scram_user(body.user(), body.mechanism())?;
+        let credential = ScramCredential {
+            salt: body.salt().bytes().to_vec(),
+            stored_key: decode_key(&of, body.stored_key().bytes())?,
+            server_key: decode_key(&of, body.server_key().bytes())?,
+            iterations: not_negative("iterations", body.iterations())?,
+        };
+        return Ok(MetadataRecord::ScramCredentialSet { of, credential });
+    }
+    if let Some(body) = record.body_as_scram_credential_removed() {
+        let of = decode_scram_user(body.user(), body.mechanism())?;
+        return Ok(MetadataRecord::ScramCredentialRemoved { of });
+    }
     Err(DecodeError::UnknownKind { kind: record.body_type().0 })
 }
 
@@ -275,7 +331,9 @@ fn decode_broker(body: &fb::BrokerRegistered<'_>) -> Result<MetadataRecord, Deco
         let shard = endpoint.shard();
         let out_of_range = DecodeError::OutOfRange { field: "shard", value: shard.into() };
         let shard = ShardId(shard.try_into().map_err(|_| out_of_range)?);
-        Ok(ShardEndpoint { shard, host: endpoint.host().to_owned(), port: endpoint.port() })
+        let listener = endpoint.listener().unwrap_or(LISTENER_DEFAULT).to_owned();
+        let (host, port) = (endpoint.host().to_owned(), endpoint.port());
+        Ok(ShardEndpoint { shard, listener, host, port })
     });
     Ok(MetadataRecord::BrokerRegistered {
         broker: BrokerId(not_negative("broker", body.broker())?),
@@ -312,6 +370,21 @@ fn decode_resource(body: &fb::ConfigSet<'_>) -> Result<ConfigResource, DecodeErr
         return Ok(ConfigResource::BrokerDefault);
     }
     Err(DecodeError::UnknownResource { kind: body.resource_type().0 })
+}
+
+fn decode_scram_user(name: &str, mechanism: u8) -> Result<ScramUser, DecodeError> {
+    let code = i8::try_from(mechanism).ok();
+    let known = code.and_then(ScramMechanism::from_code);
+    let out_of_range = DecodeError::OutOfRange { field: "mechanism", value: mechanism.into() };
+    Ok(ScramUser { name: name.to_owned(), mechanism: known.ok_or(out_of_range)? })
+}
+
+fn decode_key(of: &ScramUser, key: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    if key.len() != of.mechanism.key_bytes() {
+        let (field, value) = ("bytes of a key", key.len() as i64);
+        return Err(DecodeError::OutOfRange { field, value });
+    }
+    Ok(key.to_vec())
 }
 
 fn decode_topic_id(id: &fb::Uuid) -> TopicId {

@@ -16,6 +16,9 @@ use crate::decide::create_topics::{CreateTopicError, CreateTopics, CreatedTopic,
 use crate::decide::delete_topics::{DeleteTopicError, DeletedTopic, TopicSelector, delete_topics};
 use crate::decide::producer_ids::{ProducerIdBlock, ProducerIdsError, allocate_producer_ids};
 use crate::decide::register_broker::{RegisterBroker, RegisterBrokerError, register_broker};
+use crate::decide::scram_credentials::{
+    AlterScramCredentials, UserResult, alter_scram_credentials,
+};
 use crate::decide::{Decision, TopicPolicy};
 use crate::image::{ClusterImage, MetadataVersion};
 use crate::record::MetadataRecord;
@@ -39,6 +42,8 @@ pub enum Change {
     AlterConfigs(AlterConfigs),
     /// See [`allocate_producer_ids`].
     AllocateProducerIds,
+    /// See [`alter_scram_credentials`].
+    AlterScramCredentials(AlterScramCredentials),
 }
 
 /// What became of a request, in the order of its items where it has several.
@@ -56,6 +61,8 @@ pub enum Outcome {
     AlterConfigs(Vec<Result<(), AlterConfigError>>),
     /// Of [`Change::AllocateProducerIds`].
     AllocateProducerIds(Result<ProducerIdBlock, ProducerIdsError>),
+    /// Of [`Change::AlterScramCredentials`].
+    AlterScramCredentials(Vec<UserResult>),
     /// Of any change: the request as a whole was not carried out.
     Refused(ControllerError),
 }
@@ -305,5 +312,9 @@ fn decide(
             Ok((record, block)) => (vec![record], Outcome::AllocateProducerIds(Ok(block))),
             Err(error) => (Vec::new(), Outcome::AllocateProducerIds(Err(error))),
         },
+        Change::AlterScramCredentials(request) => {
+            let (records, results) = alter_scram_credentials(image, request);
+            (records, Outcome::AlterScramCredentials(results))
+        }
     }
 }

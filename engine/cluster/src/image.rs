@@ -12,6 +12,7 @@ use corelog_model::{
 };
 
 use crate::record::{ConfigResource, PartitionState, ShardEndpoint};
+use crate::scram::{ScramCredential, ScramUser};
 
 /// How many records of the metadata log an image holds: the offset of the first record it does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +42,7 @@ pub struct ClusterImage {
     pub(crate) broker_configs: Arc<BTreeMap<BrokerId, ConfigMap>>,
     pub(crate) broker_default_configs: Arc<ConfigMap>,
     pub(crate) next_producer_id: ProducerId,
+    pub(crate) scram_credentials: Arc<BTreeMap<ScramUser, Arc<ScramCredential>>>,
     pub(crate) partition_count: usize,
     /// Without the nodes that hold nothing.
     pub(crate) loads: Arc<BTreeMap<NodeId, NodeLoad>>,
@@ -62,7 +64,7 @@ pub struct BrokerImage {
     pub id: BrokerId,
     /// The failure domain its operator named, if any.
     pub rack: Option<String>,
-    /// Its shards, in the order of their ids.
+    /// Its shards, in the order of their ids. Those of one shard are in the order of the listeners.
     pub shards: Vec<ShardEndpoint>,
 }
 
@@ -130,12 +132,38 @@ impl ClusterImage {
         self.brokers.get(&id)
     }
 
-    /// All nodes in the order of their ids.
+    /// All nodes in the order of their ids, each as its first listener is reached.
     pub fn nodes(&self) -> impl Iterator<Item = NodeEndpoint<'_>> {
         self.brokers.values().flat_map(BrokerImage::nodes)
     }
 
-    /// A node by its id.
+    /// The nodes that have this listener, in the order of their ids, as it is reached.
+    pub fn nodes_at<'a>(&'a self, listener: &'a str) -> impl Iterator<Item = NodeEndpoint<'a>> {
+        self.brokers.values().flat_map(move |broker| broker.nodes_at(listener))
+    }
+
+    /// A node by its id, as this listener of it is reached.
+    pub fn node_at(&self, node: NodeId, listener: &str) -> Option<NodeEndpoint<'_>> {
+        let broker = self.broker(node.broker())?;
+        let is_it = |shard: &&ShardEndpoint| {
+            NodeId::of(broker.id, shard.shard) == node && shard.listener == listener
+        };
+        broker.shards.iter().find(is_it).map(|endpoint| broker.node(endpoint))
+    }
+
+    /// What a user logs in with by a SCRAM mechanism.
+    pub fn scram_credential(&self, of: &ScramUser) -> Option<&Arc<ScramCredential>> {
+        self.scram_credentials.get(of)
+    }
+
+    /// All SCRAM credentials, in the order of the users.
+    pub fn scram_credentials(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (&ScramUser, &Arc<ScramCredential>)> {
+        self.scram_credentials.iter()
+    }
+
+    /// A node by its id, as its first listener is reached.
     pub fn node(&self, node: NodeId) -> Option<NodeEndpoint<'_>> {
         self.broker(node.broker())?.nodes().find(|endpoint| endpoint.node == node)
     }
@@ -241,16 +269,27 @@ impl ClusterImage {
 }
 
 impl BrokerImage {
-    /// Its shards as nodes, in the order of their ids.
-    pub fn nodes(&self) -> impl ExactSizeIterator<Item = NodeEndpoint<'_>> {
-        self.shards.iter().map(|endpoint| NodeEndpoint {
+    /// Its shards as nodes, in the order of their ids, each as its first listener is reached.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeEndpoint<'_>> {
+        let runs = self.shards.chunk_by(|one, other| one.shard == other.shard);
+        runs.map(|shard| self.node(&shard[0]))
+    }
+
+    /// Its shards as nodes, in the order of their ids, as this listener is reached.
+    pub fn nodes_at<'a>(&'a self, listener: &'a str) -> impl Iterator<Item = NodeEndpoint<'a>> {
+        let at = self.shards.iter().filter(move |endpoint| endpoint.listener == listener);
+        at.map(|endpoint| self.node(endpoint))
+    }
+
+    fn node<'a>(&'a self, endpoint: &'a ShardEndpoint) -> NodeEndpoint<'a> {
+        NodeEndpoint {
             node: NodeId::of(self.id, endpoint.shard),
             broker: self.id,
             shard: endpoint.shard,
             host: &endpoint.host,
             port: endpoint.port,
             rack: self.rack.as_deref(),
-        })
+        }
     }
 }
 

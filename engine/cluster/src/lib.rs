@@ -13,6 +13,7 @@ mod generated;
 pub mod image;
 mod placement;
 pub mod record;
+pub mod scram;
 pub mod snapshot;
 pub mod topic_changes;
 
@@ -20,5 +21,6 @@ pub use apply::ApplyError;
 pub use codec::DecodeError;
 pub use controller::{Change, Controller, ControllerConfig, Input, Outcome, Output, Ticket};
 pub use image::{BrokerImage, ClusterImage, MetadataVersion, NodeEndpoint, NodeLoad, TopicImage};
-pub use record::{ConfigResource, MetadataRecord, PartitionState, ShardEndpoint};
+pub use record::{ConfigResource, LISTENER_DEFAULT, MetadataRecord, PartitionState, ShardEndpoint};
+pub use scram::{ScramCredential, ScramMechanism, ScramUser};
 pub use topic_changes::TopicChange;

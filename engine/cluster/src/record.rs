@@ -7,6 +7,8 @@ use corelog_model::{
     BrokerId, LeaderEpoch, NodeId, PartitionId, ProducerId, ShardId, TopicId, TopicName,
 };
 
+use crate::scram::{ScramCredential, ScramUser};
+
 /// One entry of the cluster metadata log. Folding all of them in order gives a
 /// [`ClusterImage`](crate::ClusterImage).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +24,7 @@ pub enum MetadataRecord {
         broker: BrokerId,
         /// The failure domain its operator named, if any.
         rack: Option<String>,
-        /// Its shards, each a node of the cluster.
+        /// Its shards, each a node of the cluster, with one endpoint for each listener.
         shards: Vec<ShardEndpoint>,
     },
     /// A topic exists, with no partitions yet.
@@ -65,13 +67,30 @@ pub enum MetadataRecord {
         /// The first id that is still free.
         next: ProducerId,
     },
+    /// A user can log in with a password by one SCRAM mechanism; replaces an earlier one.
+    ScramCredentialSet {
+        /// The user and the mechanism.
+        of: ScramUser,
+        /// What the password was turned into.
+        credential: ScramCredential,
+    },
+    /// A user cannot log in by that mechanism any more.
+    ScramCredentialRemoved {
+        /// The user and the mechanism.
+        of: ScramUser,
+    },
 }
 
-/// Where one shard of a broker accepts connections.
+/// The listener of a broker that names none, as brokers did before they had several.
+pub const LISTENER_DEFAULT: &str = "PLAINTEXT";
+
+/// Where one shard of a broker accepts the connections of one listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShardEndpoint {
     /// The shard within its broker.
     pub shard: ShardId,
+    /// The name of the listener, in capitals.
+    pub listener: String,
     /// Host name or address, as clients shall use it.
     pub host: String,
     /// TCP port.

@@ -4,6 +4,7 @@
 use crate::apply::ApplyError;
 use crate::image::{ClusterImage, MetadataVersion, TopicImage};
 use crate::record::{ConfigResource, MetadataRecord};
+use crate::scram::ScramCredential;
 use corelog_model::{PartitionId, ProducerId};
 
 /// The shortest records that make `image` out of nothing, all but its version: that one counts
@@ -29,7 +30,12 @@ pub fn snapshot_records(image: &ClusterImage) -> impl Iterator<Item = MetadataRe
     let next = image.next_producer_id();
     let producer_ids =
         (next > ProducerId::default()).then_some(MetadataRecord::ProducerIdsAllocated { next });
-    cluster.into_iter().chain(brokers).chain(topics).chain(configs).chain(producer_ids)
+    let credentials = image.scram_credentials().map(|(of, credential)| {
+        let (of, credential) = (of.clone(), ScramCredential::clone(credential));
+        MetadataRecord::ScramCredentialSet { of, credential }
+    });
+    let cluster = cluster.into_iter().chain(brokers).chain(topics);
+    cluster.chain(configs).chain(producer_ids).chain(credentials)
 }
 
 fn topic_records(topic: &TopicImage) -> impl Iterator<Item = MetadataRecord> {

@@ -103,7 +103,12 @@ mod tests {
 
     /// A broker with topics, more records than one turn encodes.
     fn image() -> ClusterImage {
-        let shards = vec![ShardEndpoint { shard: ShardId(0), host: "h".into(), port: 1 }];
+        let shards = vec![ShardEndpoint {
+            shard: ShardId(0),
+            listener: "PLAINTEXT".into(),
+            host: "h".into(),
+            port: 1,
+        }];
         let broker = BrokerId(1);
         let new_cluster_id = "c".to_owned();
         let request = RegisterBroker { broker, rack: None, shards, new_cluster_id };

@@ -20,6 +20,7 @@ pub struct ShardMetrics {
     connections: Cell<u64>,
     connections_total: Cell<u64>,
     wrong_core: Cell<u64>,
+    authentications_failed: Cell<u64>,
     produce_latency: RefCell<LatencyHistogram>,
     fetch_latency: RefCell<LatencyHistogram>,
     queue_time: RefCell<LatencyHistogram>,
@@ -73,6 +74,11 @@ impl ShardMetrics {
         self.connections.set(self.connections.get().saturating_sub(1));
     }
 
+    /// Counts a TLS handshake or a login that failed.
+    pub fn authentication_failed(&self) {
+        add(&self.authentications_failed, 1);
+    }
+
     pub(crate) fn snapshot(&self) -> MetricsSnapshot {
         MetricsSnapshot {
             produced_bytes: self.produced_bytes.get(),
@@ -84,6 +90,7 @@ impl ShardMetrics {
             connections: self.connections.get(),
             connections_total: self.connections_total.get(),
             wrong_core: self.wrong_core.get(),
+            authentications_failed: self.authentications_failed.get(),
             produce_latency: self.produce_latency.borrow().clone(),
             fetch_latency: self.fetch_latency.borrow().clone(),
             queue_time: self.queue_time.borrow().clone(),
@@ -115,6 +122,8 @@ pub struct MetricsSnapshot {
     pub connections_total: u64,
     /// Partitions asked of the wrong core.
     pub wrong_core: u64,
+    /// TLS handshakes and logins that failed.
+    pub authentications_failed: u64,
     /// Produce, arrival to answer.
     pub produce_latency: LatencyHistogram,
     /// Fetch, arrival to answer.

@@ -6,6 +6,7 @@ mod configs;
 mod groups;
 mod nodes;
 mod topics;
+mod users;
 
 pub use configs::{
     AlterConfigs, ConfigChange, ConfigEntry, ConfigSource, DescribeConfigs, Resource,
@@ -16,3 +17,4 @@ pub use groups::{
 };
 pub use nodes::{ClusterDescription, DescribeCluster};
 pub use topics::{AddPartitions, CreateTopic, CreatedTopic, DeleteRecords, DeleteTopic, NewTopic};
+pub use users::{ListUsers, RemovePassword, ScramUsers, SetPassword};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::security::ClientSecurity;
+
 /// Settings of the connections and of how long operations try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientConfig {
@@ -26,6 +28,8 @@ pub struct ClientConfig {
     pub frame_bytes_max: usize,
     /// Whether asking for an unknown topic may create it, where the server allows that.
     pub allow_auto_topic_creation: bool,
+    /// How connections encrypt and log in.
+    pub security: ClientSecurity,
 }
 
 impl Default for ClientConfig {
@@ -41,6 +45,7 @@ impl Default for ClientConfig {
             retry_pause_max: Duration::from_secs(1),
             frame_bytes_max: 128 * 1024 * 1024,
             allow_auto_topic_creation: false,
+            security: ClientSecurity::default(),
         }
     }
 }

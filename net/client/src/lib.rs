@@ -67,11 +67,12 @@
 //! group does; each [`Operation`] is one question. Thin drivers around them own the sockets: those
 //! at the top of this crate for tokio, those in [`blocking`] for programs without a runtime.
 //!
-//! Not here yet: transactions, reading only what is committed, TLS and SASL.
+//! Not here yet: transactions, reading only what is committed.
 
 pub mod admin;
 mod asynchronous;
 pub mod blocking;
+mod channel;
 pub mod config;
 pub mod consumer;
 mod endpoint;
@@ -83,6 +84,7 @@ pub mod murmur2;
 pub mod offsets;
 pub mod operation;
 pub mod producer;
+pub mod security;
 pub mod session;
 mod target;
 pub mod versions;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use corelog_io::timeout;
 use corelog_wire::frame::EncodedFrame;
 use corelog_wire::{
-    AlterConfigsRequest, ApiKey, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
-    DescribeClusterRequest, DescribeConfigsRequest, DescribeLogDirsRequest, DescribeQuorumRequest,
-    DescribeTopicPartitionsRequest, ElectLeadersRequest, IncrementalAlterConfigsRequest,
+    AlterConfigsRequest, AlterUserScramCredentialsRequest, ApiKey, CreatePartitionsRequest,
+    CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
+    DescribeLogDirsRequest, DescribeQuorumRequest, DescribeTopicPartitionsRequest,
+    DescribeUserScramCredentialsRequest, ElectLeadersRequest, IncrementalAlterConfigsRequest,
     InitProducerIdRequest, InitProducerIdResponse, ListConfigResourcesRequest, Message, Reader,
     UpdateFeaturesRequest, encode_response,
 };
@@ -18,12 +19,15 @@ use crate::api::init_producer_id::Asked;
 use crate::api::{
     Translation, alter_configs, create_partitions, create_topics, delete_topics, describe_cluster,
     describe_configs, describe_quorum, describe_topic_partitions, elect_leaders, features,
-    init_producer_id, list_config_resources,
+    init_producer_id, list_config_resources, scram_credentials,
 };
 use crate::dispatch::{Context, Dispatcher, RequestError, new_topic_id};
 
 /// A producer waits this long for its id, then it is told to ask again.
 const PRODUCER_ID_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// A change of credentials waits this long for the disk; the request has no time of its own.
+const SCRAM_TIME_MAX: Duration = Duration::from_secs(10);
 
 impl Dispatcher {
     /// Serves the APIs that describe the cluster.
@@ -38,12 +42,17 @@ impl Dispatcher {
         let frame = match api {
             ApiKey::DescribeCluster => {
                 let request = DescribeClusterRequest::decode(reader, version)?;
-                let response = describe_cluster::respond(&request, &image);
+                let response = describe_cluster::respond(&request, &image, self.listener());
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::DescribeConfigs => {
                 let request = DescribeConfigsRequest::decode(reader, version)?;
                 let response = describe_configs::respond(&request, &image, self.settings());
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::DescribeUserScramCredentials => {
+                let request = DescribeUserScramCredentialsRequest::decode(reader, version)?;
+                let response = scram_credentials::describe(&request, &image);
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::DescribeTopicPartitions => {
@@ -130,6 +139,14 @@ impl Dispatcher {
                         pending.respond(self.ask(change, timeout).await?)
                     }
                 };
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::AlterUserScramCredentials => {
+                let request = AlterUserScramCredentialsRequest::decode(reader, version)?;
+                let users = scram_credentials::users(&request);
+                let change = scram_credentials::translate(&request);
+                let response =
+                    scram_credentials::altered(users, self.ask(change, SCRAM_TIME_MAX).await?);
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::AlterConfigs => {

@@ -9,13 +9,14 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use corelog_io::{Permit, Permits, Signal, spawn};
+use corelog_io::{Instant, Permit, Permits, Signal, now, spawn, timeout};
 use futures_lite::future::poll_once;
 
-use crate::dispatch::{Dispatcher, Started};
-use crate::frame::{FrameLimits, FrameReader, ReadFrameError};
+use crate::dispatch::{Dispatcher, Origin, Started};
+use crate::frame::{Frame, FrameLimits, FrameReader, ReadFrameError};
+use crate::gate::{Admitted, Gate};
 use crate::reply::{Reply, send};
-use crate::socket::Socket;
+use crate::transport::Transport;
 
 const COALESCED_BYTES_MAX: usize = 256 << 10;
 const COALESCED_REPLIES_MAX: usize = 64;
@@ -34,17 +35,15 @@ pub struct ConnectionBounds {
     pub frame_time_max: Duration,
     /// A peer that takes no bytes of an answer for this long is cut off.
     pub stall_max: Duration,
+    /// Within this time a client must have finished its TLS handshake and logged in.
+    pub login_time_max: Duration,
     /// Requests of one connection under way at most; more are not read.
     pub requests_max: usize,
 }
 
 impl ConnectionBounds {
     fn frame_limits(&self) -> FrameLimits {
-        FrameLimits {
-            frame_bytes_max: self.frame_bytes_max,
-            idle: self.idle_max,
-            frame_time: self.frame_time_max,
-        }
+        FrameLimits { idle: self.idle_max, frame_time: self.frame_time_max }
     }
 }
 
@@ -54,59 +53,95 @@ struct Queue {
     no_more: Cell<bool>,
 }
 
-/// Serves a connection until either side ends it.
-pub(crate) async fn serve(socket: Socket, dispatcher: Rc<Dispatcher>, bounds: ConnectionBounds) {
+/// Serves a connection until either side ends it. It was `opened` at that time.
+pub(crate) async fn serve(
+    transport: Transport,
+    gate: Gate,
+    dispatcher: Rc<Dispatcher>,
+    bounds: ConnectionBounds,
+    opened: Instant,
+) {
     let queue = Rc::new(Queue {
         pending: RefCell::default(),
         changed: Signal::new(),
         no_more: Cell::new(false),
     });
-    let writer = spawn(write_replies(socket.clone(), Rc::clone(&queue), bounds.stall_max));
-    read_requests(&socket, &dispatcher, &queue, bounds).await;
+    let writer = spawn(write_replies(transport.clone(), Rc::clone(&queue), bounds.stall_max));
+    let login_end = opened + bounds.login_time_max;
+    let reading = Reading { transport: &transport, dispatcher: &dispatcher, bounds, login_end };
+    reading.run(gate, &queue).await;
     queue.no_more.set(true);
     queue.changed.notify();
     writer.join().await;
 }
 
-async fn read_requests(
-    socket: &Socket,
-    dispatcher: &Rc<Dispatcher>,
-    queue: &Rc<Queue>,
+/// What reads the requests of one connection.
+struct Reading<'a> {
+    transport: &'a Transport,
+    dispatcher: &'a Dispatcher,
     bounds: ConnectionBounds,
-) {
-    let budget = dispatcher.shard().inflight().clone();
-    let mut frames = FrameReader::new(socket.clone(), bounds.frame_limits(), budget);
-    let slots = Permits::new(bounds.requests_max);
-    loop {
-        let slot = slots.take(1).await;
-        let frame = match frames.next().await {
-            Ok(frame) => frame,
-            Err(ReadFrameError::Closed) => return,
-            Err(error) => {
-                tracing::debug!(peer = %socket.peer(), %error, "a connection ends");
+    login_end: Instant,
+}
+
+impl Reading<'_> {
+    async fn run(&self, mut gate: Gate, queue: &Queue) {
+        let budget = self.dispatcher.shard().inflight().clone();
+        let limits = self.bounds.frame_limits();
+        let mut frames = FrameReader::new(self.transport.clone(), limits, budget);
+        let slots = Permits::new(self.bounds.requests_max);
+        let peer = self.transport.peer();
+        loop {
+            let slot = slots.take(1).await;
+            let frame = match self.next(&mut frames, &gate).await {
+                Ok(frame) => frame,
+                Err(ReadFrameError::Closed) => return,
+                Err(error) => {
+                    tracing::debug!(%peer, %error, "a connection ends");
+                    return;
+                }
+            };
+            if queue.no_more.get() {
                 return;
             }
-        };
-        if queue.no_more.get() {
-            return;
-        }
-        let started = dispatcher.start(&frame, socket.peer().ip()).await;
-        frames.recycle(frame.into_memory());
-        match started {
-            Started::Reply(pending) => {
-                queue.pending.borrow_mut().push_back((pending, slot));
-                queue.changed.notify();
+            let started = match gate.look(frame.bytes()) {
+                Admitted::Answered(started) => started,
+                Admitted::Pass => {
+                    let principal = Rc::clone(gate.principal());
+                    let origin = Origin { peer: peer.ip(), principal };
+                    self.dispatcher.start(&frame, &origin).await
+                }
+            };
+            frames.recycle(frame.into_memory());
+            let is_last = matches!(started, Started::LastReply(_));
+            match started {
+                Started::Reply(pending) | Started::LastReply(pending) => {
+                    queue.pending.borrow_mut().push_back((pending, slot));
+                    queue.changed.notify();
+                }
+                Started::NoReply => {}
+                Started::Close(why) => {
+                    tracing::debug!(%peer, why, "a connection is closed");
+                    return;
+                }
             }
-            Started::NoReply => {}
-            Started::Close(why) => {
-                tracing::debug!(peer = %socket.peer(), why, "a connection is closed");
+            if is_last {
                 return;
             }
         }
     }
+
+    /// The next frame. A client that has not logged in has less room and less time.
+    async fn next(&self, frames: &mut FrameReader, gate: &Gate) -> Result<Frame, ReadFrameError> {
+        let Some(bytes_max) = gate.frame_bytes_max() else {
+            return frames.next(self.bounds.frame_bytes_max).await;
+        };
+        let bytes_max = bytes_max.min(self.bounds.frame_bytes_max);
+        let next = timeout(self.login_end.since(now()), frames.next(bytes_max)).await;
+        next.map_err(|_| ReadFrameError::Login(self.bounds.login_time_max))?
+    }
 }
 
-async fn write_replies(socket: Socket, queue: Rc<Queue>, stall_max: Duration) {
+async fn write_replies(transport: Transport, queue: Rc<Queue>, stall_max: Duration) {
     loop {
         let waiting = queue.changed.waiting();
         let next = queue.pending.borrow_mut().pop_front();
@@ -121,8 +156,8 @@ async fn write_replies(socket: Socket, queue: Rc<Queue>, stall_max: Duration) {
         drop(slot);
         let mut replies = vec![reply];
         let keeps_open = collect_ready(&queue, &mut replies).await;
-        if let Err(error) = send(&socket, &replies, stall_max).await {
-            tracing::debug!(peer = %socket.peer(), %error, "an answer cannot be sent");
+        if let Err(error) = send(&transport, &replies, stall_max).await {
+            tracing::debug!(peer = %transport.peer(), %error, "an answer cannot be sent");
             break;
         }
         if !keeps_open {
@@ -132,7 +167,7 @@ async fn write_replies(socket: Socket, queue: Rc<Queue>, stall_max: Duration) {
     // The reader may be waiting for bytes that nobody will answer.
     queue.no_more.set(true);
     queue.pending.borrow_mut().clear();
-    socket.shut_down();
+    transport.shut_down();
 }
 
 /// Adds answers that are ready already, so that one call sends them all. False if the connection is

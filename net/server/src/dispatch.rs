@@ -8,6 +8,7 @@ use std::rc::Rc;
 use corelog_cluster::Change;
 use corelog_io::{Instant, timeout};
 use corelog_model::TopicId;
+use corelog_security::Principal;
 use corelog_shard::Shard;
 use corelog_wire::frame::EncodedFrame;
 use corelog_wire::{
@@ -30,6 +31,8 @@ use crate::reply::Reply;
 pub(crate) enum Started {
     /// An answer will come.
     Reply(PendingReply),
+    /// An answer will come, and then the connection ends.
+    LastReply(PendingReply),
     /// There is none: a produce with acks 0.
     NoReply,
     /// The connection must end.
@@ -42,6 +45,31 @@ pub(crate) struct Dispatcher {
     pub(crate) settings: Rc<ApiSettings>,
     sessions: Rc<RefCell<SessionCache>>,
     fetch_bytes_max: usize,
+    /// By which requests come; nodes are named with its address.
+    listener: Rc<str>,
+}
+
+/// What the listeners of a core share.
+pub(crate) struct CoreState {
+    settings: Rc<ApiSettings>,
+    sessions: Rc<RefCell<SessionCache>>,
+    fetch_bytes_max: usize,
+}
+
+impl CoreState {
+    pub(crate) fn new(settings: ApiSettings, sessions_max: usize, fetch_bytes_max: usize) -> Self {
+        let sessions = SessionCache::new(sessions_max, corelog_io::random_u64());
+        let sessions = Rc::new(RefCell::new(sessions));
+        Self { settings: Rc::new(settings), sessions, fetch_bytes_max }
+    }
+}
+
+/// Who sent a request, and from where.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    pub(crate) peer: IpAddr,
+    /// Whom authorization asks about.
+    pub(crate) principal: Rc<Principal>,
 }
 
 /// One request: its header and where it came from.
@@ -53,19 +81,20 @@ pub(crate) struct Context {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(
-        shard: Shard,
-        settings: ApiSettings,
-        sessions_max: usize,
-        fetch_bytes_max: usize,
-    ) -> Self {
-        let sessions = SessionCache::new(sessions_max, corelog_io::random_u64());
+    /// Starts requests that come by the listener of this name.
+    pub(crate) fn new(shard: Shard, core: &CoreState, listener: &str) -> Self {
         Self {
             shard,
-            settings: Rc::new(settings),
-            sessions: Rc::new(RefCell::new(sessions)),
-            fetch_bytes_max,
+            settings: Rc::clone(&core.settings),
+            sessions: Rc::clone(&core.sessions),
+            fetch_bytes_max: core.fetch_bytes_max,
+            listener: listener.into(),
         }
+    }
+
+    /// The name of the listener.
+    pub(crate) fn listener(&self) -> &str {
+        &self.listener
     }
 
     pub(crate) fn shard(&self) -> &Shard {
@@ -77,7 +106,7 @@ impl Dispatcher {
     }
 
     /// Starts the request of a frame. Requests of one connection start in the order they came.
-    pub(crate) async fn start(&self, frame: &Frame, peer: IpAddr) -> Started {
+    pub(crate) async fn start(&self, frame: &Frame, origin: &Origin) -> Started {
         self.shard.metrics().request(frame.arrived.elapsed());
         let mut reader = Reader::new(frame.bytes());
         let header = match RequestHeader::decode(&mut reader) {
@@ -104,12 +133,13 @@ impl Dispatcher {
             ApiKey::WriteTxnMarkers => self.start_markers(context, &mut reader).await,
             api if is_of_groups(api) => {
                 let client_id = header.client_id.as_deref().unwrap_or_default();
-                self.start_of_groups(api, context, &mut reader, (client_id, peer)).await
+                self.start_of_groups(api, context, &mut reader, (client_id, origin.peer)).await
             }
             api => self.start_other(api, context, &mut reader).await,
         };
         started.unwrap_or_else(|error| {
-            tracing::debug!(%error, api = ?header.api, version = header.api_version, "bad request");
+            let (api, version, principal) = (header.api, header.api_version, &origin.principal);
+            tracing::debug!(%error, ?api, version, %principal, "bad request");
             Started::Close("its request cannot be read")
         })
     }
@@ -127,9 +157,9 @@ impl Dispatcher {
             let why = "a produce with acks 0 was refused";
             return Ok(if refused { Started::Close(why) } else { Started::NoReply });
         }
-        let shard = self.shard.clone();
+        let (shard, listener) = (self.shard.clone(), Rc::clone(&self.listener));
         Ok(Started::Reply(Box::pin(async move {
-            let response = produce.acknowledge(&shard).await;
+            let response = produce.acknowledge(&shard, &listener).await;
             shard.metrics().produce_answered(context.arrived.elapsed());
             finish(encode_response(context.correlation_id, context.version, &response))
         })))
@@ -143,8 +173,9 @@ impl Dispatcher {
         let request = FetchRequest::decode(reader, context.version)?;
         let fetch = Fetch::parse(&request, context.version, self.fetch_bytes_max);
         let (shard, sessions) = (self.shard.clone(), Rc::clone(&self.sessions));
+        let listener = Rc::clone(&self.listener);
         Ok(Started::Reply(Box::pin(async move {
-            let reply = fetch.answer(&shard, &sessions, context.correlation_id).await;
+            let reply = fetch.answer(&shard, &sessions, &listener, context.correlation_id).await;
             shard.metrics().fetch_answered(context.arrived.elapsed());
             reply.map_err(|error| log_encode_error(&error)).ok()
         })))
@@ -222,7 +253,7 @@ impl Dispatcher {
             errors = metadata::creation_errors(names, ending);
         }
         let image = self.shard.image();
-        let response = metadata::respond(request, version, &image, &errors);
+        let response = metadata::respond(request, version, &image, &self.listener, &errors);
         Ok(encode_response(correlation_id, version, &response)?)
     }
 

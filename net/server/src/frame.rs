@@ -9,7 +9,7 @@ use corelog_wire::ApiKey;
 use corelog_wire::frame::{FRAME_PREFIX_BYTES, FrameError, peek_frame_len};
 
 use crate::api::settings::CONTROL_REQUEST_BYTES_MAX;
-use crate::socket::Socket;
+use crate::transport::Transport;
 
 const READ_BYTES: usize = 32 << 10;
 const BUFFER_KEPT: Duration = Duration::from_secs(1);
@@ -33,6 +33,9 @@ pub(crate) enum ReadFrameError {
     /// A started frame did not end in time.
     #[error("a frame took longer than {0:?}")]
     Slow(Duration),
+    /// The client did not log in in time.
+    #[error("no login within {0:?}")]
+    Login(Duration),
     /// The length is out of bounds.
     #[error(transparent)]
     Length(#[from] FrameError),
@@ -54,7 +57,6 @@ pub(crate) enum ReadFrameError {
 /// Bounds for reading.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FrameLimits {
-    pub(crate) frame_bytes_max: usize,
     pub(crate) idle: Duration,
     pub(crate) frame_time: Duration,
 }
@@ -79,7 +81,7 @@ impl Frame {
 
 /// Cuts the byte stream of one connection into frames.
 pub(crate) struct FrameReader {
-    socket: Socket,
+    transport: Transport,
     limits: FrameLimits,
     budget: Permits,
     buffer: Vec<u8>,
@@ -90,8 +92,8 @@ pub(crate) struct FrameReader {
 }
 
 impl FrameReader {
-    pub(crate) fn new(socket: Socket, limits: FrameLimits, budget: Permits) -> Self {
-        Self { socket, limits, budget, buffer: Vec::new(), start: 0, end: 0, recycled: None }
+    pub(crate) fn new(transport: Transport, limits: FrameLimits, budget: Permits) -> Self {
+        Self { transport, limits, budget, buffer: Vec::new(), start: 0, end: 0, recycled: None }
     }
 
     /// Takes back the memory of a frame that was answered, for the next one.
@@ -102,13 +104,13 @@ impl FrameReader {
         }
     }
 
-    /// The next frame.
-    pub(crate) async fn next(&mut self) -> Result<Frame, ReadFrameError> {
+    /// The next frame, of at most so many bytes.
+    pub(crate) async fn next(&mut self, bytes_max: usize) -> Result<Frame, ReadFrameError> {
         if self.start == self.end {
             self.wait_for_bytes().await?;
         }
         let slow = self.limits.frame_time;
-        let frame = timeout(slow, self.rest_of_frame()).await;
+        let frame = timeout(slow, self.rest_of_frame(bytes_max)).await;
         frame.map_err(|_| ReadFrameError::Slow(slow))?
     }
 
@@ -117,14 +119,14 @@ impl FrameReader {
         let mut waited = Duration::ZERO;
         if !self.buffer.is_empty() {
             waited = idle.min(BUFFER_KEPT);
-            if let Ok(count) = timeout(waited, self.socket.read(&mut self.buffer)).await {
+            if let Ok(count) = timeout(waited, self.transport.read(&mut self.buffer)).await {
                 return self.begin_with(count?);
             }
         }
         // A connection that says nothing costs no memory: its first bytes go to the stack.
         self.buffer = Vec::new();
         let mut first = [0; 512];
-        let read = timeout(idle.saturating_sub(waited), self.socket.read(&mut first)).await;
+        let read = timeout(idle.saturating_sub(waited), self.transport.read(&mut first)).await;
         let count = read.map_err(|_| ReadFrameError::Idle(idle))??;
         self.buffer.resize(READ_BYTES, 0);
         self.buffer[..count].copy_from_slice(&first[..count]);
@@ -136,10 +138,10 @@ impl FrameReader {
         if count == 0 { Err(ReadFrameError::Closed) } else { Ok(()) }
     }
 
-    async fn rest_of_frame(&mut self) -> Result<Frame, ReadFrameError> {
+    async fn rest_of_frame(&mut self, bytes_max: usize) -> Result<Frame, ReadFrameError> {
         let len = loop {
             let present = &self.buffer[self.start..self.end];
-            if let Some(len) = peek_frame_len(present, self.limits.frame_bytes_max)? {
+            if let Some(len) = peek_frame_len(present, bytes_max)? {
                 break len;
             }
             self.fill().await?;
@@ -184,7 +186,7 @@ impl FrameReader {
                 memory.resize(len.min(filled + growth), 0);
             }
             let target = len.min(memory.len());
-            let count = self.socket.read(&mut memory[filled..target]).await?;
+            let count = self.transport.read(&mut memory[filled..target]).await?;
             if count == 0 {
                 return Err(ReadFrameError::Truncated);
             }
@@ -197,7 +199,7 @@ impl FrameReader {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        let count = self.socket.read(&mut self.buffer[self.end..]).await?;
+        let count = self.transport.read(&mut self.buffer[self.end..]).await?;
         if count == 0 {
             return Err(ReadFrameError::Truncated);
         }

@@ -145,7 +145,9 @@ impl Dispatcher {
             drop(self.ask(change, AUTO_CREATE_TIME_MAX).await?);
         }
         let image = self.shard.image();
-        answered(context, &find_coordinator::respond(&request, context.version, &image))
+        let version = context.version;
+        let response = find_coordinator::respond(&request, version, &image, self.listener());
+        answered(context, &response)
     }
 
     /// Asks the coordinator of a group; what it says becomes the response.

@@ -7,11 +7,13 @@
 
 mod admin;
 pub mod api;
+mod authentication;
 mod connection;
 mod dispatch;
 mod error;
 mod fetch_session;
 mod frame;
+mod gate;
 mod group_requests;
 mod http;
 mod limits;
@@ -20,9 +22,14 @@ mod metrics_page;
 pub mod metrics_text;
 mod reply;
 mod socket;
+mod tls_acceptor;
+mod tls_stream;
+mod transport;
 
 pub use connection::ConnectionBounds;
+pub use gate::{SaslGate, SaslSettings};
 pub use http::HttpServer;
 pub use limits::ConnectionLimits;
-pub use listener::{Server, ServerConfig};
+pub use listener::{ListenerConfig, Server, ServerConfig};
 pub use socket::{BoundAddress, SocketOptions};
+pub use tls_acceptor::TlsAcceptor;

@@ -1,4 +1,4 @@
-//! The listener of one core: accepts, admits, serves.
+//! The listeners of one core: accept, admit, serve.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -6,14 +6,19 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use corelog_io::{Task, sleep, spawn};
+use corelog_io::{Task, now, sleep, spawn, timeout};
+use corelog_security::Principal;
 use corelog_shard::Shard;
 
 use crate::api::ApiSettings;
 use crate::connection::{ConnectionBounds, serve};
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{CoreState, Dispatcher};
+use crate::gate::{Gate, SaslGate};
 use crate::limits::{Admission, ConnectionLimits};
 use crate::socket::{BoundAddress, Listener, Socket, SocketOptions};
+use crate::tls_acceptor::TlsAcceptor;
+use crate::tls_stream::TlsStream;
+use crate::transport::Transport;
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -34,22 +39,51 @@ pub struct ServerConfig {
     pub fetch_bytes_max: usize,
 }
 
+/// One listener of a core.
+#[derive(Debug)]
+pub struct ListenerConfig {
+    /// Its name, in capitals.
+    pub name: String,
+    /// Where it listens.
+    pub address: BoundAddress,
+    /// How clients encrypt; `None`: not at all.
+    pub tls: Option<TlsAcceptor>,
+    /// How clients log in; `None`: they do not.
+    pub sasl: Option<SaslGate>,
+}
+
 /// The running server of one core. Dropping it ends its connections.
 pub struct Server {
-    _accepting: Task<()>,
+    _accepting: Vec<Task<()>>,
     open: Open,
 }
 
 impl Server {
     /// Listens and serves on the current core.
-    pub fn start(shard: &Shard, address: BoundAddress, config: ServerConfig) -> io::Result<Self> {
+    pub fn start(
+        shard: &Shard,
+        listeners: Vec<ListenerConfig>,
+        config: ServerConfig,
+    ) -> io::Result<Self> {
         let ServerConfig { sockets, bounds, connections, api, sessions_max, fetch_bytes_max } =
             config;
-        let listener = Listener::listen(address, sockets)?;
-        let dispatcher =
-            Rc::new(Dispatcher::new(shard.clone(), api, sessions_max, fetch_bytes_max));
+        let core = CoreState::new(api, sessions_max, fetch_bytes_max);
         let open = Open::default();
-        let accepting = spawn(accept(listener, dispatcher, bounds, connections, Rc::clone(&open)));
+        let mut accepting = Vec::with_capacity(listeners.len());
+        for ListenerConfig { name, address, tls, sasl } in listeners {
+            let accepts = Accepts {
+                listener: Listener::listen(address, sockets)?,
+                service: Rc::new(Service {
+                    dispatcher: Rc::new(Dispatcher::new(shard.clone(), &core, &name)),
+                    bounds,
+                    tls,
+                    sasl,
+                }),
+                limits: connections.clone(),
+                open: Rc::clone(&open),
+            };
+            accepting.push(spawn(accepts.run()));
+        }
         Ok(Self { _accepting: accepting, open })
     }
 }
@@ -61,35 +95,55 @@ impl Drop for Server {
     }
 }
 
-type Open = Rc<RefCell<BTreeMap<u64, Task<()>>>>;
+/// The connections of all listeners of the core, by numbers of which each is used once.
+#[derive(Default)]
+struct Connections {
+    next: u64,
+    tasks: BTreeMap<u64, Task<()>>,
+}
 
-async fn accept(
+type Open = Rc<RefCell<Connections>>;
+
+/// One listener.
+struct Accepts {
     listener: Listener,
-    dispatcher: Rc<Dispatcher>,
-    bounds: ConnectionBounds,
+    service: Rc<Service>,
     limits: ConnectionLimits,
     open: Open,
-) {
-    let mut next = 0;
-    loop {
-        let socket = match listener.accept().await {
-            Ok(socket) => socket,
-            Err(error) => {
-                // Out of file descriptors, mostly: those that are open go on, and some will end.
-                tracing::warn!(%error, "a connection cannot be accepted");
-                sleep(ACCEPT_PAUSE).await;
+}
+
+/// What every connection of a listener gets.
+struct Service {
+    dispatcher: Rc<Dispatcher>,
+    bounds: ConnectionBounds,
+    tls: Option<TlsAcceptor>,
+    sasl: Option<SaslGate>,
+}
+
+impl Accepts {
+    async fn run(self) {
+        loop {
+            let socket = match self.listener.accept().await {
+                Ok(socket) => socket,
+                Err(error) => {
+                    // Out of file descriptors, mostly: those that are open go on, and some will
+                    // end.
+                    tracing::warn!(%error, "a connection cannot be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let Some(admission) = self.limits.admit(socket.peer().ip()) else {
+                tracing::debug!(peer = %socket.peer(), "a connection over the limit is closed");
                 continue;
-            }
-        };
-        let Some(admission) = limits.admit(socket.peer().ip()) else {
-            tracing::debug!(peer = %socket.peer(), "a connection over the limit is closed");
-            continue;
-        };
-        let id = next;
-        next += 1;
-        let connection = Connection { socket, admission, open: Rc::clone(&open), id };
-        let task = spawn(connection.run(Rc::clone(&dispatcher), bounds));
-        open.borrow_mut().insert(id, task);
+            };
+            let mut open = self.open.borrow_mut();
+            let id = open.next;
+            open.next += 1;
+            let connection = Connection { socket, admission, open: Rc::clone(&self.open), id };
+            let task = spawn(connection.run(Rc::clone(&self.service)));
+            open.tasks.insert(id, task);
+        }
     }
 }
 
@@ -101,16 +155,57 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(self, dispatcher: Rc<Dispatcher>, bounds: ConnectionBounds) {
+    async fn run(self, service: Rc<Service>) {
         let Self { socket, admission, open, id } = self;
-        let shard = dispatcher.shard().clone();
+        let shard = service.dispatcher.shard().clone();
         shard.metrics().connected();
-        serve(socket, dispatcher, bounds).await;
+        let (peer, opened) = (socket.peer(), now());
+        match service.begin(socket).await {
+            Ok((transport, gate)) => {
+                let dispatcher = Rc::clone(&service.dispatcher);
+                serve(transport, gate, dispatcher, service.bounds, opened).await;
+            }
+            Err(error) => {
+                shard.metrics().authentication_failed();
+                tracing::info!(peer = %peer.ip(), %error, "a TLS handshake has failed");
+            }
+        }
         shard.metrics().disconnected();
         drop(admission);
         // The task that runs this is at its end: letting go of its handle cancels nothing.
-        if let Some(task) = open.borrow_mut().remove(&id) {
+        let task = open.borrow_mut().tasks.remove(&id);
+        if let Some(task) = task {
             task.detach();
         }
+    }
+}
+
+impl Service {
+    /// Encrypts, if that is how clients talk here, and says who they are so far.
+    async fn begin(&self, socket: Socket) -> io::Result<(Transport, Gate)> {
+        let (shard, peer) = (self.dispatcher.shard().clone(), socket.peer().ip());
+        let mut principal = Principal::anonymous();
+        let transport = match &self.tls {
+            None => Transport::Plain(socket),
+            Some(acceptor) => {
+                let limit = self.bounds.login_time_max;
+                let handshake = TlsStream::accept(socket.clone(), acceptor.config());
+                let stream = match timeout(limit, handshake).await {
+                    Ok(stream) => stream?,
+                    Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+                };
+                if let Some(certificate) = stream.client_certificate() {
+                    let named = acceptor.principal_of(&certificate);
+                    let unnamed = || io::Error::other("no rule makes a user of the certificate");
+                    principal = named.ok_or_else(unnamed)?;
+                }
+                Transport::Tls(stream)
+            }
+        };
+        let gate = match &self.sasl {
+            None => Gate::open(shard, peer, principal),
+            Some(sasl) => Gate::closed(shard, peer, sasl.settings()),
+        };
+        Ok((transport, gate))
     }
 }

@@ -47,6 +47,9 @@ static COUNTERS: &[Metric<ReadNumber>] = &[
     metric("corelog_connections_accepted", "Connections accepted.", |core| {
         core.connections_total.into()
     }),
+    metric("corelog_authentications_failed", "TLS handshakes and logins that failed.", |core| {
+        core.authentications_failed.into()
+    }),
     metric("corelog_journal_frames", "Group commits written to the journal.", |core| {
         core.journal_frames.into()
     }),

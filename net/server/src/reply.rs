@@ -7,7 +7,7 @@ use std::time::Duration;
 use corelog_io::{Slice, timeout};
 use corelog_wire::frame::EncodedFrame;
 
-use crate::socket::Socket;
+use crate::transport::Transport;
 
 const SLICES_MAX: usize = 512;
 
@@ -63,7 +63,7 @@ impl Reply {
 /// Sends replies in order with as few calls as the socket allows. A peer that takes nothing for
 /// `stall_max` is an error.
 pub(crate) async fn send(
-    socket: &Socket,
+    transport: &Transport,
     replies: &[Reply],
     stall_max: Duration,
 ) -> io::Result<()> {
@@ -72,7 +72,7 @@ pub(crate) async fn send(
     let mut rest = &mut slices[..];
     while !rest.is_empty() {
         let count = rest.len().min(SLICES_MAX);
-        let written = timeout(stall_max, socket.write(&rest[..count])).await;
+        let written = timeout(stall_max, transport.write(&rest[..count])).await;
         let written = written.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::{FromRawFd, IntoRawFd};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use futures_lite::{AsyncRead, AsyncWrite};
 use glommio::net::{TcpListener, TcpStream};
@@ -96,18 +97,36 @@ impl Socket {
 
     /// Reads what is there, at least one byte; 0 means the other side is done.
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| Pin::new(&mut *self.stream.borrow_mut()).poll_read(cx, buffer)).await
+        poll_fn(|context| self.poll_read(context, buffer)).await
     }
 
     /// Writes as much as the socket takes of all slices in one call.
     pub(crate) async fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        poll_fn(|cx| Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, slices)).await
+        poll_fn(|context| self.poll_write(context, slices)).await
+    }
+
+    /// [`Socket::read`], once.
+    pub(crate) fn poll_read(
+        &self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.stream.borrow_mut()).poll_read(context, buffer)
+    }
+
+    /// [`Socket::write`], once.
+    pub(crate) fn poll_write(
+        &self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(context, slices)
     }
 
     /// Ends both directions, so that a task that still reads or writes comes back.
     pub(crate) fn shut_down(&self) {
         let stream = self.stream.borrow();
-        let mut noop = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut noop = Context::from_waker(std::task::Waker::noop());
         // A connection that is gone already cannot be ended again.
         let _ = stream.poll_shutdown(&mut noop, std::net::Shutdown::Both);
     }

@@ -17,9 +17,9 @@ pub struct Endpoint {
 
 /// One entry of `listeners` or `advertised.listeners`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listener {
-    /// The name in front of `://`, in capitals. An address alone is the listener PLAINTEXT.
-    pub name: String,
+pub struct ListenerEntry {
+    /// The name in front of `://`, in capitals; none for an address alone.
+    pub name: Option<String>,
     /// The host, perhaps empty.
     pub host: String,
     /// The port, when one is given.
@@ -61,6 +61,13 @@ impl Endpoint {
         Self { host: self.host.clone(), port }
     }
 
+    /// Whether two listeners of so many cores would want a port in common.
+    pub fn overlaps(&self, other: &Self, cores: usize) -> bool {
+        let same_host = self.host == other.host || self.is_wildcard() || other.is_wildcard();
+        let distance = usize::from(self.port.abs_diff(other.port));
+        same_host && self.port != 0 && other.port != 0 && distance < cores
+    }
+
     /// Whether the host stands for every address of the machine.
     pub fn is_wildcard(&self) -> bool {
         is_wildcard(&self.host)
@@ -74,12 +81,15 @@ impl Endpoint {
     }
 }
 
-impl Listener {
+impl ListenerEntry {
     /// Reads `NAME://HOST:PORT`, `HOST:PORT` or either without the port.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
-        let (name, address) = text.split_once("://").unwrap_or(("PLAINTEXT", text));
+        let (name, address) = match text.split_once("://") {
+            Some((name, address)) => (Some(name.to_uppercase()), address),
+            None => (None, text),
+        };
         let (host, port) = split(address)?;
-        Ok(Self { name: name.to_uppercase(), host, port })
+        Ok(Self { name, host, port })
     }
 }
 
@@ -182,15 +192,16 @@ mod tests {
     #[test]
     fn a_listener_has_a_name_and_perhaps_a_port() {
         let listener = |name: &str, host: &str, port| {
-            Ok(Listener { name: name.into(), host: host.into(), port })
+            let name = Some(name.to_owned()).filter(|name| !name.is_empty());
+            Ok(ListenerEntry { name, host: host.into(), port })
         };
-        assert_eq!(Listener::parse("PLAINTEXT://:9092"), listener("PLAINTEXT", "", Some(9092)));
-        assert_eq!(Listener::parse("internal://a:1"), listener("INTERNAL", "a", Some(1)));
-        assert_eq!(Listener::parse("[::1]:2"), listener("PLAINTEXT", "::1", Some(2)));
         assert_eq!(
-            Listener::parse("broker.example"),
-            listener("PLAINTEXT", "broker.example", None)
+            ListenerEntry::parse("PLAINTEXT://:9092"),
+            listener("PLAINTEXT", "", Some(9092))
         );
+        assert_eq!(ListenerEntry::parse("internal://a:1"), listener("INTERNAL", "a", Some(1)));
+        assert_eq!(ListenerEntry::parse("[::1]:2"), listener("", "::1", Some(2)));
+        assert_eq!(ListenerEntry::parse("broker.example"), listener("", "broker.example", None));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod broker;
 mod corelog;
 mod foreign;
 mod groups;
+mod security;
 mod topic;
 mod value;
 
@@ -147,7 +148,8 @@ pub enum Meaning {
 }
 
 static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| {
-    [broker::KEYS, topic::KEYS, groups::KEYS, corelog::KEYS].into_iter().flatten().collect()
+    let tables = [broker::KEYS, topic::KEYS, groups::KEYS, security::KEYS, corelog::KEYS];
+    tables.into_iter().flatten().collect()
 });
 
 static FOREIGN: LazyLock<Vec<Foreign>> = LazyLock::new(foreign::all);
@@ -163,6 +165,41 @@ pub fn find(name: &str) -> Option<Meaning> {
         return Some(Meaning::Known(key));
     }
     FOREIGN.iter().find(|foreign| foreign.covers(name)).copied().map(Meaning::Foreign)
+}
+
+/// Prefix of keys for one listener.
+const LISTENER_PREFIX: &str = "listener.name.";
+
+/// A name that is for one listener: the listener, in capitals, and the rest.
+pub fn of_listener(name: &str) -> Option<(String, &str)> {
+    let (listener, rest) = name.strip_prefix(LISTENER_PREFIX)?.split_once('.')?;
+    Some((listener.to_uppercase(), rest))
+}
+
+/// What the name of a key for one listener means, without the listener.
+pub fn find_of_listener(name: &str) -> Option<Meaning> {
+    let keys = security::KEYS.iter().chain(security::OF_MECHANISMS);
+    if let Some(key) = keys.into_iter().find(|key| key.name == name && !key.is_own()) {
+        return Some(Meaning::Known(key));
+    }
+    // Kafka has others, of which none has an effect; mechanisms may stand in front.
+    let without_mechanism = name.split_once('.').map_or(name, |(_, rest)| rest);
+    [name, without_mechanism].into_iter().find_map(|name| {
+        FOREIGN.iter().find(|foreign| foreign.covers(name)).copied().map(Meaning::Foreign)
+    })
+}
+
+/// The name of a key, as it is typed for a listener or for all.
+pub fn name_at(listener: Option<&str>, key: &Key) -> String {
+    match listener {
+        Some(listener) => format!("{LISTENER_PREFIX}{}.{}", listener.to_lowercase(), key.name),
+        None => key.name.to_owned(),
+    }
+}
+
+/// Keys that exist only for a mechanism of a listener.
+pub fn of_mechanisms() -> &'static [Key] {
+    security::OF_MECHANISMS
 }
 
 /// What an environment variable means: its name is `CORELOG_` and the key in capitals with `_`
@@ -280,7 +317,6 @@ mod tests {
     fn the_most_specific_reason_is_given() {
         assert_ne!(reason("group.share.max.size"), reason("group.streams.max.size"));
         assert_ne!(reason("controller.quota.window.num"), reason("controller.quorum.voters"));
-        assert_eq!(reason("listener.name.internal.ssl.keystore.location"), reason("ssl.protocol"));
     }
 
     #[test]

@@ -1,126 +1,274 @@
-//! The one listener of the server, out of Kafka's keys for several: `listeners`,
-//! `advertised.listeners`, the protocol of each name, and the names meant for controllers.
+//! The listeners of the server, out of Kafka's keys: `listeners`, `advertised.listeners`, the
+//! protocol of each name, and the names meant for controllers.
 
-use super::endpoint::{Endpoint, Listener, is_wildcard};
+use std::collections::BTreeSet;
+
+use corelog_security::Protocol;
+
+use super::endpoint::{Endpoint, ListenerEntry, is_wildcard};
 use super::problem::Problem;
+use super::security::{self, SaslConfig, TlsConfig};
 use super::settings::Settings;
-use super::unfit;
+use super::{CoreListener, unfit};
 use crate::serve::machine::Machine;
 
-/// Where to listen and what to advertise, for core 0.
-pub(super) fn addresses(
+/// How many listeners a broker may have.
+const LISTENERS_MAX: usize = 8;
+
+/// The name of an address that names no listener.
+const NAME_DEFAULT: &str = "PLAINTEXT";
+
+/// Where clients connect, for core 0, and how they talk there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listener {
+    /// The name, in capitals.
+    pub name: String,
+    /// How clients talk.
+    pub protocol: Protocol,
+    /// Address of core 0; core N listens on the port + N. Port 0: any free port for each.
+    pub listen: Endpoint,
+    /// Address of core 0 as clients are told. Port 0: the port it really listens on.
+    pub advertise: Endpoint,
+    /// How clients encrypt.
+    pub tls: Option<TlsConfig>,
+    /// How clients log in.
+    pub sasl: Option<SaslConfig>,
+}
+
+impl Listener {
+    /// The listener as core `shard` has it.
+    pub fn of_core(&self, shard: u16) -> CoreListener {
+        CoreListener {
+            name: self.name.clone(),
+            listen: self.listen.of_core(shard),
+            advertise: self.advertise.of_core(shard),
+        }
+    }
+
+    /// What the operator should know about it.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.listen.is_loopback() {
+            return warnings;
+        }
+        let missing = match self.protocol {
+            Protocol::Plaintext => Some("authentication or encryption"),
+            Protocol::SaslPlaintext => Some("encryption"),
+            Protocol::Ssl | Protocol::SaslSsl => None,
+        };
+        if let Some(missing) = missing {
+            let listen = &self.listen;
+            warnings.push(format!("{listen} is reachable from other machines, without {missing}"));
+        }
+        if self.advertise.is_loopback() {
+            warnings.push(format!(
+                "clients on other machines are told to connect to {}, which is their own machine",
+                self.advertise
+            ));
+        }
+        warnings
+    }
+}
+
+/// All listeners for clients, in the order of `listeners`.
+pub(super) fn listeners(
     settings: &Settings,
     machine: &Machine,
     problems: &mut Vec<Problem>,
-) -> Option<(Endpoint, Endpoint)> {
-    let listeners = entries(settings, "listeners", problems)?;
-    let advertised = entries(settings, "advertised.listeners", problems)?;
-    let listener = only_listener(settings, listeners, problems)?;
-    let Some(port) = listener.port else {
-        let why = "has no port";
-        problems.push(unfit(settings, "listeners", why, "write HOST:PORT, as in :9092"));
-        return None;
-    };
-    let listen = Endpoint { host: listener.host, port };
-    let advertise = advertise(settings, &listener.name, &listen, &advertised, machine, problems)?;
-    Some((listen, advertise))
+) -> Option<Vec<Listener>> {
+    let entries = entries(settings, "listeners", problems)?;
+    let advertised = entries_of_advertised(settings, problems)?;
+    let before = problems.len();
+    if entries.is_empty() {
+        let hint = "add PLAINTEXT://:9092";
+        problems.push(unfit(settings, "listeners", "names no listener for clients", hint));
+    }
+    if entries.len() > LISTENERS_MAX {
+        let why = format!("names {} listeners, more than {LISTENERS_MAX}", entries.len());
+        problems.push(unfit(settings, "listeners", why, "keep those that clients use"));
+    }
+    check_advertised(settings, &entries, &advertised, problems);
+    let mut names = BTreeSet::new();
+    let mut listeners = Vec::with_capacity(entries.len());
+    for entry in &entries {
+        let name = entry.name.as_deref().unwrap_or(NAME_DEFAULT);
+        if !names.insert(name) {
+            let why = format!("names {name} twice");
+            let hint = "give each listener a name of its own and its protocol in \
+                        listener.security.protocol.map";
+            problems.push(unfit(settings, "listeners", why, hint));
+            continue;
+        }
+        let Some(port) = entry.port else {
+            let hint = "write HOST:PORT, as in :9092";
+            problems.push(unfit(settings, "listeners", "has no port", hint));
+            continue;
+        };
+        let Some(protocol) = protocol_of(settings, name, problems) else { continue };
+        let listen = Endpoint { host: entry.host.clone(), port };
+        let advertise = advertise(settings, name, &listen, &advertised, machine, problems);
+        let Some(advertise) = advertise else { continue };
+        let tls = security::tls(settings, name, protocol, problems);
+        let sasl = security::sasl(settings, name, protocol, problems);
+        let name = name.to_owned();
+        listeners.push(Listener { name, protocol, listen, advertise, tls, sasl });
+    }
+    for setting in settings.of_listeners() {
+        let of = setting.listener.as_deref().unwrap_or_default();
+        if !names.contains(of) {
+            let why = format!("{} is for {of}, which is no name in listeners", setting.place());
+            let hint = "use the name of a listener".to_owned();
+            problems.push(Problem::Unfit { why, hint });
+        }
+    }
+    if !settings.secret("sasl.jaas.config").is_empty() {
+        let hint = "write listener.name.NAME.plain.sasl.jaas.config";
+        problems.push(unfit(settings, "sasl.jaas.config", "is for no listener", hint));
+    }
+    check_inter_broker(settings, &names, problems);
+    (problems.len() == before).then_some(listeners)
 }
 
 /// The entries of a key, without those meant for controllers.
-fn entries(settings: &Settings, name: &str, problems: &mut Vec<Problem>) -> Option<Vec<Listener>> {
+fn entries(
+    settings: &Settings,
+    key: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<Vec<ListenerEntry>> {
     let of_controllers = settings.list("controller.listener.names");
     let parsed: Result<Vec<_>, _> =
-        settings.list(name).iter().map(|text| Listener::parse(text)).collect();
+        settings.list(key).iter().map(|text| ListenerEntry::parse(text)).collect();
     match parsed {
-        Ok(mut listeners) => {
-            listeners.retain(|listener| {
-                !of_controllers.iter().any(|name| name.eq_ignore_ascii_case(&listener.name))
+        Ok(mut entries) => {
+            entries.retain(|entry| {
+                let name = entry.name.as_deref().unwrap_or(NAME_DEFAULT);
+                !of_controllers.iter().any(|other| other.eq_ignore_ascii_case(name))
             });
-            Some(listeners)
+            Some(entries)
         }
         Err(error) => {
             let hint = "write HOST:PORT or PLAINTEXT://HOST:PORT";
-            problems.push(unfit(settings, name, error, hint));
+            problems.push(unfit(settings, key, error, hint));
             None
         }
     }
 }
 
-fn only_listener(
+fn entries_of_advertised(
     settings: &Settings,
-    listeners: Vec<Listener>,
     problems: &mut Vec<Problem>,
-) -> Option<Listener> {
-    let count = listeners.len();
+) -> Option<Vec<ListenerEntry>> {
+    entries(settings, "advertised.listeners", problems)
+}
+
+/// What is advertised must be one of the listeners, once. An address without a name is that of the
+/// only listener.
+fn check_advertised(
+    settings: &Settings,
+    listeners: &[ListenerEntry],
+    advertised: &[ListenerEntry],
+    problems: &mut Vec<Problem>,
+) {
+    let is_listener = |name: &str| {
+        listeners.iter().any(|entry| entry.name.as_deref().unwrap_or(NAME_DEFAULT) == name)
+    };
+    let mut seen = BTreeSet::new();
     let mut refuse = |why: String, hint: &str| {
-        problems.push(unfit(settings, "listeners", why, hint));
-        None
+        problems.push(unfit(settings, "advertised.listeners", why, hint));
     };
-    let mut listeners = listeners.into_iter();
-    let (Some(listener), None) = (listeners.next(), listeners.next()) else {
-        return match count {
-            0 => refuse("names no listener for clients".into(), "add PLAINTEXT://:9092"),
-            _ => refuse(
-                format!("names {count} listeners for clients, but one is served"),
-                "keep one PLAINTEXT listener",
+    for entry in advertised {
+        match &entry.name {
+            Some(name) if !is_listener(name) => refuse(
+                format!("advertises {name}, which is no name in listeners"),
+                "use the name of a listener",
             ),
-        };
-    };
-    match protocol_of(settings, &listener.name) {
-        Some("PLAINTEXT") => Some(listener),
-        Some(protocol) => refuse(
-            format!("asks for {protocol}, but only PLAINTEXT is served"),
-            "use a PLAINTEXT listener inside a network that you trust",
-        ),
-        None => refuse(
-            format!("names {}, which listener.security.protocol.map does not know", listener.name),
-            "add the name to the map, or call the listener PLAINTEXT",
-        ),
+            None if listeners.len() > 1 && !is_listener(NAME_DEFAULT) => {
+                refuse(
+                    "does not say which listener it advertises".into(),
+                    "write NAME://HOST:PORT",
+                );
+            }
+            _ => {}
+        }
+        if !seen.insert(entry.name.as_deref().unwrap_or(NAME_DEFAULT)) {
+            refuse("advertises a listener twice".into(), "keep the one that clients use");
+        }
     }
 }
 
-/// The security protocol of a listener's name.
-fn protocol_of<'a>(settings: &'a Settings, name: &str) -> Option<&'a str> {
+fn protocol_of(settings: &Settings, name: &str, problems: &mut Vec<Problem>) -> Option<Protocol> {
     let map = settings.list("listener.security.protocol.map").iter();
     let mut pairs = map.filter_map(|pair| pair.split_once(':'));
-    pairs.find(|(known, _)| known.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    let found = pairs.find(|(known, _)| known.trim().eq_ignore_ascii_case(name));
+    let Some((_, protocol)) = found else {
+        let why = format!("names {name}, which listener.security.protocol.map does not know");
+        let hint = "add the name to the map, or call the listener PLAINTEXT";
+        problems.push(unfit(settings, "listeners", why, hint));
+        return None;
+    };
+    protocol
+        .trim()
+        .parse()
+        .map_err(|error| {
+            let why = format!("gives {name} the protocol {}, which {error}", protocol.trim());
+            let hint = "write one of these";
+            problems.push(unfit(settings, "listener.security.protocol.map", why, hint));
+        })
+        .ok()
 }
 
 fn advertise(
     settings: &Settings,
-    listener: &str,
+    name: &str,
     listen: &Endpoint,
-    advertised: &[Listener],
+    advertised: &[ListenerEntry],
     machine: &Machine,
     problems: &mut Vec<Problem>,
 ) -> Option<Endpoint> {
     let host_of_machine =
         if listen.is_wildcard() { machine.host_name.clone() } else { listen.host.clone() };
+    let is_of_it = |entry: &&ListenerEntry| match &entry.name {
+        Some(named) => named == name,
+        None => advertised.len() == 1 || name == NAME_DEFAULT,
+    };
+    let Some(entry) = advertised.iter().find(is_of_it) else {
+        return Some(Endpoint { host: host_of_machine, port: listen.port });
+    };
     let mut refuse = |why: String, hint: &str| {
         problems.push(unfit(settings, "advertised.listeners", why, hint));
         None
     };
-    match advertised {
-        [] => Some(Endpoint { host: host_of_machine, port: listen.port }),
-        [entry] if entry.name != listener => refuse(
-            format!("advertises {}, but the listener is {listener}", entry.name),
-            "use the name of the listener",
-        ),
-        [entry] if entry.port == Some(0) => {
-            refuse("advertises port 0".into(), "advertise the port that clients connect to")
-        }
-        // An empty host means the machine's name, as in Kafka; an address of zeros means nothing.
-        [entry] if is_wildcard(&entry.host) && !entry.host.is_empty() => refuse(
+    if entry.port == Some(0) {
+        return refuse("advertises port 0".into(), "advertise the port that clients connect to");
+    }
+    // An empty host means the machine's name, as in Kafka; an address of zeros means nothing.
+    if is_wildcard(&entry.host) && !entry.host.is_empty() {
+        return refuse(
             format!("advertises {}, to which no client can connect", entry.host),
             "advertise a name or an address that clients can reach",
-        ),
-        [entry] => Some(Endpoint {
-            host: if entry.host.is_empty() { host_of_machine } else { entry.host.clone() },
-            port: entry.port.unwrap_or(listen.port),
-        }),
-        [..] => refuse(
-            format!("names {} listeners for clients, but one is served", advertised.len()),
-            "keep the one that clients use",
-        ),
+        );
+    }
+    // Without a name and beside others, the port is that of one of them only.
+    let host = if entry.host.is_empty() { host_of_machine } else { entry.host.clone() };
+    Some(Endpoint { host, port: entry.port.unwrap_or(listen.port) })
+}
+
+/// Brokers do not talk to each other yet, but a name that is wrong now would be wrong then.
+fn check_inter_broker(settings: &Settings, names: &BTreeSet<&str>, problems: &mut Vec<Problem>) {
+    let name = settings.text("inter.broker.listener.name");
+    let protocol = settings.text("security.inter.broker.protocol");
+    if !name.is_empty() && !protocol.is_empty() {
+        let why = "is set beside security.inter.broker.protocol";
+        problems.push(unfit(settings, "inter.broker.listener.name", why, "keep one of them"));
+    }
+    let key = if name.is_empty() {
+        "security.inter.broker.protocol"
+    } else {
+        "inter.broker.listener.name"
+    };
+    let wanted = if name.is_empty() { protocol } else { name };
+    if !wanted.is_empty() && !names.contains(wanted.to_uppercase().as_str()) {
+        let why = "is no name in listeners";
+        problems.push(unfit(settings, key, why, "use the name of a listener"));
     }
 }

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::keys::{self, Key, Meaning};
+use super::keys::{self, Key, Kind, Meaning};
 use super::problem::Problem;
 use super::properties;
 use super::source::Source;
@@ -18,7 +19,8 @@ use super::source::Source;
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Variables that begin with `CORELOG_` and are not keys.
-const OTHER_VARIABLES: [&str; 3] = ["CORELOG_BOOTSTRAP", "CORELOG_CONFIG", "CORELOG_LOG"];
+const OTHER_VARIABLES: [&str; 4] =
+    ["CORELOG_BOOTSTRAP", "CORELOG_COMMAND_CONFIG", "CORELOG_CONFIG", "CORELOG_LOG"];
 
 /// Everything that was typed, in the order in which it was read.
 #[derive(Debug, Default)]
@@ -35,14 +37,34 @@ pub struct RawConfig {
 }
 
 /// A value as typed.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Typed {
     /// The key.
     pub key: &'static Key,
+    /// The listener it is for, in capitals; `None`: all of them.
+    pub listener: Option<String>,
     /// The text behind the `=`.
     pub text: String,
     /// Where it was typed.
     pub source: Source,
+}
+
+impl Typed {
+    /// The name as typed, as far as it says what is meant.
+    pub fn name(&self) -> String {
+        keys::name_at(self.listener.as_deref(), self.key)
+    }
+
+    /// The value as it may be shown.
+    pub fn shown(&self) -> &str {
+        if self.key.kind == Kind::Password { "[hidden]" } else { self.text.trim() }
+    }
+}
+
+impl fmt::Debug for Typed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}={} ({})", self.name(), self.shown(), self.source)
+    }
 }
 
 /// A name that has no effect. Its value is not kept: it may be a password.
@@ -139,9 +161,16 @@ impl RawConfig {
     }
 
     fn add(&mut self, name: &str, text: String, source: Source) {
-        match keys::find(name) {
-            Some(meaning) => self.add_known(meaning, name, text, source),
-            None => self.problems.push(Problem::UnknownKey {
+        let (listener, meaning) = match keys::of_listener(name) {
+            Some((listener, rest)) => (Some(listener), keys::find_of_listener(rest)),
+            None => (None, keys::find(name)),
+        };
+        match (meaning, listener) {
+            (Some(Meaning::Known(key)), listener @ Some(_)) => {
+                self.typed.push(Typed { key, listener, text, source });
+            }
+            (Some(meaning), _) => self.add_known(meaning, name, text, source),
+            (None, _) => self.problems.push(Problem::UnknownKey {
                 name: name.to_owned(),
                 origin: source,
                 nearest: keys::nearest(name),
@@ -151,7 +180,9 @@ impl RawConfig {
 
     fn add_known(&mut self, meaning: Meaning, name: &str, text: String, source: Source) {
         match meaning {
-            Meaning::Known(key) => self.typed.push(Typed { key, text, source }),
+            Meaning::Known(key) => {
+                self.typed.push(Typed { key, listener: None, text, source });
+            }
             Meaning::Foreign(foreign) if foreign.is_harmless(text.trim()) => {
                 let key = name.to_owned();
                 self.ignored.push(Ignored { key, source, reason: foreign.reason });

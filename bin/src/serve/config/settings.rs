@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::keys::{Key, Rivalry, Scope, Synonym, Value, all};
+use corelog_security::Secret;
+
+use super::keys::{self, Key, Rivalry, Scope, Synonym, Value, all};
 use super::problem::Problem;
 use super::raw::{RawConfig, Typed};
 use super::source::Source;
@@ -13,6 +15,8 @@ use super::source::Source;
 #[derive(Debug, Clone)]
 pub struct Settings {
     settings: BTreeMap<&'static str, Setting>,
+    /// Those that are set for one listener, by its name in capitals.
+    of_listeners: BTreeMap<(String, &'static str), Setting>,
 }
 
 /// One setting.
@@ -20,6 +24,8 @@ pub struct Settings {
 pub struct Setting {
     /// The key; never a synonym.
     pub key: &'static Key,
+    /// The listener it is set for; `None`: all of them.
+    pub listener: Option<String>,
     /// The value in the unit of the key.
     pub value: Value,
     /// Where the value comes from.
@@ -48,18 +54,19 @@ impl Settings {
     /// setting follow Kafka's rules. Every value is checked, also of layers that lose.
     pub fn resolve(raw: &RawConfig) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut candidates: BTreeMap<&'static str, Vec<(&Typed, Setting)>> = BTreeMap::new();
+        let mut candidates: BTreeMap<_, Vec<(&Typed, Setting)>> = BTreeMap::new();
         for typed in &raw.typed {
             match check(typed) {
                 Ok(setting) => {
-                    candidates.entry(setting.key.name).or_default().push((typed, setting));
+                    let place = (setting.listener.clone(), setting.key.name);
+                    candidates.entry(place).or_default().push((typed, setting));
                 }
                 Err(problem) => problems.push(*problem),
             }
         }
         let mut settings = BTreeMap::new();
         for key in all().iter().filter(|key| key.synonym.is_none()) {
-            let chosen = match candidates.remove(key.name) {
+            let chosen = match candidates.remove(&(None, key.name)) {
                 Some(candidates) => choose(candidates),
                 None => Ok(default_of(key)),
             };
@@ -68,12 +75,39 @@ impl Settings {
                 Err(problem) => problems.push(*problem),
             }
         }
-        if problems.is_empty() { Ok(Self { settings }) } else { Err(problems) }
+        let mut of_listeners = BTreeMap::new();
+        for ((listener, name), candidates) in candidates {
+            let listener = listener.expect("those of all listeners were taken above");
+            match choose(candidates) {
+                Ok(setting) => drop(of_listeners.insert((listener, name), setting)),
+                Err(problem) => problems.push(*problem),
+            }
+        }
+        if problems.is_empty() { Ok(Self { settings, of_listeners }) } else { Err(problems) }
     }
 
     /// All settings, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Setting> {
         self.settings.values()
+    }
+
+    /// All settings for single listeners.
+    pub fn of_listeners(&self) -> impl Iterator<Item = &Setting> {
+        self.of_listeners.values()
+    }
+
+    /// What is set for one listener itself, by its name in capitals.
+    pub fn own(&self, listener: &str, name: &'static str) -> Option<&Setting> {
+        self.of_listeners.get(&(listener.to_owned(), name))
+    }
+
+    /// The settings as one listener has them: its own, and for the rest those of all.
+    #[must_use]
+    pub fn at(&self, listener: &str) -> Self {
+        let mut settings = self.settings.clone();
+        let own = self.of_listeners.iter().filter(|((of, _), _)| of == listener);
+        settings.extend(own.map(|((_, name), setting)| (*name, setting.clone())));
+        Self { settings, of_listeners: BTreeMap::new() }
     }
 
     /// One setting of the key table.
@@ -125,6 +159,15 @@ impl Settings {
         }
     }
 
+    /// Value of a secret; nothing if it is not set.
+    pub fn secret(&self, name: &str) -> Secret {
+        match self.settings.get(name).map(|setting| &setting.value) {
+            Some(Value::Secret(secret)) => secret.clone(),
+            None => Secret::default(),
+            Some(other) => panic!("{name} is read as a secret but holds {other:?}"),
+        }
+    }
+
     /// Value of a list.
     pub fn list(&self, name: &str) -> &[String] {
         match &self.setting(name).value {
@@ -146,20 +189,29 @@ impl Settings {
 }
 
 impl Setting {
+    /// The name under which it is set.
+    pub fn name(&self) -> String {
+        keys::name_at(self.listener.as_deref(), self.key)
+    }
+
     /// The setting and its origin, for messages.
     pub fn place(&self) -> String {
-        format!("{}={} ({})", self.key.name, self.value, self.source)
+        format!("{}={} ({})", self.name(), self.value, self.source)
     }
 }
 
 /// The key itself, or the one it is another name of.
 fn setting_of(key: &'static Key) -> &'static Key {
+    if key.synonym.is_none() {
+        return key;
+    }
     let known = all().iter().find(|known| known.name == key.setting());
     known.expect("a test finds the setting of every synonym")
 }
 
 fn default_of(key: &'static Key) -> Setting {
-    Setting { key, value: key.default_value(), source: Source::Default, typed_as: None }
+    let (value, source) = (key.default_value(), Source::Default);
+    Setting { key, listener: None, value, source, typed_as: None }
 }
 
 /// Checks a text and translates a synonym into its setting.
@@ -167,8 +219,8 @@ fn check(typed: &Typed) -> Result<Setting, Box<Problem>> {
     let key = typed.key;
     let value = key.kind.parse(&typed.text, key.suffixes()).map_err(|invalid| {
         Box::new(Problem::BadValue {
-            name: key.name.to_owned(),
-            value: typed.text.clone(),
+            name: typed.name(),
+            value: typed.shown().to_owned(),
             origin: typed.source.clone(),
             why: invalid.why,
             hint: invalid.hint,
@@ -181,7 +233,8 @@ fn check(typed: &Typed) -> Result<Setting, Box<Problem>> {
         }
         None => (value, None),
     };
-    Ok(Setting { key: setting_of(key), value, source: typed.source.clone(), typed_as })
+    let (source, listener) = (typed.source.clone(), typed.listener.clone());
+    Ok(Setting { key: setting_of(key), listener, value, source, typed_as })
 }
 
 /// A number in the unit of the setting. Negative numbers mean "no limit" in every unit.
@@ -222,7 +275,7 @@ fn strength(key: &Key) -> Option<usize> {
 }
 
 fn contradiction(first: &Typed, second: &Typed) -> Problem {
-    let shown = |typed: &Typed| format!("{}={}", typed.key.name, typed.text.trim());
+    let shown = |typed: &Typed| format!("{}={}", typed.name(), typed.shown());
     Problem::Contradiction {
         first: shown(first),
         first_origin: first.source.clone(),

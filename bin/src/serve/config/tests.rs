@@ -3,10 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use corelog_security::Protocol;
+
 use super::keys::{self, Meaning, Scope};
 use super::raw::RawConfig;
 use super::*;
 use crate::serve::config::problem::refusal;
+
+mod security;
 
 fn machine() -> Machine {
     Machine { cpus_allowed: (0..4).collect(), host_name: "box".into() }
@@ -85,8 +89,14 @@ fn nothing_typed_gives_the_documented_defaults() {
         Config {
             broker_id: 1,
             rack: None,
-            listen: endpoint("127.0.0.1", 9092),
-            advertise: endpoint("127.0.0.1", 9092),
+            listeners: vec![Listener {
+                name: "PLAINTEXT".into(),
+                protocol: Protocol::Plaintext,
+                listen: endpoint("127.0.0.1", 9092),
+                advertise: endpoint("127.0.0.1", 9092),
+                tls: None,
+                sasl: None,
+            }],
             cpus: vec![0, 1, 2, 3],
             poll_us: 0,
             data_dir: "./data".into(),
@@ -108,6 +118,7 @@ fn nothing_typed_gives_the_documented_defaults() {
                 receive_buffer_bytes: None,
                 send_buffer_bytes: None,
                 requests_queued_max: 500,
+                login_ms_max: 10_000,
                 inflight_bytes_max: 128 << 20,
                 fetch_bytes_max: 57_671_680,
                 fetch_sessions_max: 1000,
@@ -290,27 +301,23 @@ fn controllers_of_kafka_are_not_listened_for() {
          advertised.listeners=PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093",
     )
     .config();
-    assert_eq!(config.listen, endpoint("", 9092));
-    assert_eq!(config.advertise, endpoint("localhost", 9092));
+    assert_eq!(config.listeners[0].listen, endpoint("", 9092));
+    assert_eq!(config.listeners[0].advertise, endpoint("localhost", 9092));
     assert_eq!(config.warnings().len(), 2);
 }
 
 #[test]
 fn an_address_without_a_host_advertises_the_machine() {
     let config = file("listeners=PLAINTEXT://0.0.0.0:9000").config();
-    assert_eq!(config.advertise, endpoint("box", 9000));
+    assert_eq!(config.listeners[0].advertise, endpoint("box", 9000));
     let config = file("listeners=:9000\nadvertised.listeners=broker.example").config();
-    assert_eq!(config.advertise, endpoint("broker.example", 9000));
+    assert_eq!(config.listeners[0].advertise, endpoint("broker.example", 9000));
 }
 
 #[test]
 fn a_named_plaintext_listener_needs_its_name_in_the_map() {
     let map = "listener.security.protocol.map=IN:PLAINTEXT,OUT:SASL_SSL\nlisteners=";
-    assert_eq!(file(&format!("{map}in://a:1")).config().listen, endpoint("a", 1));
-    file(&format!("{map}OUT://a:1")).refused(&[
-        "listeners=OUT://a:1 (server.properties:2) asks for SASL_SSL, but only PLAINTEXT is \
-         served: use a PLAINTEXT listener inside a network that you trust",
-    ]);
+    assert_eq!(file(&format!("{map}in://a:1")).config().listeners[0].listen, endpoint("a", 1));
     file(&format!("{map}PLAINTEXT://a:1")).refused(&[
         "listeners=PLAINTEXT://a:1 (server.properties:2) names PLAINTEXT, which \
          listener.security.protocol.map does not know: add the name to the map, or call the \
@@ -322,17 +329,57 @@ fn a_named_plaintext_listener_needs_its_name_in_the_map() {
 fn listeners_that_cannot_be_served_are_refused() {
     for (text, part) in [
         ("listeners=", "names no listener for clients"),
-        ("listeners=a:1,b:2", "names 2 listeners for clients"),
-        ("listeners=SSL://:9093", "asks for SSL, but only PLAINTEXT"),
+        ("listeners=a:1,b:2", "names PLAINTEXT twice"),
+        ("listeners=A://a:1", "which listener.security.protocol.map does not know"),
+        ("listener.security.protocol.map=PLAINTEXT:TLS", "which is none of PLAINTEXT, SSL"),
         ("listeners=PLAINTEXT://a", "has no port"),
         ("listeners=PLAINTEXT://a:x", "a port that is not a number"),
         ("advertised.listeners=0.0.0.0:9092", "to which no client can connect"),
         ("advertised.listeners=a:0", "advertises port 0"),
-        ("advertised.listeners=a,b", "names 2 listeners for clients"),
-        ("advertised.listeners=SSL://a:1", "advertises SSL, but the listener is PLAINTEXT"),
+        ("advertised.listeners=a,b", "advertises a listener twice"),
+        ("advertised.listeners=SSL://a:1", "advertises SSL, which is no name in listeners"),
+        ("inter.broker.listener.name=SSL", "is no name in listeners"),
+        ("security.inter.broker.protocol=SSL", "is no name in listeners"),
+        (
+            "inter.broker.listener.name=PLAINTEXT\nsecurity.inter.broker.protocol=PLAINTEXT",
+            "is set beside security.inter.broker.protocol",
+        ),
     ] {
         let problems = file(text).result().unwrap_err();
         assert!(problems.len() == 1 && problems[0].contains(part), "{text}: {problems:?}");
+    }
+}
+
+#[test]
+fn every_listener_is_advertised_by_its_own_entry() {
+    let map = "listener.security.protocol.map=IN:PLAINTEXT,OUT:PLAINTEXT\n";
+    let listeners = "listeners=IN://10.0.0.1:9000,OUT://:9100\n";
+    let advertised = |text: &str| {
+        let config = file(&format!("{map}{listeners}advertised.listeners={text}")).config();
+        config.listeners.into_iter().map(|it| it.advertise).collect::<Vec<_>>()
+    };
+    let inside = endpoint("10.0.0.1", 9000);
+    assert_eq!(advertised("OUT://b.example"), [inside.clone(), endpoint("b.example", 9100)]);
+    assert_eq!(advertised("OUT://c:1,IN://d:2"), [endpoint("d", 2), endpoint("c", 1)]);
+    assert_eq!(advertised(""), [inside, endpoint("box", 9100)]);
+    let one = file("listener.security.protocol.map=OUT:PLAINTEXT\nlisteners=OUT://:9100")
+        .set("advertised.listeners=b.example");
+    assert_eq!(one.config().listeners[0].advertise, endpoint("b.example", 9100));
+    file(&format!("{map}{listeners}advertised.listeners=b.example")).refused(&[
+        "advertised.listeners=b.example (server.properties:3) does not say which listener it \
+         advertises: write NAME://HOST:PORT",
+    ]);
+}
+
+#[test]
+fn listeners_leave_room_for_the_cores_of_each_other() {
+    let map = "listener.security.protocol.map=IN:PLAINTEXT,OUT:PLAINTEXT\nlisteners=";
+    file(&format!("{map}IN://:9092,OUT://:9095")).refused(&[
+        "listeners=IN://:9092,OUT://:9095 (server.properties:2) gives IN and OUT the same ports: \
+         each takes 4, one for each core: leave 4 ports between them",
+    ]);
+    for fits in ["IN://:9092,OUT://:9096", "IN://a:1,OUT://b:1", "IN://a:0,OUT://a:0"] {
+        assert!(file(&format!("{map}{fits}")).result().is_ok(), "{fits}");
     }
 }
 
@@ -345,22 +392,28 @@ fn every_core_is_a_node_with_its_own_port() {
         shard,
         cpu,
         node: 7000 + u32::from(shard),
-        listen: endpoint("10.0.0.1", 9000 + shard),
-        advertise: endpoint("a", 7000 + shard),
+        listeners: vec![CoreListener {
+            name: "PLAINTEXT".into(),
+            listen: endpoint("10.0.0.1", 9000 + shard),
+            advertise: endpoint("a", 7000 + shard),
+        }],
     };
     assert_eq!(config.cores(), [core(0, 3), core(1, 1)]);
 }
 
 #[test]
 fn the_ports_of_all_cores_lie_below_65536() {
-    assert_eq!(file("listeners=a:65532").config().cores()[3].listen, endpoint("a", 65535));
+    assert_eq!(
+        file("listeners=a:65532").config().cores()[3].listeners[0].listen,
+        endpoint("a", 65535)
+    );
     file("listeners=a:65533").refused(&[
         "listeners=a:65533 (server.properties:1) leaves no port for each of 4 cores below 65536: \
          use port 65532 or lower, or fewer cores",
         "advertised.listeners= (default) leaves no port for each of 4 cores below 65536: use port \
          65532 or lower, or fewer cores",
     ]);
-    assert_eq!(file("listeners=a:0").config().cores()[3].listen, endpoint("a", 0));
+    assert_eq!(file("listeners=a:0").config().cores()[3].listeners[0].listen, endpoint("a", 0));
 }
 
 #[test]
@@ -416,10 +469,10 @@ fn one_directory_holds_the_data() {
 
 #[test]
 fn keys_without_effect_are_listed_and_their_values_forgotten() {
-    let given = file("zookeeper.connect=a:1\nssl.keystore.password=hunter2\nnum.io.threads=8");
+    let given = file("zookeeper.connect=a:1\npassword.encoder.secret=hunter2\nnum.io.threads=8");
     assert_eq!(given.config(), Given::default().config());
     let keys: Vec<&str> = given.0.ignored.iter().map(|ignored| ignored.key.as_str()).collect();
-    assert_eq!(keys, ["zookeeper.connect", "ssl.keystore.password", "num.io.threads"]);
+    assert_eq!(keys, ["zookeeper.connect", "password.encoder.secret", "num.io.threads"]);
     assert!(!format!("{given:?}", given = given.0).contains("hunter2"));
 }
 

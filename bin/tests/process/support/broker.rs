@@ -95,7 +95,9 @@ impl Launch {
             }
         }
         command.arg("serve").arg("--data-dir").arg(&self.data);
-        command.arg("--listen").arg(format!("127.0.0.1:{}", self.port));
+        if !self.settings.iter().any(|setting| setting.starts_with("listeners=")) {
+            command.arg("--listen").arg(format!("127.0.0.1:{}", self.port));
+        }
         command.args(["--broker-id", &self.broker.to_string()]);
         command.arg("--set").arg(format!("corelog.cores={}", self.cores));
         for setting in &self.settings {
@@ -181,7 +183,9 @@ impl Spawned {
         let metrics = metrics
             .first()
             .map(|text| text[METRICS.len()..].parse().expect("the metrics are at HOST:PORT"));
-        let nodes = nodes.into_iter().map(node).collect();
+        // Those of further listeners carry the name of theirs.
+        let is_of_first = |text: &&str| text.starts_with(|first: char| first.is_ascii_digit());
+        let nodes = nodes.into_iter().filter(is_of_first).map(node).collect();
         Broker { child: self.child, log: self.log, nodes, metrics }
     }
 }
@@ -197,6 +201,11 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
+    /// The number of the process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where a core listens.
     pub(crate) fn address(&self, core: usize) -> SocketAddr {
         self.nodes[core].1

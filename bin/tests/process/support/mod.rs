@@ -2,11 +2,13 @@
 //! record can be checked.
 
 mod broker;
+mod certificates;
 mod folder;
 mod log;
 mod workload;
 
 pub(crate) use broker::{Broker, Launch, free_ports};
+pub(crate) use certificates::Authority;
 pub(crate) use folder::DataFolder;
 pub(crate) use log::PartitionLogs;
 pub(crate) use workload::{Writer, WriterKind, connect, create_topic};

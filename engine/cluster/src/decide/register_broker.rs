@@ -13,6 +13,12 @@ use crate::record::{MetadataRecord, PartitionState, ShardEndpoint};
 /// The most bytes of a cluster id, a rack and a host name.
 pub const REGISTRATION_TEXT_BYTES_MAX: usize = 255;
 
+/// The most bytes of all endpoints of a broker, so that they fit one record.
+pub const ENDPOINTS_BYTES_MAX: usize = 400 << 10;
+
+/// What an endpoint takes beside its texts.
+const ENDPOINT_BYTES: usize = 64;
+
 /// A broker as it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisterBroker {
@@ -33,10 +39,22 @@ pub enum RegisterBrokerError {
     #[error("a broker has at least one shard")]
     NoShards,
     /// `INVALID_REGISTRATION`
-    #[error("shard {shard} is there twice")]
+    #[error("a listener of shard {shard} is there twice")]
     DuplicateShard {
         /// The shard.
         shard: ShardId,
+    },
+    /// `INVALID_REGISTRATION`: clients of that listener would not reach every partition.
+    #[error("not every shard has the listener {listener}")]
+    ListenerMissing {
+        /// The listener.
+        listener: String,
+    },
+    /// `INVALID_REGISTRATION`
+    #[error("the endpoints of the broker take {bytes} bytes, more than {ENDPOINTS_BYTES_MAX}")]
+    Endpoints {
+        /// What they take.
+        bytes: usize,
     },
     /// `INVALID_REGISTRATION`
     #[error(
@@ -77,6 +95,8 @@ impl RegisterBrokerError {
         match self {
             RegisterBrokerError::NoShards
             | RegisterBrokerError::DuplicateShard { .. }
+            | RegisterBrokerError::ListenerMissing { .. }
+            | RegisterBrokerError::Endpoints { .. }
             | RegisterBrokerError::NodeId { .. }
             | RegisterBrokerError::Text { .. }
             | RegisterBrokerError::Port { .. } => ErrorCode::InvalidRegistration,
@@ -124,18 +144,30 @@ fn check(request: &RegisterBroker) -> Result<(), RegisterBrokerError> {
         check_text("rack", rack)?;
     }
     let mut seen = BTreeSet::new();
-    for ShardEndpoint { shard, host, port } in &request.shards {
+    let mut shards_of_listeners: BTreeMap<&str, usize> = BTreeMap::new();
+    for ShardEndpoint { shard, listener, host, port } in &request.shards {
         let shard = *shard;
         if !has_node_id(broker, shard) {
             return Err(RegisterBrokerError::NodeId { broker, shard });
         }
-        if !seen.insert(shard) {
+        if !seen.insert((shard, listener)) {
             return Err(RegisterBrokerError::DuplicateShard { shard });
         }
+        *shards_of_listeners.entry(listener).or_default() += 1;
+        check_text("listener", listener)?;
         check_text("host", host)?;
         if *port == 0 {
             return Err(RegisterBrokerError::Port { shard });
         }
+    }
+    let shards = seen.iter().map(|(shard, _)| shard).collect::<BTreeSet<_>>().len();
+    if let Some((listener, _)) = shards_of_listeners.iter().find(|(_, count)| **count < shards) {
+        return Err(RegisterBrokerError::ListenerMissing { listener: (*listener).to_owned() });
+    }
+    let bytes = |one: &ShardEndpoint| one.listener.len() + one.host.len() + ENDPOINT_BYTES;
+    let bytes = request.shards.iter().map(bytes).sum();
+    if bytes > ENDPOINTS_BYTES_MAX {
+        return Err(RegisterBrokerError::Endpoints { bytes });
     }
     Ok(())
 }

@@ -104,10 +104,10 @@ pub struct ConfigResourceUnionTableOffset {}
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_RECORD_BODY: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_RECORD_BODY: u8 = 8;
+pub const ENUM_MAX_RECORD_BODY: u8 = 10;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_RECORD_BODY: [RecordBody; 9] = [
+pub const ENUM_VALUES_RECORD_BODY: [RecordBody; 11] = [
   RecordBody::NONE,
   RecordBody::ClusterCreated,
   RecordBody::BrokerRegistered,
@@ -117,6 +117,8 @@ pub const ENUM_VALUES_RECORD_BODY: [RecordBody; 9] = [
   RecordBody::TopicDeleted,
   RecordBody::ConfigSet,
   RecordBody::ProducerIdsAllocated,
+  RecordBody::ScramCredentialSet,
+  RecordBody::ScramCredentialRemoved,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -133,9 +135,11 @@ impl RecordBody {
   pub const TopicDeleted: Self = Self(6);
   pub const ConfigSet: Self = Self(7);
   pub const ProducerIdsAllocated: Self = Self(8);
+  pub const ScramCredentialSet: Self = Self(9);
+  pub const ScramCredentialRemoved: Self = Self(10);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 8;
+  pub const ENUM_MAX: u8 = 10;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::NONE,
     Self::ClusterCreated,
@@ -146,6 +150,8 @@ impl RecordBody {
     Self::TopicDeleted,
     Self::ConfigSet,
     Self::ProducerIdsAllocated,
+    Self::ScramCredentialSet,
+    Self::ScramCredentialRemoved,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -159,6 +165,8 @@ impl RecordBody {
       Self::TopicDeleted => Some("TopicDeleted"),
       Self::ConfigSet => Some("ConfigSet"),
       Self::ProducerIdsAllocated => Some("ProducerIdsAllocated"),
+      Self::ScramCredentialSet => Some("ScramCredentialSet"),
+      Self::ScramCredentialRemoved => Some("ScramCredentialRemoved"),
       _ => None,
     }
   }
@@ -444,7 +452,8 @@ impl ::core::fmt::Debug for ClusterCreated<'_> {
 pub enum ShardEndpointOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
-/// Where one shard of a broker accepts connections.
+/// Where one shard of a broker accepts the connections of one listener. Without a listener, as in
+/// format version 1: PLAINTEXT.
 pub struct ShardEndpoint<'a> {
   pub _tab: ::flatbuffers::Table<'a>,
 }
@@ -461,6 +470,7 @@ impl<'a> ShardEndpoint<'a> {
   pub const VT_SHARD: ::flatbuffers::VOffsetT = 4;
   pub const VT_HOST: ::flatbuffers::VOffsetT = 6;
   pub const VT_PORT: ::flatbuffers::VOffsetT = 8;
+  pub const VT_LISTENER: ::flatbuffers::VOffsetT = 10;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -472,6 +482,7 @@ impl<'a> ShardEndpoint<'a> {
     args: &'args ShardEndpointArgs<'args>
   ) -> ::flatbuffers::WIPOffset<ShardEndpoint<'bldr>> {
     let mut builder = ShardEndpointBuilder::new(_fbb);
+    if let Some(x) = args.listener { builder.add_listener(x); }
     if let Some(x) = args.host { builder.add_host(x); }
     builder.add_shard(args.shard);
     builder.add_port(args.port);
@@ -500,6 +511,13 @@ impl<'a> ShardEndpoint<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<u16>(ShardEndpoint::VT_PORT, Some(0)).unwrap()}
   }
+  #[inline]
+  pub fn listener(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(ShardEndpoint::VT_LISTENER, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for ShardEndpoint<'_> {
@@ -511,6 +529,7 @@ impl ::flatbuffers::Verifiable for ShardEndpoint<'_> {
      .visit_field::<u32>("shard", Self::VT_SHARD, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("host", Self::VT_HOST, true)?
      .visit_field::<u16>("port", Self::VT_PORT, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("listener", Self::VT_LISTENER, false)?
      .finish();
     Ok(())
   }
@@ -519,6 +538,7 @@ pub struct ShardEndpointArgs<'a> {
     pub shard: u32,
     pub host: Option<::flatbuffers::WIPOffset<&'a str>>,
     pub port: u16,
+    pub listener: Option<::flatbuffers::WIPOffset<&'a str>>,
 }
 impl<'a> Default for ShardEndpointArgs<'a> {
   #[inline]
@@ -527,6 +547,7 @@ impl<'a> Default for ShardEndpointArgs<'a> {
       shard: 0,
       host: None, // required field
       port: 0,
+      listener: None,
     }
   }
 }
@@ -547,6 +568,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> ShardEndpointBuilder<'a, 'b, 
   #[inline]
   pub fn add_port(&mut self, port: u16) {
     self.fbb_.push_slot::<u16>(ShardEndpoint::VT_PORT, port, 0);
+  }
+  #[inline]
+  pub fn add_listener(&mut self, listener: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(ShardEndpoint::VT_LISTENER, listener);
   }
   #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> ShardEndpointBuilder<'a, 'b, A> {
@@ -570,6 +595,7 @@ impl ::core::fmt::Debug for ShardEndpoint<'_> {
       ds.field("shard", &self.shard());
       ds.field("host", &self.host());
       ds.field("port", &self.port());
+      ds.field("listener", &self.listener());
       ds.finish()
   }
 }
@@ -1712,6 +1738,306 @@ impl ::core::fmt::Debug for ProducerIdsAllocated<'_> {
       ds.finish()
   }
 }
+pub enum ScramCredentialSetOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+/// What a user's password for one SCRAM mechanism was turned into. Replaces what was known.
+pub struct ScramCredentialSet<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for ScramCredentialSet<'a> {
+  type Inner = ScramCredentialSet<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> ScramCredentialSet<'a> {
+  pub const VT_USER: ::flatbuffers::VOffsetT = 4;
+  pub const VT_MECHANISM: ::flatbuffers::VOffsetT = 6;
+  pub const VT_SALT: ::flatbuffers::VOffsetT = 8;
+  pub const VT_STORED_KEY: ::flatbuffers::VOffsetT = 10;
+  pub const VT_SERVER_KEY: ::flatbuffers::VOffsetT = 12;
+  pub const VT_ITERATIONS: ::flatbuffers::VOffsetT = 14;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    ScramCredentialSet { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args ScramCredentialSetArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<ScramCredentialSet<'bldr>> {
+    let mut builder = ScramCredentialSetBuilder::new(_fbb);
+    builder.add_iterations(args.iterations);
+    if let Some(x) = args.server_key { builder.add_server_key(x); }
+    if let Some(x) = args.stored_key { builder.add_stored_key(x); }
+    if let Some(x) = args.salt { builder.add_salt(x); }
+    if let Some(x) = args.user { builder.add_user(x); }
+    builder.add_mechanism(args.mechanism);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn user(&self) -> &'a str {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(ScramCredentialSet::VT_USER, None).unwrap()}
+  }
+  #[inline]
+  pub fn mechanism(&self) -> u8 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u8>(ScramCredentialSet::VT_MECHANISM, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn salt(&self) -> ::flatbuffers::Vector<'a, u8> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(ScramCredentialSet::VT_SALT, None).unwrap()}
+  }
+  #[inline]
+  pub fn stored_key(&self) -> ::flatbuffers::Vector<'a, u8> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(ScramCredentialSet::VT_STORED_KEY, None).unwrap()}
+  }
+  #[inline]
+  pub fn server_key(&self) -> ::flatbuffers::Vector<'a, u8> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(ScramCredentialSet::VT_SERVER_KEY, None).unwrap()}
+  }
+  #[inline]
+  pub fn iterations(&self) -> i32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i32>(ScramCredentialSet::VT_ITERATIONS, Some(0)).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for ScramCredentialSet<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("user", Self::VT_USER, true)?
+     .visit_field::<u8>("mechanism", Self::VT_MECHANISM, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("salt", Self::VT_SALT, true)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("stored_key", Self::VT_STORED_KEY, true)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("server_key", Self::VT_SERVER_KEY, true)?
+     .visit_field::<i32>("iterations", Self::VT_ITERATIONS, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct ScramCredentialSetArgs<'a> {
+    pub user: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub mechanism: u8,
+    pub salt: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
+    pub stored_key: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
+    pub server_key: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
+    pub iterations: i32,
+}
+impl<'a> Default for ScramCredentialSetArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    ScramCredentialSetArgs {
+      user: None, // required field
+      mechanism: 0,
+      salt: None, // required field
+      stored_key: None, // required field
+      server_key: None, // required field
+      iterations: 0,
+    }
+  }
+}
+
+pub struct ScramCredentialSetBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> ScramCredentialSetBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_user(&mut self, user: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(ScramCredentialSet::VT_USER, user);
+  }
+  #[inline]
+  pub fn add_mechanism(&mut self, mechanism: u8) {
+    self.fbb_.push_slot::<u8>(ScramCredentialSet::VT_MECHANISM, mechanism, 0);
+  }
+  #[inline]
+  pub fn add_salt(&mut self, salt: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , u8>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(ScramCredentialSet::VT_SALT, salt);
+  }
+  #[inline]
+  pub fn add_stored_key(&mut self, stored_key: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , u8>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(ScramCredentialSet::VT_STORED_KEY, stored_key);
+  }
+  #[inline]
+  pub fn add_server_key(&mut self, server_key: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , u8>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(ScramCredentialSet::VT_SERVER_KEY, server_key);
+  }
+  #[inline]
+  pub fn add_iterations(&mut self, iterations: i32) {
+    self.fbb_.push_slot::<i32>(ScramCredentialSet::VT_ITERATIONS, iterations, 0);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> ScramCredentialSetBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    ScramCredentialSetBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<ScramCredentialSet<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    self.fbb_.required(o, ScramCredentialSet::VT_USER,"user");
+    self.fbb_.required(o, ScramCredentialSet::VT_SALT,"salt");
+    self.fbb_.required(o, ScramCredentialSet::VT_STORED_KEY,"stored_key");
+    self.fbb_.required(o, ScramCredentialSet::VT_SERVER_KEY,"server_key");
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for ScramCredentialSet<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("ScramCredentialSet");
+      ds.field("user", &self.user());
+      ds.field("mechanism", &self.mechanism());
+      ds.field("salt", &self.salt());
+      ds.field("stored_key", &self.stored_key());
+      ds.field("server_key", &self.server_key());
+      ds.field("iterations", &self.iterations());
+      ds.finish()
+  }
+}
+pub enum ScramCredentialRemovedOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct ScramCredentialRemoved<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for ScramCredentialRemoved<'a> {
+  type Inner = ScramCredentialRemoved<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> ScramCredentialRemoved<'a> {
+  pub const VT_USER: ::flatbuffers::VOffsetT = 4;
+  pub const VT_MECHANISM: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    ScramCredentialRemoved { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args ScramCredentialRemovedArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<ScramCredentialRemoved<'bldr>> {
+    let mut builder = ScramCredentialRemovedBuilder::new(_fbb);
+    if let Some(x) = args.user { builder.add_user(x); }
+    builder.add_mechanism(args.mechanism);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn user(&self) -> &'a str {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(ScramCredentialRemoved::VT_USER, None).unwrap()}
+  }
+  #[inline]
+  pub fn mechanism(&self) -> u8 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u8>(ScramCredentialRemoved::VT_MECHANISM, Some(0)).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for ScramCredentialRemoved<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("user", Self::VT_USER, true)?
+     .visit_field::<u8>("mechanism", Self::VT_MECHANISM, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct ScramCredentialRemovedArgs<'a> {
+    pub user: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub mechanism: u8,
+}
+impl<'a> Default for ScramCredentialRemovedArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    ScramCredentialRemovedArgs {
+      user: None, // required field
+      mechanism: 0,
+    }
+  }
+}
+
+pub struct ScramCredentialRemovedBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> ScramCredentialRemovedBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_user(&mut self, user: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(ScramCredentialRemoved::VT_USER, user);
+  }
+  #[inline]
+  pub fn add_mechanism(&mut self, mechanism: u8) {
+    self.fbb_.push_slot::<u8>(ScramCredentialRemoved::VT_MECHANISM, mechanism, 0);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> ScramCredentialRemovedBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    ScramCredentialRemovedBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<ScramCredentialRemoved<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    self.fbb_.required(o, ScramCredentialRemoved::VT_USER,"user");
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for ScramCredentialRemoved<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("ScramCredentialRemoved");
+      ds.field("user", &self.user());
+      ds.field("mechanism", &self.mechanism());
+      ds.finish()
+  }
+}
 pub enum RecordOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -1873,6 +2199,34 @@ impl<'a> Record<'a> {
     }
   }
 
+  #[inline]
+  #[allow(non_snake_case)]
+  pub fn body_as_scram_credential_set(&self) -> Option<ScramCredentialSet<'a>> {
+    if self.body_type() == RecordBody::ScramCredentialSet {
+      let u = self.body();
+      // Safety:
+      // Created from a valid Table for this object
+      // Which contains a valid union in this slot
+      Some(unsafe { ScramCredentialSet::init_from_table(u) })
+    } else {
+      None
+    }
+  }
+
+  #[inline]
+  #[allow(non_snake_case)]
+  pub fn body_as_scram_credential_removed(&self) -> Option<ScramCredentialRemoved<'a>> {
+    if self.body_type() == RecordBody::ScramCredentialRemoved {
+      let u = self.body();
+      // Safety:
+      // Created from a valid Table for this object
+      // Which contains a valid union in this slot
+      Some(unsafe { ScramCredentialRemoved::init_from_table(u) })
+    } else {
+      None
+    }
+  }
+
 }
 
 impl ::flatbuffers::Verifiable for Record<'_> {
@@ -1891,6 +2245,8 @@ impl ::flatbuffers::Verifiable for Record<'_> {
           RecordBody::TopicDeleted => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<TopicDeleted>>("RecordBody::TopicDeleted", pos),
           RecordBody::ConfigSet => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<ConfigSet>>("RecordBody::ConfigSet", pos),
           RecordBody::ProducerIdsAllocated => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<ProducerIdsAllocated>>("RecordBody::ProducerIdsAllocated", pos),
+          RecordBody::ScramCredentialSet => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<ScramCredentialSet>>("RecordBody::ScramCredentialSet", pos),
+          RecordBody::ScramCredentialRemoved => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<ScramCredentialRemoved>>("RecordBody::ScramCredentialRemoved", pos),
           _ => Ok(()),
         }
      })?
@@ -2002,6 +2358,20 @@ impl ::core::fmt::Debug for Record<'_> {
             ds.field("body", &"InvalidFlatbuffer: Union discriminant does not match value.")
           }
         },
+        RecordBody::ScramCredentialSet => {
+          if let Some(x) = self.body_as_scram_credential_set() {
+            ds.field("body", &x)
+          } else {
+            ds.field("body", &"InvalidFlatbuffer: Union discriminant does not match value.")
+          }
+        },
+        RecordBody::ScramCredentialRemoved => {
+          if let Some(x) = self.body_as_scram_credential_removed() {
+            ds.field("body", &x)
+          } else {
+            ds.field("body", &"InvalidFlatbuffer: Union discriminant does not match value.")
+          }
+        },
         _ => {
           let x: Option<()> = None;
           ds.field("body", &x)
@@ -2064,9 +2434,9 @@ pub unsafe fn root_as_record_unchecked(buf: &[u8]) -> Record<'_> {
   unsafe { ::flatbuffers::root_unchecked::<Record>(buf) }
 }
 #[inline]
-/// Assumes, without verification, that a buffer of bytes contains a size prefixed Record and
-/// returns it. # Safety Callers must trust the given bytes do indeed contain a valid size prefixed
-/// `Record`.
+/// Assumes, without verification, that a buffer of bytes contains a size prefixed Record and returns it.
+/// # Safety
+/// Callers must trust the given bytes do indeed contain a valid size prefixed `Record`.
 pub unsafe fn size_prefixed_root_as_record_unchecked(buf: &[u8]) -> Record<'_> {
   unsafe { ::flatbuffers::size_prefixed_root_unchecked::<Record>(buf) }
 }

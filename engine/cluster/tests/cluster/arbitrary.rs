@@ -1,6 +1,9 @@
 //! Any record that can be in a log, whether or not it fits an image.
 
-use corelog_cluster::{ConfigResource, MetadataRecord, PartitionState, ShardEndpoint};
+use corelog_cluster::{
+    ConfigResource, MetadataRecord, PartitionState, ScramCredential, ScramMechanism, ScramUser,
+    ShardEndpoint,
+};
 use corelog_model::{
     BrokerId, LeaderEpoch, NodeId, PartitionId, PartitionIndex, ProducerId, ShardId, TopicId,
     TopicName,
@@ -20,8 +23,10 @@ fn topic_id() -> impl Strategy<Value = TopicId> {
 }
 
 fn endpoint() -> impl Strategy<Value = ShardEndpoint> {
-    (any::<u16>(), ".{0,20}", any::<u16>()).prop_map(|(shard, host, port)| ShardEndpoint {
+    let numbers = (any::<u16>(), any::<u16>());
+    (numbers, "[A-Z]{0,9}", ".{0,20}").prop_map(|((shard, port), listener, host)| ShardEndpoint {
         shard: ShardId(shard),
+        listener,
         host,
         port,
     })
@@ -47,6 +52,11 @@ fn resource() -> impl Strategy<Value = ConfigResource> {
     ]
 }
 
+fn scram_user() -> impl Strategy<Value = ScramUser> {
+    let mechanism = proptest::sample::select(&ScramMechanism::ALL[..]);
+    (".{0,20}", mechanism).prop_map(|(name, mechanism)| ScramUser { name, mechanism })
+}
+
 pub(crate) fn record() -> impl Strategy<Value = MetadataRecord> {
     prop_oneof![
         ".{0,40}".prop_map(|cluster_id| MetadataRecord::ClusterCreated { cluster_id }),
@@ -65,5 +75,12 @@ pub(crate) fn record() -> impl Strategy<Value = MetadataRecord> {
             .prop_map(|(resource, key, value)| MetadataRecord::ConfigSet { resource, key, value }),
         (0..=i64::MAX)
             .prop_map(|next| MetadataRecord::ProducerIdsAllocated { next: ProducerId(next) }),
+        (scram_user(), vec(any::<u8>(), 0..20), NOT_NEGATIVE).prop_map(|(of, salt, iterations)| {
+            let key = vec![7; of.mechanism.key_bytes()];
+            let (stored_key, server_key) = (key.clone(), key);
+            let credential = ScramCredential { salt, stored_key, server_key, iterations };
+            MetadataRecord::ScramCredentialSet { of, credential }
+        }),
+        scram_user().prop_map(|of| MetadataRecord::ScramCredentialRemoved { of }),
     ]
 }

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use corelog_cluster::decide::register_broker::register_broker;
 use corelog_cluster::{
-    ApplyError, ClusterImage, ConfigResource, MetadataRecord, MetadataVersion, PartitionState,
+    ApplyError, ClusterImage, ConfigResource, LISTENER_DEFAULT, MetadataRecord, MetadataVersion,
+    PartitionState, ShardEndpoint,
 };
 use corelog_model::{BrokerId, LeaderEpoch, NodeId, ProducerId, ShardId};
 
-use crate::scene::{cluster, endpoints, name, node, partition, state, topic_id, topic_records};
+use crate::scene::{
+    cluster, endpoints, name, node, partition, registration, state, topic_id, topic_records,
+};
 
 /// Two brokers of two shards, and topic 1 named `a.b` with partitions on nodes 1000 and 2001.
 fn image() -> ClusterImage {
@@ -39,6 +43,34 @@ fn an_empty_image_knows_nothing() {
     assert_eq!(image.controller(), None);
     assert_eq!(image.next_producer_id(), ProducerId(0));
     assert_eq!((image.topic_count(), image.partition_count()), (0, 0));
+}
+
+#[test]
+fn a_node_has_the_address_of_the_listener_that_is_asked_for() {
+    let mut registration = registration(1, 2);
+    for shard in [0, 1] {
+        registration.shards.push(ShardEndpoint {
+            shard: ShardId(shard),
+            listener: "SSL".to_owned(),
+            host: "tls.example".to_owned(),
+            port: 9192 + shard,
+        });
+    }
+    let records = register_broker(&ClusterImage::empty(), &registration).unwrap();
+    let image = ClusterImage::empty().fold(&records).unwrap();
+    let at = |listener: &str| {
+        let nodes = image.nodes_at(listener);
+        nodes.map(|it| (it.node, it.host.to_owned(), it.port)).collect::<Vec<_>>()
+    };
+    let tls = |shard: u16| (node(1, shard), "tls.example".to_owned(), 9192 + shard);
+    assert_eq!(at("SSL"), [tls(0), tls(1)]);
+    let plain = |shard: u16| (node(1, shard), "log.example".to_owned(), 9092 + shard);
+    assert_eq!(at(LISTENER_DEFAULT), [plain(0), plain(1)]);
+    assert_eq!(at("OTHER"), []);
+    assert_eq!(image.nodes().map(|it| it.port).collect::<Vec<_>>(), [9092, 9093]);
+    assert_eq!(image.node_at(node(1, 1), "SSL").map(|it| it.port), Some(9193));
+    assert_eq!(image.node_at(node(1, 2), "SSL"), None);
+    assert_eq!(image.node_at(node(1, 1), "OTHER"), None);
 }
 
 #[test]

@@ -18,5 +18,6 @@ mod producer_ids;
 mod records;
 mod register_broker;
 mod scene;
+mod scram_credentials;
 mod snapshot;
 mod topic_changes;

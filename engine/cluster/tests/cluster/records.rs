@@ -1,7 +1,10 @@
 //! Records survive their bytes; other bytes are refused.
 
-use corelog_cluster::codec::{FORMAT_VERSION, RECORD_BYTES_MAX};
-use corelog_cluster::{ConfigResource, DecodeError, MetadataRecord, ShardEndpoint};
+use corelog_cluster::codec::{FORMAT_VERSION, FORMAT_VERSION_OLDEST, RECORD_BYTES_MAX};
+use corelog_cluster::{
+    ConfigResource, DecodeError, LISTENER_DEFAULT, MetadataRecord, ScramCredential, ScramMechanism,
+    ScramUser, ShardEndpoint,
+};
 use corelog_model::{BrokerId, ProducerId, ShardId};
 use proptest::prelude::*;
 
@@ -12,6 +15,10 @@ fn bytes_of(record: &MetadataRecord) -> Vec<u8> {
     let mut bytes = Vec::new();
     record.encode(&mut bytes);
     bytes
+}
+
+fn scram_user() -> ScramUser {
+    ScramUser { name: "bob".to_owned(), mechanism: ScramMechanism::Sha512 }
 }
 
 fn one_of_each_kind() -> Vec<MetadataRecord> {
@@ -41,6 +48,16 @@ fn one_of_each_kind() -> Vec<MetadataRecord> {
         set(ConfigResource::Broker(BrokerId(3)), None),
         set(ConfigResource::BrokerDefault, Some("")),
         MetadataRecord::ProducerIdsAllocated { next: ProducerId(i64::MAX) },
+        MetadataRecord::ScramCredentialSet {
+            of: scram_user(),
+            credential: ScramCredential {
+                salt: vec![1, 2],
+                stored_key: vec![3; 64],
+                server_key: vec![4; 64],
+                iterations: 4096,
+            },
+        },
+        MetadataRecord::ScramCredentialRemoved { of: scram_user() },
     ]
 }
 
@@ -53,7 +70,12 @@ fn every_kind_of_record_survives_its_bytes() {
 
 #[test]
 fn the_largest_broker_fits_a_record() {
-    let shard = |shard| ShardEndpoint { shard: ShardId(shard), host: "h".repeat(255), port: 1 };
+    let shard = |shard| ShardEndpoint {
+        shard: ShardId(shard),
+        listener: "SASL_PLAINTEXT".into(),
+        host: "h".repeat(255),
+        port: 1,
+    };
     let record = MetadataRecord::BrokerRegistered {
         broker: BrokerId::MAX,
         rack: Some("r".repeat(255)),
@@ -74,10 +96,29 @@ fn encoding_appends_to_what_is_there() {
 #[test]
 fn another_format_version_is_refused_by_its_number() {
     let mut bytes = bytes_of(&MetadataRecord::TopicDeleted { id: topic_id(1) });
-    for found in [0, FORMAT_VERSION + 1, 255] {
+    for found in [FORMAT_VERSION_OLDEST - 1, FORMAT_VERSION + 1, 255] {
         bytes[0] = found;
         assert_eq!(MetadataRecord::decode(&bytes), Err(DecodeError::FormatVersion { found }));
     }
+}
+
+#[test]
+fn a_broker_of_the_first_format_has_the_default_listener() {
+    // As version 1 wrote it: broker 3, shard 2 on h:9092.
+    let bytes = [
+        1, 12, 0, 0, 0, 8, 0, 14, 0, 7, 0, 8, 0, 8, 0, 0, 0, 0, 0, 0, 2, 16, 0, 0, 0, 0, 0, 10, 0,
+        12, 0, 4, 0, 0, 0, 8, 0, 10, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 16, 0, 0, 0, 0,
+        0, 10, 0, 16, 0, 8, 0, 12, 0, 6, 0, 10, 0, 0, 0, 0, 0, 132, 35, 2, 0, 0, 0, 4, 0, 0, 0, 1,
+        0, 0, 0, 104, 0, 0, 0,
+    ];
+    let shards = vec![ShardEndpoint {
+        shard: ShardId(2),
+        listener: LISTENER_DEFAULT.to_owned(),
+        host: "h".to_owned(),
+        port: 9092,
+    }];
+    let broker = MetadataRecord::BrokerRegistered { broker: BrokerId(3), rack: None, shards };
+    assert_eq!(MetadataRecord::decode(&bytes), Ok(broker));
 }
 
 #[test]

@@ -100,6 +100,7 @@ fn registrations_that_cannot_be_are_refused() {
     let with_shards = |shards: Vec<ShardEndpoint>| RegisterBroker { shards, ..registration(1, 1) };
     let endpoint = || endpoints(1).remove(0);
     let shard = |number| ShardEndpoint { shard: ShardId(number), ..endpoint() };
+    let at = |name: &str, number| ShardEndpoint { listener: name.to_owned(), ..shard(number) };
     let host = |bytes: usize| ShardEndpoint { host: "h".repeat(bytes), ..endpoint() };
     let text = |what, bytes| RegisterBrokerError::Text { what, bytes };
     let node_id = |broker, shard| RegisterBrokerError::NodeId {
@@ -112,6 +113,11 @@ fn registrations_that_cannot_be_are_refused() {
             with_shards(vec![shard(1), shard(0), shard(1)]),
             RegisterBrokerError::DuplicateShard { shard: ShardId(1) },
         ),
+        (
+            with_shards(vec![shard(1), shard(0), at("SSL", 1)]),
+            RegisterBrokerError::ListenerMissing { listener: "SSL".to_owned() },
+        ),
+        (with_shards(vec![at("", 0)]), text("listener", 0)),
         (with_shards(vec![shard(1000)]), node_id(1, 1000)),
         (RegisterBroker { broker: BrokerId(-1), ..registration(1, 1) }, node_id(-1, 0)),
         (with_shards(vec![host(0)]), text("host", 0)),

@@ -3,7 +3,9 @@
 use corelog_cluster::decide::create_topics::{CreateTopics, NewTopic, create_topics};
 use corelog_cluster::decide::register_broker::{RegisterBroker, register_broker};
 use corelog_cluster::decide::{Mode, TopicPolicy};
-use corelog_cluster::{ClusterImage, MetadataRecord, PartitionState, ShardEndpoint};
+use corelog_cluster::{
+    ClusterImage, LISTENER_DEFAULT, MetadataRecord, PartitionState, ShardEndpoint,
+};
 use corelog_model::{
     BrokerId, LeaderEpoch, NodeId, PartitionId, PartitionIndex, ShardId, TopicId, TopicName,
 };
@@ -41,6 +43,7 @@ pub(crate) fn state(replicas: &[NodeId], epoch: i32) -> PartitionState {
 pub(crate) fn endpoints(shards: u16) -> Vec<ShardEndpoint> {
     let endpoint = |shard| ShardEndpoint {
         shard: ShardId(shard),
+        listener: LISTENER_DEFAULT.to_owned(),
         host: "log.example".to_owned(),
         port: 9092 + shard,
     };

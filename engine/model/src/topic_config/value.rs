@@ -17,6 +17,8 @@ pub enum ConfigType {
     Double,
     /// Texts with commas between them.
     List,
+    /// A text that is never shown. No config of a topic is one.
+    Password,
 }
 
 impl ConfigType {
@@ -29,6 +31,7 @@ impl ConfigType {
             ConfigType::Long => 5,
             ConfigType::Double => 6,
             ConfigType::List => 7,
+            ConfigType::Password => 9,
         }
     }
 }
@@ -69,7 +72,7 @@ pub(super) fn parse(config_type: ConfigType, rule: Rule, text: &str) -> Result<V
         ConfigType::Boolean if text.eq_ignore_ascii_case("true") => Value::Boolean(true),
         ConfigType::Boolean if text.eq_ignore_ascii_case("false") => Value::Boolean(false),
         ConfigType::Boolean => return Err("true or false".to_owned()),
-        ConfigType::String => Value::Text(text.to_owned()),
+        ConfigType::String | ConfigType::Password => Value::Text(text.to_owned()),
         ConfigType::Int => match text.parse::<i32>() {
             Ok(number) => Value::Number(number.into()),
             Err(_) => return Err("a 32-bit number".to_owned()),

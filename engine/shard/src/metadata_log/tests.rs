@@ -46,7 +46,12 @@ fn config(metadata_snapshot_bytes: u64) -> BrokerConfig {
 pub(crate) async fn start(snapshot_bytes: u64) -> Result<Shard, StartError> {
     let (control, requests) = Control::new(4);
     let (outbox, inbox) = corelog_io::mesh::channel(4);
-    let endpoint = ShardEndpoint { shard: ShardId(0), host: "h".to_owned(), port: 9092 };
+    let endpoint = ShardEndpoint {
+        shard: ShardId(0),
+        listener: "PLAINTEXT".to_owned(),
+        host: "h".to_owned(),
+        port: 9092,
+    };
     let seed = ControllerSeed {
         endpoints: vec![endpoint],
         cluster_id: "c".to_owned(),

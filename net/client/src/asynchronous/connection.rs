@@ -2,15 +2,20 @@
 //! makes them, as far as the socket takes them; one task reads the replies and writes what is left.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use corelog_wire::{ApiKey, ApiVersionsRequest, EncodedFrame, Request};
+use corelog_wire::{
+    ApiKey, ApiVersionsRequest, EncodedFrame, Request, SaslAuthenticateRequest,
+    SaslHandshakeRequest, Text,
+};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
+use crate::channel::Channel;
+use crate::security::{LOGIN_MESSAGES_MAX, Login, LoginExchange, login_end};
 use crate::session::Session;
 use crate::versions::{API_VERSIONS_FIRST, Negotiation, ServerVersions};
 use crate::{ClientConfig, ClientError, CorrelationId, Endpoint, Reply};
@@ -29,6 +34,8 @@ pub struct Connection {
 struct Handle {
     shared: Arc<Shared>,
     versions: ServerVersions,
+    /// When the login does not count any more.
+    login_end: Option<std::time::Instant>,
 }
 
 impl Drop for Handle {
@@ -53,6 +60,7 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     session: Session,
+    channel: Channel,
     outbox: VecDeque<Outgoing>,
     waiting: VecDeque<Waiting>,
     failure: Option<ClientError>,
@@ -108,6 +116,7 @@ impl Connection {
         let session = Session::new(peer.clone(), &config.client_id, config.frame_bytes_max);
         let state = State {
             session,
+            channel: Channel::new(peer, &config.security)?,
             outbox: VecDeque::new(),
             waiting: VecDeque::new(),
             failure: None,
@@ -123,8 +132,11 @@ impl Connection {
         });
         tokio::spawn(drive(Arc::clone(&shared)));
         let versions = ServerVersions::default();
-        let mut handle = Handle { shared, versions };
+        let mut handle = Handle { shared, versions, login_end: None };
         handle.versions = negotiate(&handle).await?;
+        if let Some(login) = &config.security.login {
+            handle.login_end = log_in(&handle, login).await?;
+        }
         Ok(Self { handle: Arc::new(handle) })
     }
 
@@ -145,7 +157,8 @@ impl Connection {
 
     /// Whether requests may still be answered.
     pub fn is_alive(&self) -> bool {
-        self.handle.shared.lock().failure.is_none()
+        let counts = self.handle.login_end.is_none_or(|end| std::time::Instant::now() < end);
+        counts && self.handle.shared.lock().failure.is_none()
     }
 
     /// Sends a request in the best version and waits for its reply.
@@ -218,6 +231,26 @@ async fn negotiate(handle: &Handle) -> Result<ServerVersions, ClientError> {
     }
 }
 
+/// Logs in; when that does not count any more.
+async fn log_in(handle: &Handle, login: &Login) -> Result<Option<std::time::Instant>, ClientError> {
+    let shared = &handle.shared;
+    let limit = shared.request_timeout;
+    let mut exchange = LoginExchange::new(login);
+    let (begun, mut end) = (std::time::Instant::now(), None);
+    let mechanism = Text::Borrowed(exchange.mechanism().name());
+    let request = SaslHandshakeRequest { mechanism };
+    let mut pending = shared.send(limit, 1, &request, Vec::new()).await?;
+    exchange.chosen(&pending.reply().await?)?;
+    let version = handle.versions.require(ApiKey::SaslAuthenticate, i16::MAX, &shared.peer)?;
+    for _ in 0..LOGIN_MESSAGES_MAX {
+        let Some(message) = exchange.message() else { break };
+        let request = SaslAuthenticateRequest { auth_bytes: message.as_slice().into() };
+        let mut pending = shared.send(limit, version, &request, Vec::new()).await?;
+        end = login_end(begun, exchange.answered(&pending.reply().await?)?);
+    }
+    Ok(end)
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic of another thread under the lock is a bug of ours; what it left is still whole.
@@ -262,6 +295,7 @@ impl Shared {
     }
 
     fn write(&self, state: &mut State) {
+        let mut socket = Socket(&self.stream);
         while let Some(outgoing) = state.outbox.front_mut() {
             let parts = outgoing.left();
             if parts.is_empty() {
@@ -269,21 +303,34 @@ impl Shared {
                 continue;
             }
             let slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
-            match self.stream.try_write_vectored(&slices) {
+            let written = state.channel.write(&mut socket, &slices);
+            // What TLS has taken is written as far as this side is concerned.
+            let sent = written.and_then(|count| {
+                outgoing.written += count;
+                state.channel.flush(&mut socket).map(|()| count)
+            });
+            match sent {
                 Ok(0) => return state.fail(&self.closed(state)),
-                Ok(count) => outgoing.written += count,
+                Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => return state.fail(&self.broken(state, &error)),
             }
         }
+        match state.channel.flush(&mut socket) {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => {
+                state.fail(&self.broken(state, &error));
+            }
+            _ => {}
+        }
     }
 
     fn read(&self, state: &mut State) {
+        let mut socket = Socket(&self.stream);
         loop {
-            match self.stream.try_read(state.session.room()) {
+            match state.channel.receive(&mut socket, &mut state.session) {
                 Ok(0) => return state.fail(&self.closed(state)),
-                Ok(count) => state.session.advance(count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return state.fail(&self.broken(state, &error)),
             }
             loop {
@@ -294,13 +341,16 @@ impl Shared {
                 }
             }
         }
+        if state.channel.wants_flush() {
+            self.write(state);
+        }
     }
 
     fn closed(&self, state: &State) -> ClientError {
         ClientError::Closed { address: self.peer.clone(), doing: state.session.doing() }
     }
 
-    fn broken(&self, state: &State, error: &std::io::Error) -> ClientError {
+    fn broken(&self, state: &State, error: &io::Error) -> ClientError {
         let doing = state.session.doing();
         ClientError::Broken { address: self.peer.clone(), doing, why: error.to_string() }
     }
@@ -366,7 +416,7 @@ async fn drive(shared: Arc<Shared>) {
                 let error = shared.timed_out(&state);
                 return state.fail(&error);
             }
-            (!state.outbox.is_empty(), deadline)
+            (!state.outbox.is_empty() || state.channel.wants_flush(), deadline)
         };
         let is_late = async {
             match deadline {
@@ -383,8 +433,31 @@ async fn drive(shared: Arc<Shared>) {
     }
 }
 
+/// The socket as far as it is ready; "not now" is an error.
+struct Socket<'a>(&'a TcpStream);
+
+impl Read for Socket<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(buffer)
+    }
+}
+
+impl Write for Socket<'_> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.0.try_write(buffer)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write_vectored(slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 async fn open_socket(peer: &Endpoint, limit: Duration) -> Result<TcpStream, ClientError> {
-    let failed = |error: &std::io::Error| ClientError::connect(peer, error);
+    let failed = |error: &io::Error| ClientError::connect(peer, error);
     let late = || failed(&ErrorKind::TimedOut.into());
     let deadline = Instant::now() + limit;
     let addresses = timeout(limit, tokio::net::lookup_host((peer.host(), peer.port()))).await;

@@ -9,7 +9,8 @@ use corelog_wire::ApiKey;
 use crate::admin::{
     AddPartitions, ClusterDescription, ConfigEntry, CreateTopic, CreatedTopic, DeleteGroup,
     DeleteTopic, DescribeClassicGroup, DescribeCluster, DescribeConfigs, DescribeConsumerGroup,
-    GroupDescription, GroupListing, ListGroups, NewTopic, Resource,
+    GroupDescription, GroupListing, ListGroups, ListUsers, NewTopic, RemovePassword, Resource,
+    ScramUsers, SetPassword,
 };
 use crate::blocking::cluster::Cluster;
 use crate::group::offsets::{self, NAMED_TOPICS_MAX, all};
@@ -114,6 +115,21 @@ impl Admin {
     /// Deletes a group without members, and its offsets.
     pub fn delete_group(&mut self, group: &str) -> Result<(), ClientError> {
         self.cluster.perform(&DeleteGroup { group: group.into() })
+    }
+
+    /// The users that log in with SCRAM.
+    pub fn list_users(&mut self) -> Result<ScramUsers, ClientError> {
+        self.cluster.perform(&ListUsers)
+    }
+
+    /// Sets the password of a user for SCRAM.
+    pub fn set_password(&mut self, set: &SetPassword) -> Result<(), ClientError> {
+        self.cluster.perform(set)
+    }
+
+    /// Removes the password of a user for SCRAM.
+    pub fn remove_password(&mut self, remove: &RemovePassword) -> Result<(), ClientError> {
+        self.cluster.perform(remove)
     }
 
     /// Everything that a group has committed. One that does not exist has nothing.

@@ -1,13 +1,18 @@
 //! A blocking connection to one node: a socket around a [`Session`].
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::io::{ErrorKind, IoSlice};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use corelog_wire::{ApiKey, ApiVersionsRequest, EncodedFrame, Request};
+use corelog_wire::{
+    ApiKey, ApiVersionsRequest, EncodedFrame, Request, SaslAuthenticateRequest,
+    SaslHandshakeRequest, Text,
+};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::channel::Channel;
+use crate::security::{LOGIN_MESSAGES_MAX, Login, LoginExchange, login_end};
 use crate::session::Session;
 use crate::versions::{API_VERSIONS_FIRST, Negotiation, ServerVersions};
 use crate::{ClientConfig, ClientError, CorrelationId, Endpoint, Reply};
@@ -16,11 +21,14 @@ use crate::{ClientConfig, ClientError, CorrelationId, Endpoint, Reply};
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
+    channel: Channel,
     session: Session,
     versions: ServerVersions,
     /// When each open request was sent.
     sent: VecDeque<Instant>,
     request_timeout: Duration,
+    /// When the login does not count any more.
+    login_end: Option<Instant>,
 }
 
 impl Connection {
@@ -33,12 +41,17 @@ impl Connection {
         prepared.map_err(|error| ClientError::connect(peer, &error))?;
         let mut connection = Self {
             stream,
+            channel: Channel::new(peer, &config.security)?,
             session: Session::new(peer.clone(), &config.client_id, config.frame_bytes_max),
             versions: ServerVersions::default(),
             sent: VecDeque::new(),
             request_timeout: config.request_timeout,
+            login_end: None,
         };
         connection.negotiate()?;
+        if let Some(login) = &config.security.login {
+            connection.log_in(login)?;
+        }
         Ok(connection)
     }
 
@@ -59,6 +72,21 @@ impl Connection {
                 Negotiation::AskAgain { version: lower } => version = lower,
             }
         }
+    }
+
+    fn log_in(&mut self, login: &Login) -> Result<(), ClientError> {
+        let mut exchange = LoginExchange::new(login);
+        let begun = Instant::now();
+        let mechanism = Text::Borrowed(exchange.mechanism().name());
+        exchange.chosen(&self.call_in(1, &SaslHandshakeRequest { mechanism })?)?;
+        let version = self.version(ApiKey::SaslAuthenticate)?;
+        for _ in 0..LOGIN_MESSAGES_MAX {
+            let Some(message) = exchange.message() else { break };
+            let request = SaslAuthenticateRequest { auth_bytes: message.as_slice().into() };
+            let lifetime_ms = exchange.answered(&self.call_in(version, &request)?)?;
+            self.login_end = login_end(begun, lifetime_ms);
+        }
+        Ok(())
     }
 
     /// The other side.
@@ -182,19 +210,20 @@ impl Connection {
         // On an idle connection anything readable is the end, or bytes that nobody asked for.
         let is_quiet =
             |readable: Result<Vec<bool>, _>| readable.is_ok_and(|readable| readable == [false]);
-        self.open_requests() == 0 && is_quiet(wait_readable(&[self], Duration::ZERO))
+        let counts = self.login_end.is_none_or(|end| Instant::now() < end);
+        self.open_requests() == 0 && counts && is_quiet(wait_readable(&[self], Duration::ZERO))
     }
 
     fn fill(&mut self) -> Result<(), ClientError> {
         loop {
-            match self.stream.read(self.session.room()) {
+            match self.channel.receive(&mut self.stream, &mut self.session) {
                 Ok(0) => {
                     let (address, doing) = (self.peer().clone(), self.session.doing());
                     return Err(ClientError::Closed { address, doing });
                 }
-                Ok(count) => {
-                    self.session.advance(count);
-                    return Ok(());
+                Ok(_) => {
+                    let flushed = self.channel.flush(&mut self.stream);
+                    return flushed.map_err(|error| self.broken(self.session.doing(), &error));
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.broken(self.session.doing(), &error)),
@@ -213,7 +242,11 @@ impl Connection {
         let mut slices = slices.as_mut_slice();
         let doing = || format!("the {} request was being sent", api.name());
         while !slices.is_empty() {
-            match self.stream.write_vectored(slices) {
+            let written = self.channel.write(&mut self.stream, slices).and_then(|count| {
+                self.channel.flush(&mut self.stream)?;
+                Ok(count)
+            });
+            match written {
                 Ok(0) => {
                     let address = self.peer().clone();
                     return Err(ClientError::Closed { address, doing: doing() });

@@ -19,6 +19,7 @@ const CONTROLLERS: i8 = 2;
 pub fn respond<'a>(
     request: &DescribeClusterRequest,
     image: &'a ClusterImage,
+    listener: &'a str,
 ) -> DescribeClusterResponse<'a> {
     if let Err(failure) = check_endpoint_type(request.endpoint_type) {
         let (error_code, error_message) = code_and_message::<()>(&Err(failure));
@@ -30,7 +31,7 @@ pub fn respond<'a>(
             ..Default::default()
         };
     }
-    let brokers = nodes(image).map(|node| DescribeClusterBroker {
+    let brokers = nodes(image, listener).map(|node| DescribeClusterBroker {
         broker_id: node.id,
         host: node.host,
         port: node.port,
@@ -66,6 +67,7 @@ fn check_endpoint_type(endpoint_type: i8) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use corelog_cluster::LISTENER_DEFAULT;
     use corelog_cluster::decide::register_broker::register_broker;
 
     use super::*;
@@ -77,7 +79,7 @@ mod tests {
         version: i16,
     ) -> DescribeClusterResponse<'static> {
         let request: DescribeClusterRequest = received(request, version);
-        received(&respond(&request, image), version)
+        received(&respond(&request, image, LISTENER_DEFAULT), version)
     }
 
     #[test]

@@ -72,6 +72,7 @@ impl Fetch {
         self,
         shard: &Shard,
         sessions: &Rc<RefCell<SessionCache>>,
+        listener: &str,
         correlation_id: i32,
     ) -> Result<Reply, EncodeError> {
         let version = self.version;
@@ -103,7 +104,11 @@ impl Fetch {
         let response = FetchResponse {
             session_id: fetch.id,
             responses: answer.topics,
-            node_endpoints: if names_leaders { node_endpoints(shard) } else { Vec::new() },
+            node_endpoints: if names_leaders {
+                node_endpoints(shard, listener)
+            } else {
+                Vec::new()
+            },
             ..FetchResponse::default()
         };
         let frame = corelog_wire::encode_response(correlation_id, version, &response)?;

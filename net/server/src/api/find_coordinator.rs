@@ -56,10 +56,11 @@ pub fn respond<'a>(
     request: &'a FindCoordinatorRequest<'a>,
     version: i16,
     image: &'a ClusterImage,
+    listener: &str,
 ) -> FindCoordinatorResponse<'a> {
     let find = |key: &'a str| match request.key_type {
         GROUP if key.is_empty() => nobody(key, ErrorCode::InvalidGroupId, "a group has a name"),
-        GROUP => group(key, image),
+        GROUP => group(key, image, listener),
         TRANSACTION => nobody(
             key,
             ErrorCode::TransactionalIdAuthorizationFailed,
@@ -84,8 +85,9 @@ pub fn respond<'a>(
     }
 }
 
-fn group<'a>(key: &'a str, image: &'a ClusterImage) -> Coordinator<'a> {
-    let Some(node) = coordinator_of(image, key).and_then(|node| image.node(node)) else {
+fn group<'a>(key: &'a str, image: &'a ClusterImage, listener: &str) -> Coordinator<'a> {
+    let found = coordinator_of(image, key);
+    let Some(node) = found.and_then(|node| image.node_at(node, listener)) else {
         let message = "the topic of groups is being created, or its leader is away";
         return nobody(key, ErrorCode::CoordinatorNotAvailable, message);
     };
@@ -111,6 +113,8 @@ fn nobody<'a>(key: &'a str, code: ErrorCode, message: &'static str) -> Coordinat
 
 #[cfg(test)]
 mod tests {
+    use corelog_cluster::LISTENER_DEFAULT;
+
     use super::*;
     use crate::api::scene::{cluster, decided, received, served, topic_id};
 
@@ -129,7 +133,7 @@ mod tests {
         version: i16,
     ) -> FindCoordinatorResponse<'static> {
         let request: FindCoordinatorRequest<'_> = received(&request(key_type, keys), version);
-        received(&respond(&request, version, image), version)
+        received(&respond(&request, version, image, LISTENER_DEFAULT), version)
     }
 
     /// Two cores, and the topic of groups as the first who looks creates it.
@@ -222,6 +226,9 @@ mod tests {
     fn no_keys_have_no_coordinators() {
         let request = FindCoordinatorRequest::default();
         let image = cluster(&[1]);
-        assert_eq!(respond(&request, 4, &image), FindCoordinatorResponse::default());
+        assert_eq!(
+            respond(&request, 4, &image, LISTENER_DEFAULT),
+            FindCoordinatorResponse::default()
+        );
     }
 }

@@ -116,16 +116,18 @@ pub fn creation_errors(names: Vec<TopicName>, ending: Ending) -> BTreeMap<TopicN
 }
 
 /// Answers. `creation_errors` are those of the topics that were to be created because of this very
-/// request; a topic that is in the image by now is described all the same.
+/// request; a topic that is in the image by now is described all the same. Nodes have the address
+/// of `listener`, the one by which the request came.
 pub fn respond<'a>(
     request: &'a MetadataRequest<'a>,
     version: i16,
     image: &'a ClusterImage,
+    listener: &'a str,
     creation_errors: &BTreeMap<TopicName, ErrorCode>,
 ) -> MetadataResponse<'a> {
     let view = View {
         version,
-        nodes: image.nodes().map(|endpoint| endpoint.node).collect(),
+        nodes: image.nodes_at(listener).map(|endpoint| endpoint.node).collect(),
         operations: if request.include_topic_authorized_operations {
             operations::OF_TOPIC
         } else {
@@ -153,7 +155,7 @@ pub fn respond<'a>(
         }
         Asked::Malformed(topics) => topics.iter().map(malformed).collect(),
     };
-    let brokers = nodes(image).map(|node| MetadataResponseBroker {
+    let brokers = nodes(image, listener).map(|node| MetadataResponseBroker {
         node_id: node.id,
         host: node.host,
         port: node.port,

@@ -33,6 +33,7 @@ pub(crate) mod operations;
 pub(crate) mod produce;
 #[cfg(test)]
 mod scene;
+pub mod scram_credentials;
 pub mod settings;
 pub(crate) mod write_txn_markers;
 

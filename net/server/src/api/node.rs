@@ -29,9 +29,12 @@ impl<'a> ClientNode<'a> {
     }
 }
 
-/// Every node of the cluster, in the order of their ids.
-pub(crate) fn nodes(image: &ClusterImage) -> impl Iterator<Item = ClientNode<'_>> {
-    image.nodes().map(ClientNode::of)
+/// Every node of the cluster that has this listener, in the order of their ids.
+pub(crate) fn nodes<'a>(
+    image: &'a ClusterImage,
+    listener: &'a str,
+) -> impl Iterator<Item = ClientNode<'a>> {
+    image.nodes_at(listener).map(ClientNode::of)
 }
 
 /// The id of the node that takes changes of the metadata, or Kafka's "none".

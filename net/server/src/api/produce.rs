@@ -80,7 +80,11 @@ impl Produce {
     }
 
     /// Waits until everything is durable and answers.
-    pub(crate) async fn acknowledge(mut self, shard: &Shard) -> ProduceResponse<'static> {
+    pub(crate) async fn acknowledge(
+        mut self,
+        shard: &Shard,
+        listener: &str,
+    ) -> ProduceResponse<'static> {
         for topic in &mut self.topics {
             for (_, attempt) in &mut topic.partitions {
                 if let Attempt::Appended(produced) = attempt
@@ -105,7 +109,7 @@ impl Produce {
             });
         }
         if names_leaders && self.version >= FIRST_VERSION_WITH_LEADERS {
-            response.node_endpoints = node_endpoints(shard);
+            response.node_endpoints = node_endpoints(shard, listener);
         }
         response
     }
@@ -184,7 +188,7 @@ pub(crate) fn leader_of(refusal: PartitionRefusal) -> Option<LeaderIdAndEpoch> {
 }
 
 /// Addresses of all nodes (KIP-951).
-pub(crate) fn node_endpoints(shard: &Shard) -> Vec<NodeEndpoint<'static>> {
+pub(crate) fn node_endpoints(shard: &Shard, listener: &str) -> Vec<NodeEndpoint<'static>> {
     let image = shard.image();
     let endpoint = |node: corelog_cluster::NodeEndpoint<'_>| NodeEndpoint {
         node_id: node.node.0,
@@ -192,5 +196,5 @@ pub(crate) fn node_endpoints(shard: &Shard) -> Vec<NodeEndpoint<'static>> {
         port: i32::from(node.port),
         rack: node.rack.map(|rack| Text::Owned(rack.to_owned())),
     };
-    image.nodes().map(endpoint).collect()
+    image.nodes_at(listener).map(endpoint).collect()
 }

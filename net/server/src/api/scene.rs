@@ -5,8 +5,8 @@ use corelog_cluster::decide::create_topics::{CreateTopics, NewTopic};
 use corelog_cluster::decide::register_broker::{RegisterBroker, register_broker};
 use corelog_cluster::decide::{self, Mode};
 use corelog_cluster::{
-    Change, ClusterImage, Controller, ControllerConfig, Input, Outcome, Output, ShardEndpoint,
-    Ticket,
+    Change, ClusterImage, Controller, ControllerConfig, Input, LISTENER_DEFAULT, Outcome, Output,
+    ShardEndpoint, Ticket,
 };
 use corelog_model::{BrokerId, ShardId, TopicId};
 use corelog_wire::{Message, Reader, Writer};
@@ -31,6 +31,7 @@ pub(crate) fn topic_ids() -> impl FnMut() -> TopicId {
 pub(crate) fn registration(broker: i32, shards: u16, rack: Option<&str>) -> RegisterBroker {
     let endpoint = |shard| ShardEndpoint {
         shard: ShardId(shard),
+        listener: LISTENER_DEFAULT.to_owned(),
         host: format!("b{broker}.example"),
         port: 9092 + shard,
     };

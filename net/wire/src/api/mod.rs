@@ -205,7 +205,7 @@ apis! {
     /// The groups that a broker coordinates.
     ListGroups = 16, 0..=5, advertised 0..=5, flexible 3;
     /// Choose a SASL mechanism.
-    SaslHandshake = 17, 0..=1, advertised none, flexible none;
+    SaslHandshake = 17, 0..=1, advertised 0..=1, flexible none;
     /// Which APIs and versions are served.
     ApiVersions = 18, 0..=4, advertised 0..=4, flexible 3;
     /// Create topics.
@@ -244,7 +244,7 @@ apis! {
     /// What log directories hold. Version 5 is newer than the protocol level read.
     DescribeLogDirs = 35, 1..=4, advertised 1..=4, flexible 2;
     /// One step of SASL.
-    SaslAuthenticate = 36, 0..=2, advertised none, flexible 2;
+    SaslAuthenticate = 36, 0..=2, advertised 0..=2, flexible 2;
     /// Give topics more partitions.
     CreatePartitions = 37, 0..=3, advertised 0..=3, flexible 2;
     /// Delete groups without members. Version 3 is newer than the protocol level read.
@@ -264,9 +264,9 @@ apis! {
     /// Change the quotas of users and clients.
     AlterClientQuotas = 49, 0..=1, advertised none, flexible 1;
     /// Which users can log in with SCRAM.
-    DescribeUserScramCredentials = 50, 0..=0, advertised none, flexible 0;
+    DescribeUserScramCredentials = 50, 0..=0, advertised 0..=0, flexible 0;
     /// Set and delete the SCRAM passwords of users.
-    AlterUserScramCredentials = 51, 0..=0, advertised none, flexible 0;
+    AlterUserScramCredentials = 51, 0..=0, advertised 0..=0, flexible 0;
     /// Who keeps the metadata, and how far each of them is.
     DescribeQuorum = 55, 0..=2, advertised 0..=2, flexible 0;
     /// The levels that features run at.

@@ -30,19 +30,31 @@ pub(super) static KEYS: &[Key] = &[
         "listeners",
         Kind::List,
         "127.0.0.1:9092",
-        "Address to listen on, as HOST:PORT or PLAINTEXT://HOST:PORT. Core N listens on PORT + N.",
+        "Where to listen, as HOST:PORT or NAME://HOST:PORT. Core N listens on PORT + N.",
     ),
     Key::broker(
         "advertised.listeners",
         Kind::List,
         "",
-        "Address clients are told. Empty: that of listeners. Core N is advertised at PORT + N.",
+        "Where clients are told to connect. Empty: as in listeners. Core N is at PORT + N.",
     ),
     Key::broker(
         "listener.security.protocol.map",
         Kind::List,
         "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
         "Security protocol of each listener name.",
+    ),
+    Key::broker(
+        "inter.broker.listener.name",
+        Kind::Text,
+        "",
+        "The listener for other brokers. Only checked, as brokers do not talk to each other yet.",
+    ),
+    Key::broker(
+        "security.inter.broker.protocol",
+        Kind::Text,
+        "",
+        "The protocol of the listener for other brokers. Only checked.",
     ),
     Key::broker(
         "controller.listener.names",

@@ -24,10 +24,18 @@ pub(super) fn all() -> Vec<Foreign> {
 /// Keys that ask for something whose absence the operator must not overlook: the name, the values
 /// with which it asks for nothing, and why it cannot be had.
 const REFUSED: &[(&str, &[&str], &str)] = &[
-    ("authorizer.class.name", &[""], "there is no authorization, so every client may do anything"),
+    ("authorizer.class.name", &[""], NO_AUTHORIZATION),
     ("create.topic.policy.class.name", &[""], "policies written in Java cannot be run"),
     ("alter.config.policy.class.name", &[""], "policies written in Java cannot be run"),
     ("client.quota.callback.class", &[""], "quotas written in Java cannot be run"),
+    (
+        "ssl.cipher.suites",
+        &[""],
+        "the cipher suites are those of the TLS library, all of them strong",
+    ),
+    ("ssl.engine.factory.class", &[""], "classes written in Java cannot be run"),
+    ("principal.builder.class", &[""], "classes written in Java cannot be run"),
+    ("sasl.server.callback.handler.class", &[""], "classes written in Java cannot be run"),
     ("host.name", &[], "listeners names the address"),
     ("port", &[], "listeners names the address"),
     ("advertised.host.name", &[], "advertised.listeners names the address"),
@@ -46,8 +54,7 @@ const ONE_THREAD: &str = "each core is one thread that does all work of its part
 const ALWAYS_SYNCED: &str = "every write is synced to disk before it is acknowledged";
 const NO_ZOOKEEPER: &str = "there is no ZooKeeper";
 const NO_CONTROLLERS: &str = "there are no separate controllers";
-const ONE_LISTENER: &str = "there is one listener, the same for clients and brokers";
-const NO_SECURITY: &str = "the listener is PLAINTEXT, without TLS and SASL";
+const NO_AUTHORIZATION: &str = "there is no authorization, so every client may do anything";
 const NO_REPLICATION: &str = "a partition has one replica";
 const OTHER_GROUPS: &str = "there are no groups of Kafka Streams' own protocol";
 const GROUP_VERSION: &str = "both protocols of consumer groups are always served";
@@ -112,23 +119,46 @@ const IGNORED: &[(&str, &[&str])] = &[
         "the broker id is given by node.id",
         &["broker.id.generation.enable", "reserved.broker.max.id"],
     ),
-    (ONE_LISTENER, &["inter.broker.listener.name", "security.inter.broker.protocol"]),
     (
-        NO_SECURITY,
+        "TLS takes it from the library, whose choices are safe",
         &[
-            "ssl.",
-            "sasl.",
-            "listener.name.",
+            "ssl.protocol",
+            "ssl.provider",
+            "ssl.secure.random.implementation",
+            "ssl.keymanager.algorithm",
+            "ssl.trustmanager.algorithm",
+            "ssl.allow.dn.changes",
+            "ssl.allow.san.changes",
             "security.providers",
-            "principal.builder.class",
-            "connections.max.reauth.ms",
-            "connection.failed.authentication.delay.ms",
-            "delegation.token.",
-            "password.encoder.",
-            "super.users",
-            "allow.everyone.if.no.acl.found",
         ],
     ),
+    (
+        "brokers do not connect to each other yet",
+        &[
+            "ssl.endpoint.identification.algorithm",
+            "sasl.mechanism.inter.broker.protocol",
+            "sasl.mechanism.controller.protocol",
+            "sasl.client.callback.handler.class",
+            "sasl.login.",
+        ],
+    ),
+    ("the mechanism GSSAPI is not offered", &["sasl.kerberos."]),
+    (
+        "keys that sign tokens are read from a file, again whenever it changes",
+        &[
+            "sasl.oauthbearer.jwks.endpoint.refresh.ms",
+            "sasl.oauthbearer.jwks.endpoint.retry.backoff.ms",
+            "sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms",
+            "sasl.oauthbearer.scope.claim.name",
+            "sasl.oauthbearer.token.endpoint.url",
+            "sasl.oauthbearer.header.urlencode",
+            "sasl.oauthbearer.jwt.retriever.class",
+            "sasl.oauthbearer.jwt.validator.class",
+        ],
+    ),
+    ("there are no delegation tokens", &["delegation.token."]),
+    ("passwords in the configuration are not encoded", &["password.encoder."]),
+    (NO_AUTHORIZATION, &["super.users", "allow.everyone.if.no.acl.found"]),
     (
         NO_REPLICATION,
         &[

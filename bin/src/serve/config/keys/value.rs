@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use corelog_security::Secret;
+
 /// Which values a key takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
@@ -29,6 +31,8 @@ pub enum Kind {
     Choices(&'static [&'static str]),
     /// Any text, without the spaces around it.
     Text,
+    /// Any text, never shown.
+    Password,
     /// Texts separated by commas.
     List,
 }
@@ -59,6 +63,8 @@ pub enum Value {
     Decimal(f64),
     /// Of [`Kind::Text`] and [`Kind::Choice`].
     Text(String),
+    /// Of [`Kind::Password`].
+    Secret(Secret),
     /// Of [`Kind::List`] and [`Kind::Choices`].
     List(Vec<String>),
 }
@@ -111,6 +117,7 @@ impl Kind {
                 }
             }
             Self::Text => Ok(Value::Text(text.to_owned())),
+            Self::Password => Ok(Value::Secret(Secret::new(text))),
             Self::List => Ok(Value::List(list(text))),
         }
     }
@@ -126,6 +133,8 @@ impl fmt::Display for Value {
             Self::Decimal(value) if *value >= 1e17 => write!(formatter, "{value:E}"),
             Self::Decimal(value) => value.fmt(formatter),
             Self::Text(value) => formatter.write_str(value),
+            Self::Secret(value) if value.is_empty() => Ok(()),
+            Self::Secret(value) => value.fmt(formatter),
             Self::List(values) => formatter.write_str(&values.join(",")),
         }
     }
@@ -309,9 +318,11 @@ mod tests {
             Value::Integer(-1),
             Value::Decimal(0.5),
             Value::Text("a b".into()),
+            Value::Secret(Secret::new("a b")),
+            Value::Secret(Secret::default()),
             Value::List(vec!["a".into(), "b".into()]),
         ]
         .map(|value| value.to_string());
-        assert_eq!(texts, ["true", "-1", "0.5", "a b", "a,b"]);
+        assert_eq!(texts, ["true", "-1", "0.5", "a b", "[hidden]", "", "a,b"]);
     }
 }

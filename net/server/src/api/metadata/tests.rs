@@ -1,6 +1,6 @@
 //! What clients see of the cluster, version by version.
 
-use corelog_cluster::{MetadataRecord, PartitionState};
+use corelog_cluster::{LISTENER_DEFAULT, MetadataRecord, PartitionState};
 use corelog_model::{LeaderEpoch, PartitionId};
 
 use super::*;
@@ -36,7 +36,7 @@ fn answer(
     errors: &NoErrors,
 ) -> MetadataResponse<'static> {
     let request: MetadataRequest<'_> = received(request, version);
-    received(&respond(&request, version, image, errors), version)
+    received(&respond(&request, version, image, LISTENER_DEFAULT, errors), version)
 }
 
 /// Names and errors of the topics in the answer.
@@ -175,7 +175,7 @@ fn versions_10_and_11_have_ids_that_clients_must_not_use() {
         let request = asks(vec![by_name("a"), by_id(topic_id(2))]);
         // Only a faulty client writes a null here, so the request does not go over the wire.
         let image = image();
-        let response = respond(&request, version, &image, &NoErrors::new());
+        let response = respond(&request, version, &image, LISTENER_DEFAULT, &NoErrors::new());
         let read: MetadataResponse<'_> = received(&response, version);
         let errors: Vec<_> =
             read.topics.iter().map(|t| (t.name.as_deref(), t.error_code)).collect();
