@@ -93,9 +93,10 @@ impl Producer {
     /// topic is not known yet.
     pub fn try_send(&mut self, message: &Message<'_>) -> Result<Option<Ticket>, ClientError> {
         let (at, record) = self.route(message)?;
-        self.enter(&at)?;
+        self.check_entry()?;
         match self.sender.push(self.now(), &at, &record) {
             Ok(pushed) => {
+                self.enter(&at)?;
                 self.note_filled(message, pushed);
                 Ok(Some(pushed.ticket))
             }
@@ -133,10 +134,13 @@ impl Producer {
     fn push(&mut self, at: &TopicPartition, record: &NewRecord<'_>) -> Result<Pushed, ClientError> {
         let begun = self.now();
         loop {
-            self.enter(at)?;
+            self.check_entry()?;
             let now = self.now();
             match self.sender.push(now, at, record) {
-                Ok(pushed) => return Ok(pushed),
+                Ok(pushed) => {
+                    self.enter(at)?;
+                    return Ok(pushed);
+                }
                 Err(PushError::Refused(error)) => return Err(error),
                 Err(PushError::NoRoom) => {}
             }

@@ -91,6 +91,8 @@ pub struct Transaction {
     needs_epoch: bool,
     /// The coordinator has forgotten this producer, so there is nothing to end.
     is_unknown: bool,
+    /// Its end is near: nothing more enters.
+    is_closed: bool,
     coordinator: Option<NodeId>,
     group_coordinator: Option<(Coordinated, NodeId)>,
     work: Work,
@@ -147,6 +149,7 @@ impl Transaction {
             entering: BTreeSet::new(),
             needs_epoch: false,
             is_unknown: false,
+            is_closed: false,
             coordinator: None,
             group_coordinator: None,
             work: Work::new(Duration::ZERO, VecDeque::new()),
@@ -179,9 +182,9 @@ impl Transaction {
         Ok(self.asker.identity.expect("a producer that is ready has an id"))
     }
 
-    /// Takes a partition into the transaction, before a record for it is taken.
+    /// Takes a partition into the transaction, for a record that was taken just now.
     pub fn enter(&mut self, at: &TopicPartition) -> Result<Entry, ClientError> {
-        self.check_open()?;
+        self.check_entry()?;
         if self.partitions.contains(at) {
             return Ok(Entry::Admitted);
         }
@@ -224,8 +227,24 @@ impl Transaction {
         self.needs_epoch = true;
     }
 
+    /// Lets nothing more into the transaction, which is to be ended so once every record has its
+    /// result.
+    pub fn close(&mut self, outcome: Outcome) -> Result<(), ClientError> {
+        self.check_end(outcome)?;
+        self.is_closed = true;
+        Ok(())
+    }
+
     /// Whether the transaction takes records and offsets.
-    pub fn check_open(&self) -> Result<(), ClientError> {
+    pub fn check_entry(&self) -> Result<(), ClientError> {
+        self.check_open()?;
+        if self.is_closed {
+            return Err(ClientError::Transaction("the transaction is about to end"));
+        }
+        Ok(())
+    }
+
+    fn check_open(&self) -> Result<(), ClientError> {
         match &self.phase {
             Phase::Open => Ok(()),
             Phase::New => Err(ClientError::Transaction(NOT_INITIALIZED)),
@@ -245,8 +264,8 @@ impl Transaction {
         }
     }
 
-    /// Whether a transaction could be ended so.
-    pub fn check_end(&self, outcome: Outcome) -> Result<(), ClientError> {
+    /// Whether the transaction could be ended so.
+    fn check_end(&self, outcome: Outcome) -> Result<(), ClientError> {
         match (&self.phase, outcome) {
             (Phase::Failed(_), Outcome::Abort) => Ok(()),
             (Phase::Ending(before), _) if *before == outcome => Ok(()),
@@ -279,6 +298,8 @@ impl Transaction {
 
     /// The questions that a command takes.
     fn plan(&mut self, command: Command) -> Result<VecDeque<Question>, ClientError> {
+        // The last command may have been left in the middle.
+        self.note_unanswered();
         match command {
             Command::Init => match &self.phase {
                 Phase::New => Ok([self.init()].into()),
@@ -294,7 +315,7 @@ impl Transaction {
                 Ok(steps.into_iter().collect())
             }
             Command::SendOffsets(offsets) => {
-                self.check_open()?;
+                self.check_entry()?;
                 if offsets.offsets.is_empty() {
                     return Ok(VecDeque::new());
                 }
@@ -384,8 +405,8 @@ impl Transaction {
         }
     }
 
-    /// Gives the error that ends the command.
-    fn lost(&mut self, error: ClientError) -> Option<ClientError> {
+    /// What was asked may have been done.
+    fn note_unanswered(&mut self) {
         let was_asked = std::mem::take(&mut self.work.is_asked);
         let adds = matches!(
             self.work.steps.front(),
@@ -394,6 +415,11 @@ impl Transaction {
         if was_asked && adds && self.begun == Begun::No {
             self.begun = Begun::Perhaps;
         }
+    }
+
+    /// Gives the error that ends the command.
+    fn lost(&mut self, error: ClientError) -> Option<ClientError> {
+        self.note_unanswered();
         let meaning = match error.code() {
             Some(code) => meaning::of_coordinator(ApiKey::FindCoordinator, code),
             None if error.is_retriable() || error.ends_connection() => Meaning::Elsewhere,
@@ -491,6 +517,7 @@ impl Transaction {
                 self.entering.clear();
                 self.needs_epoch = false;
                 self.is_unknown = false;
+                self.is_closed = false;
             }
             Phase::Ready | Phase::Open | Phase::Failed(_) | Phase::Ended(_) => {}
         }

@@ -32,7 +32,7 @@ impl Producer {
     /// Sends everything, waits until each record has its result, and commits. When this gives no
     /// error, the transaction counts for good.
     pub fn commit(&mut self) -> Result<(), ClientError> {
-        self.coordination()?.transaction.check_end(Outcome::Commit)?;
+        self.coordination()?.transaction.close(Outcome::Commit)?;
         self.sender.close_batches();
         while !self.sender.is_idle() {
             self.pump(WAIT_MAX)?;
@@ -42,7 +42,7 @@ impl Producer {
 
     /// Gives up the records that are not on their way, waits for those that are, and aborts.
     pub fn abort(&mut self) -> Result<(), ClientError> {
-        self.coordination()?.transaction.check_end(Outcome::Abort)?;
+        self.coordination()?.transaction.close(Outcome::Abort)?;
         let error = ClientError::Transaction("the transaction was aborted");
         loop {
             self.abandon(&error);
@@ -68,7 +68,13 @@ impl Producer {
         }
     }
 
-    /// Takes the partition of a record into the transaction.
+    /// Whether a record may be taken.
+    pub(super) fn check_entry(&self) -> Result<(), ClientError> {
+        self.coordination.as_ref().map_or(Ok(()), |of| of.transaction.check_entry())
+    }
+
+    /// Takes the partition of a record that was taken into the transaction: a transaction that the
+    /// coordinator knows nothing of cannot be committed.
     pub(super) fn enter(&mut self, at: &TopicPartition) -> Result<(), ClientError> {
         let Some(of) = &mut self.coordination else { return Ok(()) };
         match of.transaction.enter(at)? {

@@ -361,3 +361,30 @@ fn the_worst_answer_about_a_partition_counts() {
     // Nothing was added, so there is nothing to end but the sequences.
     assert_eq!(bench.step(abort()), ask(init()));
 }
+
+#[test]
+fn nothing_enters_a_transaction_that_is_about_to_end() {
+    let mut bench = Bench::with_partition();
+    bench.transaction.enter(&at(1)).unwrap();
+    assert_eq!(bench.transaction.close(Outcome::Commit), Ok(()));
+    let error = ClientError::Transaction("the transaction is about to end");
+    assert_eq!(bench.transaction.enter(&at(0)), Err(error.clone()));
+    let output = bench.step(Input::Do(Command::SendOffsets(offsets())));
+    assert_eq!(output, Output::Done(Err(error)));
+    // What has entered before still gets in.
+    assert_eq!(bench.step(Input::Do(Command::AddPartitions)), ask(add(&[1])));
+    assert_eq!(bench.step(answer(OK)), done());
+    assert_eq!(bench.step(commit()), ask(Question::End(Outcome::Commit)));
+    assert_eq!(bench.step(answer(OK)), done());
+    assert_eq!(bench.begin(), Ok(()));
+    assert_eq!(bench.transaction.enter(&at(0)), Ok(Entry::Waits));
+}
+
+#[test]
+fn a_command_that_was_left_alone_may_have_been_done() {
+    let mut bench = Bench::open(Dialect::Explicit);
+    bench.transaction.enter(&at(0)).unwrap();
+    assert_eq!(bench.step(Input::Do(Command::AddPartitions)), ask(add(&[0])));
+    assert_eq!(bench.step(abort()), ask(Question::End(Outcome::Abort)));
+    assert_eq!(bench.step(answer(ErrorCode::InvalidTxnState)), done());
+}
