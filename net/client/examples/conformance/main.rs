@@ -153,6 +153,8 @@ async fn checks(bootstrap: &str, wanted: Wanted) -> Result<usize, Box<dyn Error 
             transactions::offsets_of_a_lost_member_abort,
             transactions::many_transactions_follow_each_other,
             transactions::a_transaction_spans_nodes,
+            transactions::clones_write_in_one_transaction,
+            transactions::async_producers_fence_and_send_offsets,
         );
     }
     let mine = format!("conformance-{}-", bench.run);

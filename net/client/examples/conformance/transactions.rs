@@ -370,3 +370,86 @@ pub(crate) async fn a_transaction_spans_nodes(bench: Bench) -> Outcome {
     })
     .await
 }
+
+/// An async producer with an id of its own for this run.
+async fn producer(bench: &Bench, name: &str) -> Result<corelog_client::Producer, Failure> {
+    let config = ProducerConfig {
+        transactional_id: Some(format!("conformance-{}-{name}", bench.run)),
+        delivery_timeout: Duration::from_secs(30),
+        ..ProducerConfig::default()
+    };
+    let producer = corelog_client::Producer::new(&bench.cluster, config).await?;
+    producer.init_transactions().await?;
+    Ok(producer)
+}
+
+pub(crate) async fn clones_write_in_one_transaction(bench: Bench) -> Outcome {
+    const COUNT: usize = 30;
+    let topic = bench.topic("txn-clones", 4).await?;
+    let producer = producer(&bench, "clones").await?;
+    let mut committed = Vec::new();
+    for number in 0..COUNT {
+        producer.begin().await?;
+        let tasks: Vec<_> = (0..4)
+            .map(|task| {
+                let (producer, topic) = (producer.clone(), topic.clone());
+                tokio::spawn(async move {
+                    for part in 0..5 {
+                        let value = format!("{number:03}-{task}-{part}");
+                        producer.send(&Message::of_value(&topic, value.as_bytes())).await?;
+                    }
+                    Ok::<_, ClientError>(())
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await??;
+        }
+        // Aborted with everything, something and nothing of it in the log.
+        if number % 6 == 5 {
+            producer.flush().await;
+        }
+        if number % 3 == 2 {
+            producer.abort().await?;
+            continue;
+        }
+        producer.commit().await?;
+        let parts = (0..4).flat_map(|task| (0..5).map(move |part| (task, part)));
+        committed.extend(parts.map(|(task, part)| format!("{number:03}-{task}-{part}")));
+    }
+    at_desk(&bench, move |desk| {
+        desk.settle(&topic, 4)?;
+        same("committed", &desk.committed(&topic)?, &committed)
+    })
+    .await
+}
+
+pub(crate) async fn async_producers_fence_and_send_offsets(bench: Bench) -> Outcome {
+    let topic = bench.topic("txn-async", 1).await?;
+    let group = format!("conformance-{}-txn-async", bench.run);
+    let first = producer(&bench, "async").await?;
+    first.begin().await?;
+    first.send(&Message::of_value(&topic, b"first")).await?.await?;
+    let second = producer(&bench, "async").await?;
+    let fenced = first.commit().await;
+    let is_fenced = matches!(fenced, Err(ClientError::ProducerEnded { .. }));
+    same(&format!("whether {fenced:?} is a fence"), &is_fenced, &true)?;
+    second.begin().await?;
+    let delivery = second.send(&Message::of_value(&topic, b"second")).await?;
+    let member = MemberIdentity::outside(&group);
+    second.send_offsets(GroupOffsets { member, offsets: offsets(&topic, 0, 4) }).await?;
+    second.commit().await?;
+    same("the result is there", &delivery.await.is_ok(), &true)?;
+    let at = TopicPartition::new(&topic, 0);
+    let stored = bench.admin.group_offsets(&group, &BTreeSet::from([at.clone()])).await?;
+    let offset = stored[&at].as_ref().map(|stored| stored.offset);
+    same("the offset", &offset, &Some(Offset(4)))?;
+    let refused = second.send(&Message::of_value(&topic, b"third")).await;
+    let is_refused = matches!(refused, Err(ClientError::Transaction(_)));
+    same("whether a record outside is refused", &is_refused, &true)?;
+    at_desk(&bench, move |desk| {
+        desk.settle(&topic, 1)?;
+        same("committed", &desk.committed(&topic)?, &vec!["second".to_owned()])
+    })
+    .await
+}
