@@ -164,3 +164,30 @@ mod tests {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use corelog_wire::ApiVersionsRequest;
+    use corelog_wire::api::api_versions::FinalizedFeatureKey;
+
+    use super::*;
+    use crate::group::rig::reply;
+
+    #[test]
+    fn the_level_of_transactions_is_what_the_cluster_has_finalized() {
+        let level = |name: &'static str, max_version_level| {
+            let feature =
+                FinalizedFeatureKey { name: name.into(), max_version_level, min_version_level: 0 };
+            let finalized_features = vec![feature];
+            let response =
+                ApiVersionsResponse { finalized_features, ..ApiVersionsResponse::default() };
+            let reply = reply::<ApiVersionsRequest<'_>>(3, &response);
+            match ServerVersions::negotiate(&reply).unwrap() {
+                Negotiation::Done(versions) => versions.transaction_version(),
+                Negotiation::AskAgain { version } => panic!("asks again with {version}"),
+            }
+        };
+        assert_eq!(level("transaction.version", 2), 2);
+        assert_eq!(level("group.version", 1), 0);
+    }
+}

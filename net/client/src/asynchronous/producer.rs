@@ -140,9 +140,11 @@ impl Producer {
         let config = ProducerConfig { reports: Reports::Each, ..config };
         config.check()?;
         let is_transactional = config.transactional_id.is_some();
-        let identity = match config.is_idempotent && !is_transactional {
-            true => Some(cluster.perform(&InitProducerId).await?),
-            false => None,
+        // A transactional one gets its id when its transactions are initialized.
+        let identity = if config.is_idempotent && !is_transactional {
+            Some(cluster.perform(&InitProducerId).await?)
+        } else {
+            None
         };
         let transactions =
             is_transactional.then(|| Transactions::new(Transaction::new(config.clone())));

@@ -1,6 +1,9 @@
 //! What a transactional producer asks its coordinators, on the wire: which message in which
 //! versions, and how the reply reads.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
