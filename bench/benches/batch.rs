@@ -2,7 +2,7 @@
 //! building one. A batch has 100 records of 150 bytes; the codecs make it about half as large.
 #![allow(missing_docs, reason = "a benchmark has no documentation")]
 
-use corelog_model::validate::{KeyRule, RecordRules, TimestampWindow, check_records};
+use corelog_model::validate::{KeyRule, Origin, RecordRules, TimestampWindow, check_records};
 use corelog_model::{
     BatchBuilder, BatchView, Codec, Offset, ProduceLimits, Timestamp, validate_produced,
 };
@@ -45,6 +45,7 @@ fn limits() -> ProduceLimits {
         segment_bytes: 1 << 30,
         newest_codec: Codec::Zstd,
         timestamps: TimestampWindow::Any,
+        origin: Origin::Client,
     }
 }
 

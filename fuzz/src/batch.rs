@@ -2,7 +2,9 @@
 
 use corelog_model::batch::MAGIC;
 use corelog_model::control::TransactionMarker;
-use corelog_model::validate::{InnerOffsets, KeyRule, RecordRules, TimestampWindow, check_records};
+use corelog_model::validate::{
+    InnerOffsets, KeyRule, Origin, RecordRules, TimestampWindow, check_records,
+};
 use corelog_model::{
     BatchBuilder, BatchView, Codec, HEADER_LEN, LOG_OVERHEAD, Offset, ProduceLimits, Record,
     RecordHeader, Timestamp, validate_produced,
@@ -74,6 +76,7 @@ fn produce(bytes: &[u8]) {
         segment_bytes: 1 << 20,
         newest_codec: Codec::Zstd,
         timestamps: TimestampWindow::Any,
+        origin: Origin::Client,
     };
     let Ok(view) = validate_produced(bytes, &limits) else { return };
     let rules = RecordRules { keys: KeyRule::Optional, timestamps: TimestampWindow::Any };

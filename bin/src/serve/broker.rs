@@ -22,8 +22,8 @@ use corelog_server::{
     ServerConfig, SocketOptions,
 };
 use corelog_shard::{
-    BrokerConfig, CleanerConfig, CleanerLimits, Control, ControllerSeed, ShardCommand, ShardLimits,
-    start_controller_shard, start_shard,
+    BrokerConfig, CleanerConfig, CleanerLimits, Control, ControllerSeed, Links, Peers,
+    ShardCommand, ShardLimits, start_controller_shard, start_shard,
 };
 
 use super::config::endpoint::Endpoint;
@@ -64,7 +64,7 @@ struct Core {
     broker: BrokerConfig,
     listeners: Vec<ListenerConfig>,
     server: ServerConfig,
-    control: Control,
+    links: Links,
     seed: Option<ControllerSeed>,
     inbox: corelog_shard::Inbox,
     events: mpsc::Sender<CoreEvent>,
@@ -108,7 +108,9 @@ impl Broker {
             requests,
         });
         let mut cores = Vec::with_capacity(addresses.len());
-        for ((number, inbox), listeners) in (0u16..).zip(inboxes).zip(bound) {
+        let (peers, requests) = Peers::new(broker.broker, addresses.len() as u16);
+        let ends = inboxes.into_iter().zip(requests);
+        for ((number, (inbox, requests)), listeners) in (0u16..).zip(ends).zip(bound) {
             let cpu = config.cpus[usize::from(number)];
             let core = Core {
                 shard: ShardId(number),
@@ -120,7 +122,7 @@ impl Broker {
                 broker: broker.clone(),
                 listeners,
                 server: server_config(config, &api, &connections),
-                control: control.clone(),
+                links: Links { control: control.clone(), peers: peers.clone(), requests },
                 seed: seed.take(),
                 inbox,
                 events: events.clone(),
@@ -240,8 +242,8 @@ impl Core {
 
     async fn serve(self) -> Result<(), String> {
         let started = match self.seed {
-            Some(seed) => start_controller_shard(self.broker, seed, self.control, self.inbox).await,
-            None => start_shard(self.broker, self.shard, self.control, self.inbox).await,
+            Some(seed) => start_controller_shard(self.broker, seed, self.links, self.inbox).await,
+            None => start_shard(self.broker, self.shard, self.links, self.inbox).await,
         };
         let started = started.map_err(|error| error.to_string())?;
         let server = Server::start(&started.shard, self.listeners, self.server)
@@ -399,6 +401,7 @@ fn broker_config(config: &Config, sync: SyncPath) -> BrokerConfig {
             ..ShardLimits::default()
         },
         groups: config.groups.coordinator.clone(),
+        transactions: config.transactions.coordinator.clone(),
     }
 }
 
@@ -430,6 +433,7 @@ fn api_settings(
         topic_defaults: broker.topic_defaults.clone(),
         broker_configs,
         groups_topic: config.groups.topic,
+        transactions_topic: config.transactions.topic,
         ..ApiSettings::default()
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use corelog_coordinator::GroupConfig;
 use corelog_coordinator::consumer_group::{Assignor, ConsumerGroupConfig, MigrationPolicy};
+use corelog_coordinator::transactions::TransactionConfig;
 use corelog_io::SyncPath;
-use corelog_server::api::GroupsTopic;
+use corelog_server::api::InternalTopic;
 use serde::Serialize;
 
 use self::cores::CoreChoice;
@@ -60,6 +61,8 @@ pub struct Config {
     pub storage: StorageLimits,
     /// Groups.
     pub groups: GroupRules,
+    /// Transactions.
+    pub transactions: TransactionRules,
 }
 
 /// How groups are coordinated, and the topic they are kept in.
@@ -68,7 +71,16 @@ pub struct GroupRules {
     /// The coordinator's settings.
     pub coordinator: GroupConfig,
     /// What the topic is created with.
-    pub topic: GroupsTopic,
+    pub topic: InternalTopic,
+}
+
+/// How transactions are coordinated, and the topic they are kept in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransactionRules {
+    /// The coordinator's settings.
+    pub coordinator: TransactionConfig,
+    /// What the topic is created with.
+    pub topic: InternalTopic,
 }
 
 /// What is decided for topics that do not say.
@@ -219,6 +231,7 @@ impl Config {
             clients: client_limits(settings),
             storage: storage_limits(settings),
             groups,
+            transactions: transaction_rules(settings),
         })
     }
 
@@ -277,12 +290,29 @@ fn group_rules(settings: &Settings, problems: &mut Vec<Problem>) -> GroupRules {
         consumer: consumer_group_rules(settings, problems),
         ..GroupConfig::default()
     };
-    let topic = GroupsTopic {
+    let topic = InternalTopic {
         partitions: settings.integer("offsets.topic.num.partitions") as i32,
         replication_factor: settings.integer("offsets.topic.replication.factor") as i16,
         segment_bytes: settings.integer("offsets.topic.segment.bytes") as i32,
     };
     GroupRules { coordinator, topic }
+}
+
+fn transaction_rules(settings: &Settings) -> TransactionRules {
+    let millis = |name| Duration::from_millis(settings.unsigned(name));
+    let coordinator = TransactionConfig {
+        timeout_max: millis("transaction.max.timeout.ms"),
+        id_expiration: millis("transactional.id.expiration.ms"),
+        abort_interval: millis("transaction.abort.timed.out.transaction.cleanup.interval.ms"),
+        expire_interval: millis("transaction.remove.expired.transaction.cleanup.interval.ms"),
+        ..TransactionConfig::default()
+    };
+    let topic = InternalTopic {
+        partitions: settings.integer("transaction.state.log.num.partitions") as i32,
+        replication_factor: settings.integer("transaction.state.log.replication.factor") as i16,
+        segment_bytes: settings.integer("transaction.state.log.segment.bytes") as i32,
+    };
+    TransactionRules { coordinator, topic }
 }
 
 /// Of groups whose coordinator assigns.

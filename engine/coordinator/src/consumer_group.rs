@@ -14,7 +14,6 @@ mod config;
 mod deadlines;
 mod description;
 mod error;
-mod expression;
 mod group;
 mod heartbeat;
 mod image;

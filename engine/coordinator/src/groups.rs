@@ -9,16 +9,17 @@ mod loading;
 mod offset_requests;
 mod pending;
 mod queries;
+mod transactional_offsets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use corelog_model::ErrorCode;
+use corelog_model::{ErrorCode, ProducerId};
 
 use crate::config::GroupConfig;
 use crate::consumer_group::{GroupError, Topics};
-use crate::input::{AppendId, Input, JoinGroup, Now, RequestId};
+use crate::input::{AppendId, CommitTransactionOffsets, Input, JoinGroup, Now, RequestId};
 use crate::output::{GroupResult, JoinRefusal, Left, Output, PartitionResult, Reply, Step};
 use group::Group;
 use pending::Pending;
@@ -39,6 +40,10 @@ pub struct Groups {
     /// What waits for records.
     pending: BTreeMap<AppendId, Pending>,
     append_next: u64,
+    /// The groups for which a producer has offsets in an open transaction.
+    transactions: BTreeMap<ProducerId, BTreeSet<String>>,
+    /// How many records were loaded, after which those of the appends come.
+    loaded: u64,
     /// When which group has something to do.
     wakeups: BTreeSet<(Duration, String)>,
     /// When expired offsets are looked for next.
@@ -64,6 +69,8 @@ impl Groups {
             by_id: BTreeMap::new(),
             pending: BTreeMap::new(),
             append_next: 0,
+            transactions: BTreeMap::new(),
+            loaded: 0,
             wakeups: BTreeSet::new(),
             expire_at: Duration::ZERO,
         }
@@ -88,6 +95,11 @@ impl Groups {
             Input::ConsumerGroupHeartbeat(beat) => self.consumer_group_heartbeat(now, &beat),
             Input::Leave(leave) => self.at(now, &leave.group.clone(), leave, Group::leave),
             Input::CommitOffsets(commit) => self.commit_offsets(now, commit),
+            Input::CommitTransactionOffsets(commit) => self.commit_in_transaction(now, commit),
+            Input::TransactionEnded { producer_id, outcome } => {
+                self.transaction_ended(producer_id, outcome);
+                Vec::new()
+            }
             Input::DeleteOffsets(delete) => self.delete_offsets(now, delete),
             Input::DeleteGroups(delete) => self.delete_groups(now, delete),
             Input::TopicsDeleted(topics) => self.forget_topics(now, &topics),
@@ -227,7 +239,9 @@ impl Groups {
         let outputs = step.outputs;
         let mut in_flight = 0;
         for output in &outputs {
-            if let Output::Append { append, .. } = output {
+            if let Output::Append { append, .. } | Output::AppendTransactional { append, .. } =
+                output
+            {
                 let group = id.to_owned();
                 let pending = match ending {
                     Some(ending) if ending == *append => Pending::Ending { group },
@@ -321,7 +335,8 @@ fn refusal(input: Input, code: ErrorCode) -> Option<Output> {
             (leave.request, Reply::Leave(Ok(left.collect())))
         }
         Input::Leave(leave) => (leave.request, Reply::Leave(Err(code))),
-        Input::CommitOffsets(commit) => {
+        Input::CommitOffsets(commit)
+        | Input::CommitTransactionOffsets(CommitTransactionOffsets { commit, .. }) => {
             let partitions = commit.offsets.into_iter().map(|one| (one.topic, one.partition));
             let results = partitions.map(|(topic, partition)| PartitionResult {
                 topic,
@@ -336,7 +351,8 @@ fn refusal(input: Input, code: ErrorCode) -> Option<Output> {
             let results = groups.map(|group| GroupResult { group, result: Err(code) });
             (delete.request, Reply::DeleteGroups(results.collect()))
         }
-        Input::TopicsDeleted(_)
+        Input::TransactionEnded { .. }
+        | Input::TopicsDeleted(_)
         | Input::Appended(_)
         | Input::AppendFailed { .. }
         | Input::Topics(_)

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use corelog_model::control::TransactionOutcome;
 use corelog_model::{
-    ErrorCode, LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId, TopicName,
+    ErrorCode, LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, Timestamp, TopicId,
+    TopicName,
 };
 
 pub use crate::consumer_group::ConsumerGroupHeartbeat;
@@ -43,6 +45,16 @@ pub enum Input {
     Leave(LeaveGroup),
     /// Offsets are to be committed.
     CommitOffsets(CommitOffsets),
+    /// Offsets are to be committed when a transaction is.
+    CommitTransactionOffsets(CommitTransactionOffsets),
+    /// The marker that ends the transaction of a producer is durable. Told in the order of the log,
+    /// after what became of the records before it.
+    TransactionEnded {
+        /// Whose transaction.
+        producer_id: ProducerId,
+        /// Whether its offsets count.
+        outcome: TransactionOutcome,
+    },
     /// Offsets are to be forgotten.
     DeleteOffsets(DeleteOffsets),
     /// Groups are to be forgotten.
@@ -186,6 +198,22 @@ pub struct CommitOffsets {
     pub retention: Option<Duration>,
     /// The offsets.
     pub offsets: Vec<OffsetToCommit>,
+}
+
+impl CommitOffsets {
+    /// Whether it says nothing about who commits.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        self.generation < 0 && self.member_id.is_empty() && self.instance_id.is_none()
+    }
+}
+
+/// Offsets are to be committed when a transaction is (TxnOffsetCommit).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitTransactionOffsets {
+    /// Whose transaction.
+    pub producer: (ProducerId, ProducerEpoch),
+    /// The offsets, and who commits them. They have no retention of their own.
+    pub commit: CommitOffsets,
 }
 
 /// An offset to commit.

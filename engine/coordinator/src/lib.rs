@@ -1,19 +1,23 @@
-//! What decides about groups, without clock, I/O, randomness and tasks: members and generations of
-//! classic groups, members and assignments of consumer groups (KIP-848), committed offsets, and the
-//! records in which Kafka keeps all of it in `__consumer_offsets`.
+//! What decides about groups and transactions, without clock, I/O, randomness and tasks: members
+//! and generations of classic groups, members and assignments of consumer groups (KIP-848),
+//! committed offsets, transactional ids, and the records in which Kafka keeps all of it in
+//! `__consumer_offsets` and `__transaction_state`.
 
 pub mod classic_group;
 pub mod config;
 pub mod consumer_group;
 mod consumer_protocol;
+mod expression;
 pub mod group_state;
 pub mod groups;
 pub mod input;
 pub mod offsets;
 pub mod output;
 pub mod records;
+pub mod transactions;
 
 pub use config::GroupConfig;
 pub use groups::Groups;
 pub use input::{AppendId, Input, Now, RequestId};
 pub use output::{Output, Reply};
+pub use transactions::Transactions;

@@ -1,6 +1,6 @@
 //! What the coordinator tells the driver to do: answer requests and append records.
 
-use corelog_model::{ErrorCode, PartitionIndex, TopicName};
+use corelog_model::{ErrorCode, PartitionIndex, ProducerEpoch, ProducerId, TopicName};
 
 use crate::config::GroupConfig;
 use crate::consumer_group::{GroupError, HeartbeatReply, Topics};
@@ -24,6 +24,18 @@ pub enum Output {
         /// The records, never none.
         records: Vec<CoordinatorRecord>,
     },
+    /// Append records as part of the transaction of a producer, else as before: all or none, in the
+    /// order of the outputs, and tell what became of it.
+    AppendTransactional {
+        /// What to tell it by.
+        append: AppendId,
+        /// Whose transaction.
+        producer: (ProducerId, ProducerEpoch),
+        /// The request that they come from.
+        request: RequestId,
+        /// The records, never none.
+        records: Vec<CoordinatorRecord>,
+    },
     /// Drop these groups and load them anew: what is in the log is not what they go by. Every open
     /// request has been answered.
     Reload,
@@ -42,7 +54,8 @@ pub enum Reply {
     ConsumerGroupHeartbeat(Result<HeartbeatReply, GroupError>),
     /// To members that leave, one by one in the order of the request.
     Leave(Result<Vec<Left>, ErrorCode>),
-    /// To one that commits offsets, one by one in the order of the request.
+    /// To one that commits offsets, in a transaction or not, one by one in the order of the
+    /// request.
     CommitOffsets(Vec<PartitionResult>),
     /// To one that deletes offsets, one by one in the order of the request.
     DeleteOffsets(Result<Vec<PartitionResult>, ErrorCode>),
@@ -146,10 +159,16 @@ impl Step<'_> {
         self.outputs.push(Output::Reply { request, reply });
     }
 
-    pub(crate) fn append(&mut self, records: Vec<CoordinatorRecord>) -> AppendId {
-        assert!(!records.is_empty(), "an append has at least one record");
+    /// The number of the next records.
+    pub(crate) fn number_append(&mut self) -> AppendId {
         let append = AppendId(*self.append_next);
         *self.append_next += 1;
+        append
+    }
+
+    pub(crate) fn append(&mut self, records: Vec<CoordinatorRecord>) -> AppendId {
+        assert!(!records.is_empty(), "an append has at least one record");
+        let append = self.number_append();
         self.outputs.push(Output::Append { append, records });
         append
     }

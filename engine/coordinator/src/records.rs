@@ -1,10 +1,12 @@
-//! The records of `__consumer_offsets` in Kafka's own formats. A key says in its first two bytes of
-//! which kind the record is; no value is a tombstone. Formats: Kafka's group-coordinator schemas.
+//! The records of `__consumer_offsets` and `__transaction_state` in Kafka's own formats. A key says
+//! in its first two bytes of which kind the record is; no value is a tombstone. Formats: Kafka's
+//! schemas of the coordinators.
 
 mod consumer_group;
 mod group_metadata;
 mod offset_commit;
 mod reader;
+mod transaction;
 mod writer;
 
 use thiserror::Error;
@@ -16,6 +18,7 @@ pub use consumer_group::{
 pub use group_metadata::{GroupMember, GroupMetadataKey, GroupMetadataValue};
 pub use offset_commit::{OffsetCommitKey, OffsetCommitValue};
 pub(crate) use reader::Reader;
+pub use transaction::{TransactionRecord, TransactionValue};
 pub(crate) use writer::Writer;
 
 /// Why bytes are not the record that their version says.
@@ -61,6 +64,12 @@ pub enum RecordError {
         /// The state, as stored.
         state: i8,
     },
+    /// Not one of the states of transactions that are stored.
+    #[error("a transaction cannot be in state {state}")]
+    TransactionState {
+        /// The state, as stored.
+        state: i8,
+    },
     /// Not one epoch for each partition.
     #[error("{epochs} epochs for {partitions} partitions")]
     Epochs {
@@ -100,9 +109,9 @@ pub enum CoordinatorRecord {
 
 /// What a key and a value of the log are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decoded {
+pub enum Decoded<R = CoordinatorRecord> {
     /// A record of a known kind.
-    Known(CoordinatorRecord),
+    Known(R),
     /// A record of another kind, which a loader skips.
     Unknown {
         /// The version of its key, which numbers the kinds.

@@ -67,6 +67,19 @@ impl TransactionVersion {
             TransactionVersion::EpochPerTransaction
         }
     }
+
+    /// The number of the version; version 1 is told as 0, which differs in nothing.
+    pub const fn number(self) -> i8 {
+        match self {
+            TransactionVersion::Classic => 0,
+            TransactionVersion::EpochPerTransaction => 2,
+        }
+    }
+
+    /// Whether the end of a transaction raises the epoch.
+    pub const fn bumps_epoch(self) -> bool {
+        matches!(self, TransactionVersion::EpochPerTransaction)
+    }
 }
 
 /// Why a control batch cannot be read.

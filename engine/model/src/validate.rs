@@ -25,6 +25,18 @@ pub struct ProduceLimits {
     pub newest_codec: Codec,
     /// Which timestamps are accepted.
     pub timestamps: TimestampWindow,
+    /// Who made it.
+    pub origin: Origin,
+}
+
+/// Who made a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// A client: a producer with an id numbers its records.
+    #[default]
+    Client,
+    /// A coordinator of this broker: what it makes for a producer has no numbers.
+    Coordinator,
 }
 
 impl ProduceLimits {
@@ -35,6 +47,7 @@ impl ProduceLimits {
             segment_bytes: config.segment_bytes as usize,
             newest_codec,
             timestamps: TimestampWindow::of(config, now),
+            origin: Origin::Client,
         }
     }
 }
@@ -188,7 +201,7 @@ pub fn validate_produced<'a>(
     // Before the fields it covers, so that damage is not taken for a faulty producer.
     batch.verify_crc()?;
     check_offsets(&batch)?;
-    check_producer(&batch)?;
+    check_producer(&batch, limits.origin)?;
     check_codec(&batch, limits.newest_codec)?;
     check_timestamps(&batch, &limits.timestamps)?;
     Ok(batch)
@@ -224,7 +237,7 @@ fn check_offsets(batch: &BatchView<'_>) -> Result<(), ProduceRefusal> {
     Ok(())
 }
 
-fn check_producer(batch: &BatchView<'_>) -> Result<(), ProduceRefusal> {
+fn check_producer(batch: &BatchView<'_>, origin: Origin) -> Result<(), ProduceRefusal> {
     let producer_id = batch.producer_id();
     if producer_id.is_none() {
         return if batch.is_transactional() {
@@ -234,7 +247,11 @@ fn check_producer(batch: &BatchView<'_>) -> Result<(), ProduceRefusal> {
         };
     }
     let (epoch, sequence) = (batch.producer_epoch(), batch.base_sequence());
-    if epoch < ProducerEpoch(0) || sequence < Sequence(0) {
+    let has_sequence = match origin {
+        Origin::Client => sequence >= Sequence(0),
+        Origin::Coordinator => sequence == Sequence::NONE,
+    };
+    if epoch < ProducerEpoch(0) || !has_sequence {
         return Err(ProduceRefusal::Sequence { producer_id, epoch, sequence });
     }
     Ok(())

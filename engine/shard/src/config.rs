@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use corelog_cluster::decide::TopicPolicy;
 use corelog_coordinator::GroupConfig;
+use corelog_coordinator::transactions::TransactionConfig;
 use corelog_io::SyncPath;
 use corelog_log::{CleanerConfig, StorageConfig};
 use corelog_model::{BrokerId, ShardId};
@@ -26,6 +27,8 @@ pub struct BrokerConfig {
     pub limits: ShardLimits,
     /// Rules for groups.
     pub groups: GroupConfig,
+    /// Rules for transactions.
+    pub transactions: TransactionConfig,
 }
 
 /// Bounds of one core.

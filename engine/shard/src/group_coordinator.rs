@@ -1,138 +1,86 @@
-//! The driver of one coordinator of groups: it loads the coordinator from a partition of
-//! `__consumer_offsets`, hands it requests and time, appends what it says and tells it what became
-//! of that.
+//! The coordinator of the groups of one partition of `__consumer_offsets`.
 
-mod appending;
-mod loading;
-mod place;
-
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
-use std::rc::{Rc, Weak};
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use corelog_coordinator::classic_group::GroupDescription;
 use corelog_coordinator::consumer_group;
-use corelog_coordinator::groups::{ListFilter, ListedGroup};
+use corelog_coordinator::groups::{ListFilter, ListedGroup, Loaded};
 use corelog_coordinator::offsets::{FetchedOffset, TopicPartition};
+use corelog_coordinator::records::{CoordinatorRecord, RecordError};
 use corelog_coordinator::{AppendId, GroupConfig, Groups, Input, Now, Output, Reply, RequestId};
-use corelog_io::mesh::{Sender, answer};
-use corelog_io::{Signal, Task, now, sleep, spawn, wall_clock_ms};
-use corelog_model::{ErrorCode, Timestamp, TopicName};
+use corelog_log::Verification;
+use corelog_model::control::{TransactionMarker, TransactionOutcome, TransactionVersion};
+use corelog_model::{ErrorCode, ProducerEpoch, ProducerId, TopicName};
 
+use crate::coordinator::registry::Led;
+use crate::coordinator::{Coordinator, Decider, Effect, MarkerFailure, Owner};
 use crate::partition::Partition;
 use crate::shard::Shard;
 
-pub use place::{GROUPS_TOPIC, group_partition};
-
-/// Requests that wait for their replies, of all members of all groups of one partition.
-const REQUESTS_OPEN_MAX: usize = 100_000;
-
-/// One coordinator and what it waits for.
+/// The coordinator.
 pub struct GroupCoordinator {
-    itself: Weak<GroupCoordinator>,
-    shard: Shard,
-    partition: Partition,
-    config: GroupConfig,
-    groups: RefCell<Groups>,
-    /// How often the groups were loaded anew.
-    life: Cell<u64>,
-    /// The version of the topics that the groups were told.
-    topics_told: Cell<Option<u64>>,
-    next_request: Cell<u64>,
-    open: RefCell<BTreeMap<RequestId, Sender<Reply>>>,
-    /// Batches that are to be appended, in order; of the groups as they are now.
-    appends: RefCell<VecDeque<(AppendId, Vec<u8>)>>,
-    appends_news: Signal,
-    /// What was appended, until it is durable.
-    in_flight: RefCell<VecDeque<appending::Outcome>>,
-    in_flight_news: Signal,
-    /// How many batches are neither waiting to be appended nor settled.
-    unsettled: Cell<usize>,
-    settled_news: Signal,
-    /// When the timer is set to.
-    wakeup: Cell<Option<Duration>>,
-    wakeup_news: Signal,
-    tasks: RefCell<Vec<Task<()>>>,
-    reload: RefCell<Option<Task<()>>>,
-}
-
-/// Ends the wait of a request whose caller goes away.
-struct OpenRequest<'a> {
-    coordinator: &'a GroupCoordinator,
-    request: RequestId,
-}
-
-impl Drop for OpenRequest<'_> {
-    fn drop(&mut self) {
-        self.coordinator.open.borrow_mut().remove(&self.request);
-    }
+    driver: Rc<Coordinator<Groups>>,
+    /// The version of the topics that the groups were told, and in which life of them.
+    topics_told: Cell<Option<(u64, u64)>>,
 }
 
 impl GroupCoordinator {
     /// Begins to load the coordinator of a partition that this core leads from now on.
     pub(crate) fn begin(shard: &Shard, partition: Partition, config: GroupConfig) -> Rc<Self> {
-        let coordinator = Rc::new_cyclic(|itself| Self {
-            itself: Weak::clone(itself),
-            shard: shard.clone(),
-            partition,
-            groups: RefCell::new(Groups::new(config.clone())),
-            config,
-            life: Cell::new(0),
-            topics_told: Cell::new(None),
-            next_request: Cell::new(0),
-            open: RefCell::default(),
-            appends: RefCell::default(),
-            appends_news: Signal::new(),
-            in_flight: RefCell::default(),
-            in_flight_news: Signal::new(),
-            unsettled: Cell::new(0),
-            settled_news: Signal::new(),
-            wakeup: Cell::new(None),
-            wakeup_news: Signal::new(),
-            tasks: RefCell::default(),
-            reload: RefCell::default(),
-        });
-        let tasks = vec![
-            spawn(loading::load(Rc::downgrade(&coordinator))),
-            spawn(appending::append_all(Rc::downgrade(&coordinator))),
-            spawn(appending::settle_all(Rc::downgrade(&coordinator))),
-            spawn(tell_time(Rc::downgrade(&coordinator))),
-        ];
-        coordinator.tasks.replace(tasks);
-        coordinator
-    }
-
-    /// The partition in which the coordinator keeps its groups.
-    pub(crate) fn partition(&self) -> &Partition {
-        &self.partition
+        let driver = Coordinator::begin(shard, partition, move || Groups::new(config.clone()));
+        Rc::new(GroupCoordinator { driver, topics_told: Cell::new(None) })
     }
 
     /// Hands the coordinator a request, made with the number it is given, and waits for the reply.
     /// `None` if too many requests wait, or if the coordinator is gone.
     pub async fn ask(&self, request: impl FnOnce(RequestId) -> Input) -> Option<Reply> {
-        if self.open.borrow().len() >= REQUESTS_OPEN_MAX {
-            return None;
-        }
-        let id = RequestId(self.next_request.get());
-        self.next_request.set(id.0 + 1);
-        let (reply, receiver) = answer();
-        self.open.borrow_mut().insert(id, reply);
-        let _open = OpenRequest { coordinator: self, request: id };
-        let request = request(id);
-        if matches!(request, Input::ConsumerGroupHeartbeat(_) | Input::Join(_) | Input::Sync(_)) {
-            self.tell_topics();
-        }
-        self.step(request);
-        receiver.recv_async().await.ok()
+        let request = |id| {
+            let request = request(id);
+            if matches!(request, Input::ConsumerGroupHeartbeat(_) | Input::Join(_) | Input::Sync(_))
+            {
+                self.tell_topics();
+            }
+            request
+        };
+        self.driver.ask(None, request).await
+    }
+
+    /// Does as `ask` for a request in the transaction of a producer, whose coordinator says that it
+    /// goes on. The verification is taken before that one is asked.
+    pub async fn ask_in_transaction(
+        &self,
+        verification: Option<Verification>,
+        request: impl FnOnce(RequestId) -> Input,
+    ) -> Option<Reply> {
+        self.driver.ask(verification, request).await
+    }
+
+    /// The partition in which the groups are kept.
+    pub fn partition(&self) -> &Partition {
+        self.driver.partition()
     }
 
     /// Tells the groups of the topics of the cluster, if these have changed.
     fn tell_topics(&self) {
-        let topics = self.shard.coordinators().topics(&self.shard.image());
-        if self.topics_told.replace(Some(topics.version())) != Some(topics.version()) {
-            self.step(Input::Topics(topics));
+        let shard = self.driver.shard();
+        let topics = shard.coordinators().topics(&shard.image());
+        let told = Some((self.driver.life(), topics.version()));
+        if self.topics_told.replace(told) != told {
+            self.driver.step(Input::Topics(topics));
         }
+    }
+
+    /// Has the marker of a producer written into the partition of the groups. When this resolves it
+    /// is durable and its offsets count or do not, or it is neither.
+    pub async fn write_marker(
+        &self,
+        producer: (ProducerId, ProducerEpoch),
+        marker: TransactionMarker,
+        version: TransactionVersion,
+    ) -> Result<(), MarkerFailure> {
+        self.driver.write_marker(producer, marker, version).await
     }
 
     /// Whether a member may fetch offsets, see [`Groups::check_fetch_offsets`].
@@ -142,7 +90,7 @@ impl GroupCoordinator {
         member_id: Option<&str>,
         epoch: i32,
     ) -> Result<(), ErrorCode> {
-        self.groups.borrow().check_fetch_offsets(group, member_id, epoch)
+        self.driver.decider().check_fetch_offsets(group, member_id, epoch)
     }
 
     /// The committed offsets of a group, see [`Groups::fetch_offsets`].
@@ -151,12 +99,12 @@ impl GroupCoordinator {
         group: &str,
         partitions: Option<&[TopicPartition]>,
     ) -> Result<Vec<FetchedOffset>, ErrorCode> {
-        self.groups.borrow().fetch_offsets(group, partitions)
+        self.driver.decider().fetch_offsets(group, partitions)
     }
 
     /// What a group looks like, see [`Groups::describe`].
     pub fn describe(&self, group: &str) -> Result<GroupDescription, ErrorCode> {
-        self.groups.borrow().describe(group)
+        self.driver.decider().describe(group)
     }
 
     /// What a consumer group looks like, see [`Groups::describe_consumer_group`].
@@ -164,94 +112,107 @@ impl GroupCoordinator {
         &self,
         group: &str,
     ) -> Result<consumer_group::GroupDescription, ErrorCode> {
-        self.groups.borrow().describe_consumer_group(group)
+        self.driver.decider().describe_consumer_group(group)
     }
 
     /// The groups that pass a filter.
     pub fn list(&self, filter: &ListFilter) -> Result<Vec<ListedGroup>, ErrorCode> {
-        self.groups.borrow().list(filter)
+        self.driver.decider().list(filter)
     }
 
     /// Topics are gone: nobody can use the offsets that groups committed for them.
     pub(crate) fn forget_topics(&self, topics: Vec<TopicName>) {
-        self.step(Input::TopicsDeleted(topics));
-    }
-
-    /// This core does not lead the partition any more: every request is answered so.
-    pub(crate) fn resign(&self) {
-        self.tasks.take();
-        self.reload.take();
-        let outputs = self.groups.borrow_mut().resign(moment());
-        self.perform(outputs);
-    }
-
-    fn step(&self, input: Input) {
-        let outputs = self.groups.borrow_mut().step(moment(), input);
-        self.perform(outputs);
-    }
-
-    fn perform(&self, outputs: Vec<Output>) {
-        for output in outputs {
-            match output {
-                Output::Reply { request, reply } => {
-                    if let Some(sender) = self.open.borrow_mut().remove(&request) {
-                        // Who asked may have gone away this very moment.
-                        drop(sender.try_send(reply));
-                    }
-                }
-                Output::Append { append, records } => {
-                    let batch = appending::batch_of(&records);
-                    self.appends.borrow_mut().push_back((append, batch));
-                    self.appends_news.notify();
-                }
-                Output::Reload => self.begin_anew(),
-            }
-        }
-        self.set_timer();
-    }
-
-    /// Forgets everything and loads it from the log, as soon as nothing more can get there that was
-    /// said before.
-    fn begin_anew(&self) {
-        self.groups.replace(Groups::new(self.config.clone()));
-        self.life.set(self.life.get() + 1);
-        self.topics_told.set(None);
-        self.appends.borrow_mut().clear();
-        let load = loading::load_when_settled(Weak::clone(&self.itself));
-        // The last one has ended: only groups that are loaded ask for this.
-        self.reload.replace(Some(spawn(load)));
-    }
-
-    fn set_timer(&self) {
-        let wakeup = self.groups.borrow().next_wakeup();
-        if self.wakeup.replace(wakeup) != wakeup {
-            self.wakeup_news.notify();
-        }
+        self.driver.step(Input::TopicsDeleted(topics));
     }
 }
 
-/// The clocks of this core.
-fn moment() -> Now {
-    Now { clock: Duration::from_nanos(now().as_nanos()), wall: Timestamp(wall_clock_ms()) }
+impl Led for GroupCoordinator {
+    fn partition(&self) -> &Partition {
+        self.driver.partition()
+    }
+
+    fn resign(&self) {
+        self.driver.resign();
+    }
 }
 
-/// Tells the coordinator that time has passed whenever it wants to know.
-async fn tell_time(coordinator: Weak<GroupCoordinator>) {
-    loop {
-        let Some(there) = coordinator.upgrade() else { return };
-        let news = there.wakeup_news.waiting();
-        let wakeup = there.wakeup.get();
-        if wakeup.is_some_and(|at| at <= moment().clock) {
-            there.step(Input::Tick);
-            continue;
+impl Decider for Groups {
+    type Input = Input;
+    type Output = Output;
+    type Reply = Reply;
+    type Own = std::convert::Infallible;
+
+    const NOUN: &'static str = "groups";
+
+    fn step(&mut self, now: Now, input: Input) -> Vec<Output> {
+        Groups::step(self, now, input)
+    }
+
+    fn next_wakeup(&self) -> Option<Duration> {
+        Groups::next_wakeup(self)
+    }
+
+    fn resign(&mut self, now: Now) -> Vec<Output> {
+        Groups::resign(self, now)
+    }
+
+    fn load(
+        &mut self,
+        producer_id: Option<ProducerId>,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<Loaded, RecordError> {
+        match producer_id {
+            Some(producer_id) => self.load_transactional(producer_id, key, value),
+            None => Groups::load(self, key, value),
         }
-        drop(there);
-        match wakeup {
-            None => news.await,
-            Some(at) => {
-                let left = at.saturating_sub(moment().clock);
-                futures_lite::future::or(news, sleep(left)).await;
+    }
+
+    fn load_marker(&mut self, producer_id: ProducerId, outcome: TransactionOutcome) {
+        Groups::load_marker(self, producer_id, outcome);
+    }
+
+    fn finish_loading(&mut self, now: Now) -> Vec<Output> {
+        Groups::finish_loading(self, now);
+        Vec::new()
+    }
+
+    fn count(&self) -> usize {
+        Groups::count(self)
+    }
+
+    fn tick() -> Input {
+        Input::Tick
+    }
+
+    fn settled(append: AppendId, result: Result<(), ErrorCode>) -> Input {
+        match result {
+            Ok(()) => Input::Appended(append),
+            Err(code) => Input::AppendFailed { append, code },
+        }
+    }
+
+    fn ended(producer_id: ProducerId, outcome: TransactionOutcome) -> Option<Input> {
+        Some(Input::TransactionEnded { producer_id, outcome })
+    }
+
+    fn effect(output: Output) -> Effect<Self> {
+        let bytes = |record: CoordinatorRecord| (record.encode_key(), record.encode_value());
+        match output {
+            Output::Reply { request, reply } => Effect::Reply(request, reply),
+            Output::Append { append, records } => {
+                let records = records.into_iter().map(bytes).collect();
+                Effect::Append { append, records, owner: None }
             }
+            Output::AppendTransactional { append, producer, request, records } => {
+                let records = records.into_iter().map(bytes).collect();
+                Effect::Append { append, records, owner: Some(Owner { producer, request }) }
+            }
+            Output::Reload => Effect::Reload,
         }
+    }
+
+    fn perform(_: &Coordinator<Self>, own: std::convert::Infallible) {
+        match own {}
     }
 }

@@ -1,7 +1,6 @@
 //! The coordinators of one core: one for each partition of `__consumer_offsets` that it leads.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -10,19 +9,21 @@ use corelog_coordinator::GroupConfig;
 use corelog_coordinator::consumer_group::{Topic, Topics};
 use corelog_model::{NodeId, PartitionIndex, TopicId, TopicName};
 
-use crate::group_coordinator::{GROUPS_TOPIC, GroupCoordinator, group_partition};
+use crate::coordinator::place::{GROUPS_TOPIC, coordinator_partition};
+use crate::coordinator::registry::Registry;
+use crate::group_coordinator::GroupCoordinator;
 use crate::partition::Partition;
 use crate::shard::Shard;
 
-/// Why this core does not answer for a group.
+/// Why this core does not answer for a group or a transactional id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CoordinatorRefusal {
-    /// Nobody coordinates groups before there is a topic to keep them in:
+    /// Nobody coordinates anything before there is a topic to keep it in:
     /// COORDINATOR_NOT_AVAILABLE.
-    #[error("the topic of groups does not exist yet")]
+    #[error("the topic of the coordinator does not exist yet")]
     NotAvailable,
     /// Another node does: NOT_COORDINATOR.
-    #[error("node {coordinator} coordinates the group")]
+    #[error("node {coordinator} is the coordinator")]
     Elsewhere {
         /// Who does.
         coordinator: NodeId,
@@ -32,9 +33,7 @@ pub enum CoordinatorRefusal {
 /// The coordinators.
 #[derive(Default)]
 pub(crate) struct GroupCoordinators {
-    /// The topic they belong to.
-    topic: RefCell<TopicId>,
-    by_partition: RefCell<BTreeMap<PartitionIndex, Rc<GroupCoordinator>>>,
+    registry: Registry<GroupCoordinator>,
     /// The topics of the cluster, as consumer groups see them.
     topics: RefCell<Arc<Topics>>,
 }
@@ -42,7 +41,7 @@ pub(crate) struct GroupCoordinators {
 /// Which node coordinates a group; `None` while there is no topic to keep it in.
 pub fn coordinator_of(image: &ClusterImage, group: &str) -> Option<NodeId> {
     let topic = image.topic_by_name(GROUPS_TOPIC)?;
-    let index = group_partition(group, topic.partition_count());
+    let index = coordinator_partition(group, topic.partition_count());
     topic.partition(index).map(|partition| partition.leader)
 }
 
@@ -55,34 +54,12 @@ impl GroupCoordinators {
         led: Vec<(PartitionIndex, Partition)>,
         config: &GroupConfig,
     ) {
-        let topic = topic.unwrap_or(TopicId::ZERO);
-        let is_other_topic = self.topic.replace(topic) != topic;
-        let stays = |index: &PartitionIndex, coordinator: &GroupCoordinator| {
-            let epoch = coordinator.partition().leader_epoch;
-            let led = led.iter().find(|(led, _)| led == index);
-            !is_other_topic && led.is_some_and(|(_, partition)| partition.leader_epoch == epoch)
-        };
-        let mut gone = Vec::new();
-        self.by_partition.borrow_mut().retain(|index, coordinator| {
-            let stays = stays(index, coordinator);
-            if !stays {
-                gone.push(Rc::clone(coordinator));
-            }
-            stays
-        });
-        for coordinator in gone {
-            coordinator.resign();
-        }
-        for (index, partition) in led {
-            let mut by_partition = self.by_partition.borrow_mut();
-            by_partition
-                .entry(index)
-                .or_insert_with(|| GroupCoordinator::begin(shard, partition, config.clone()));
-        }
+        let begin = |partition| GroupCoordinator::begin(shard, partition, config.clone());
+        self.registry.take_over(topic, led, begin);
     }
 
     pub(crate) fn get(&self, index: PartitionIndex) -> Option<Rc<GroupCoordinator>> {
-        self.by_partition.borrow().get(&index).cloned()
+        self.registry.get(index)
     }
 
     /// The topics of an image, made once for all coordinators.
@@ -103,7 +80,7 @@ impl GroupCoordinators {
 
     /// All of them, in the order of their partitions.
     pub(crate) fn all(&self) -> Vec<Rc<GroupCoordinator>> {
-        self.by_partition.borrow().values().cloned().collect()
+        self.registry.all()
     }
 
     /// Topics are gone, and what groups committed for them goes too.
@@ -118,10 +95,7 @@ impl GroupCoordinators {
 
     /// Nothing is coordinated any more: the core ends.
     pub(crate) fn resign_all(&self) {
-        let all = std::mem::take(&mut *self.by_partition.borrow_mut());
-        for coordinator in all.into_values() {
-            coordinator.resign();
-        }
+        self.registry.resign_all();
     }
 }
 
@@ -133,7 +107,7 @@ impl Shard {
     ) -> Result<Rc<GroupCoordinator>, CoordinatorRefusal> {
         let image = self.image();
         let topic = image.topic_by_name(GROUPS_TOPIC).ok_or(CoordinatorRefusal::NotAvailable)?;
-        let index = group_partition(group, topic.partition_count());
+        let index = coordinator_partition(group, topic.partition_count());
         if let Some(coordinator) = self.coordinators().get(index) {
             return Ok(coordinator);
         }

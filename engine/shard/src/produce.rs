@@ -6,7 +6,8 @@ use std::cell::RefCell;
 use corelog_log::{Admission, AppendError, AppendStamp, Appended, MarkerError};
 use corelog_model::control::{TransactionMarker, TransactionVersion};
 use corelog_model::validate::{
-    ProduceLimits, ProduceRefusal, RecordRules, RecordsRefusal, check_records, validate_produced,
+    Origin, ProduceLimits, ProduceRefusal, RecordRules, RecordsRefusal, check_records,
+    validate_produced,
 };
 use corelog_model::{Codec, Offset, ProducerEpoch, ProducerId, Timestamp, TimestampType};
 
@@ -102,7 +103,11 @@ impl Shard {
         self.check_disk()?;
         let now = Timestamp(corelog_io::wall_clock_ms());
         let config = &partition.config;
-        let limits = ProduceLimits::of(config, now, newest_codec);
+        let origin = match admission {
+            Admission::Client(_) | Admission::Unverified => Origin::Client,
+            Admission::Coordinator(_) => Origin::Coordinator,
+        };
+        let limits = ProduceLimits { origin, ..ProduceLimits::of(config, now, newest_codec) };
         let batch = validate_produced(bytes, &limits)?;
         if config.cleanup_policy.compact {
             let rules = RecordRules::of(config, now);

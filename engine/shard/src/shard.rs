@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use corelog_cluster::{ClusterImage, TopicChange, TopicImage};
+use corelog_coordinator::Transactions;
 use corelog_io::mesh::{Receiver, Sender};
 use corelog_io::{
     DiskSpace, IoError, Permits, Task, core_load, disk_space, sleep, spawn, yield_now,
@@ -18,15 +19,21 @@ use corelog_model::{NodeId, PartitionId, PartitionIndex, ShardId, Timestamp, Top
 
 use crate::config::BrokerConfig;
 use crate::control::Control;
-use crate::group_coordinator::GROUPS_TOPIC;
+use crate::coordinator::Coordinator;
+use crate::coordinator::place::{GROUPS_TOPIC, TRANSACTIONS_TOPIC};
+use crate::coordinator::registry::Registry;
 use crate::group_coordinators::GroupCoordinators;
 use crate::metadata_log::METADATA_PARTITION;
 use crate::metrics::{MetricsSnapshot, ShardMetrics};
 use crate::partition::{Partition, PartitionRefusal, log_config};
+use crate::peers::{PeerRequest, Peers};
 use crate::producer_ids::ProducerIds;
+use crate::transactions::serve_peers;
 
 const DISK_CHECK_PERIOD: Duration = Duration::from_secs(1);
 const YIELD_EVERY: usize = 64;
+/// Requests of other cores that are served at a time.
+const PEERS_SERVED_MAX: usize = 64;
 const DISK_SPACE_UNKNOWN: DiskSpace = DiskSpace { available: u64::MAX, total: u64::MAX };
 
 /// Where commands for a core are sent.
@@ -50,6 +57,16 @@ pub enum ShardCommand {
     Stop,
 }
 
+/// The ways from a core to others, and to it.
+pub struct Links {
+    /// To the controller.
+    pub control: Control,
+    /// To other cores.
+    pub peers: Peers,
+    /// Where their requests come out.
+    pub requests: Receiver<PeerRequest>,
+}
+
 struct State {
     config: BrokerConfig,
     id: ShardId,
@@ -63,6 +80,8 @@ struct State {
     disk_space: Cell<DiskSpace>,
     producer_ids: ProducerIds,
     coordinators: GroupCoordinators,
+    transactions: Registry<Coordinator<Transactions>>,
+    peers: Peers,
     background: RefCell<Vec<Task<()>>>,
     report: RecoveryReport,
 }
@@ -79,7 +98,7 @@ impl Shard {
         id: ShardId,
         storage: Storage,
         report: RecoveryReport,
-        control: Control,
+        links: Links,
     ) -> Self {
         let inflight = Permits::new(config.limits.inflight_bytes_max);
         let state = Rc::new(State {
@@ -88,23 +107,27 @@ impl Shard {
             storage,
             image: RefCell::new(Arc::new(ClusterImage::empty())),
             partitions: RefCell::default(),
-            control,
+            control: links.control,
             metrics: ShardMetrics::default(),
             inflight,
             disk_space: Cell::new(DISK_SPACE_UNKNOWN),
             producer_ids: ProducerIds::none(),
             coordinators: GroupCoordinators::default(),
+            transactions: Registry::default(),
+            peers: links.peers,
             background: RefCell::default(),
             report,
             config,
         });
         let shard = Self { state };
-        let tasks = vec![
+        let mut tasks = vec![
             spawn(watch_disk(shard.clone())),
             spawn(apply_retention(shard.clone())),
             spawn(expire_producers(shard.clone())),
             spawn(compact(shard.clone())),
         ];
+        let serve = |_| spawn(serve_peers(shard.clone(), links.requests.clone()));
+        tasks.extend((0..PEERS_SERVED_MAX).map(serve));
         shard.state.background.replace(tasks);
         shard
     }
@@ -195,6 +218,14 @@ impl Shard {
         &self.state.coordinators
     }
 
+    pub(crate) fn transactions(&self) -> &Registry<Coordinator<Transactions>> {
+        &self.state.transactions
+    }
+
+    pub(crate) fn peers(&self) -> &Peers {
+        &self.state.peers
+    }
+
     pub(crate) fn producer_ids(&self) -> &ProducerIds {
         &self.state.producer_ids
     }
@@ -222,7 +253,7 @@ impl Shard {
             self.take_over_topic(&image, &topic).await?;
         }
         self.state.image.replace(image);
-        self.coordinate_groups();
+        self.coordinate();
         let (deleted, names): (Vec<_>, Vec<_>) = deleted.into_iter().unzip();
         self.state.coordinators.forget_topics(&names);
         for topic in deleted {
@@ -231,20 +262,25 @@ impl Shard {
         Ok(())
     }
 
-    /// Coordinates the groups of the partitions that this core leads now.
-    fn coordinate_groups(&self) {
-        let image = self.image();
-        let topic = image.topic_by_name(GROUPS_TOPIC);
-        let partitions = self.state.partitions.borrow();
-        let led =
-            topic.into_iter().flat_map(|topic| topic.partitions()).filter_map(|(index, _)| {
-                let id = PartitionId::new(topic?.id(), index);
-                Some((index, partitions.get(&id)?.clone()))
-            });
-        let led = led.collect();
-        drop(partitions);
-        let topic = topic.map(|topic| topic.id());
+    /// Coordinates the groups and transactions of the partitions that this core leads now.
+    fn coordinate(&self) {
+        let (topic, led) = self.led(GROUPS_TOPIC);
         self.state.coordinators.take_over(self, topic, led, &self.state.config.groups);
+        let (topic, led) = self.led(TRANSACTIONS_TOPIC);
+        let begin = |partition| self.begin_transactions(partition);
+        self.state.transactions.take_over(topic, led, begin);
+    }
+
+    /// The partitions of a topic that this core leads.
+    fn led(&self, topic: &str) -> (Option<TopicId>, Vec<(PartitionIndex, Partition)>) {
+        let image = self.image();
+        let Some(topic) = image.topic_by_name(topic) else { return (None, Vec::new()) };
+        let partitions = self.state.partitions.borrow();
+        let led = topic.partitions().filter_map(|(index, _)| {
+            let id = PartitionId::new(topic.id(), index);
+            Some((index, partitions.get(&id)?.clone()))
+        });
+        (Some(topic.id()), led.collect())
     }
 
     async fn take_over_topic(
@@ -335,6 +371,7 @@ impl Shard {
         self.state.storage.stop_cleaning().await;
         self.state.background.take();
         self.state.coordinators.resign_all();
+        self.state.transactions.resign_all();
         self.state.storage.close().await
     }
 

@@ -13,10 +13,10 @@ use corelog_log::{LogConfig, OpenError, Storage};
 use corelog_model::{PartitionId, ShardId};
 
 use crate::config::BrokerConfig;
-use crate::control::{Audience, Control, ControlRequest, Driver};
+use crate::control::{Audience, ControlRequest, Driver};
 use crate::home::bring_home;
 use crate::metadata_log::{MetadataError, MetadataLog};
-use crate::shard::{Inbox, Outbox, Shard, ShardCommand};
+use crate::shard::{Inbox, Links, Outbox, Shard, ShardCommand};
 
 /// Why a core cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +65,7 @@ pub struct ControllerSeed {
 pub async fn start_controller_shard(
     config: BrokerConfig,
     seed: ControllerSeed,
-    control: Control,
+    links: Links,
     inbox: Inbox,
 ) -> Result<Started, StartError> {
     let ControllerSeed { endpoints, cluster_id, shards, requests } = seed;
@@ -92,7 +92,7 @@ pub async fn start_controller_shard(
         _ => return Err(StartError::NotRegistered),
     }
     let image = Arc::clone(driver.controller.image());
-    let shard = Shard::new(config.clone(), first, storage, report, control);
+    let shard = Shard::new(config.clone(), first, storage, report, links);
     bring_home(&config, &image, &shard, cores).await?;
     for other in driver.shards.iter().skip(1) {
         let (done, _) = corelog_io::mesh::answer();
@@ -108,7 +108,7 @@ pub async fn start_controller_shard(
 pub async fn start_shard(
     config: BrokerConfig,
     id: ShardId,
-    control: Control,
+    links: Links,
     inbox: Inbox,
 ) -> Result<Started, StartError> {
     let image = loop {
@@ -123,7 +123,7 @@ pub async fn start_shard(
     };
     let config_of = |_: PartitionId| LogConfig::default();
     let (storage, report) = Storage::open(config.storage(id), config_of).await?;
-    let shard = Shard::new(config, id, storage, report, control);
+    let shard = Shard::new(config, id, storage, report, links);
     settle(&shard, image).await?;
     Ok(Started { shard, inbox })
 }

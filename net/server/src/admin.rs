@@ -22,6 +22,7 @@ use crate::api::{
     init_producer_id, list_config_resources, scram_credentials,
 };
 use crate::dispatch::{Context, Dispatcher, RequestError, new_topic_id};
+use crate::transaction_requests;
 
 /// A producer waits this long for its id, then it is told to ask again.
 const PRODUCER_ID_TIME_MAX: Duration = Duration::from_secs(10);
@@ -163,7 +164,7 @@ impl Dispatcher {
             }
             ApiKey::InitProducerId => {
                 let request = InitProducerIdRequest::decode(reader, version)?;
-                let response = self.init_producer_id(&request).await;
+                let response = self.init_producer_id(&request, version).await;
                 encode_response(correlation_id, version, &response)?
             }
             _ => return Ok(None),
@@ -174,9 +175,14 @@ impl Dispatcher {
     async fn init_producer_id(
         &self,
         request: &InitProducerIdRequest<'_>,
+        version: i16,
     ) -> InitProducerIdResponse {
-        if let Asked::Refused(response) = init_producer_id::translate(request) {
-            return response;
+        match init_producer_id::translate(request) {
+            Asked::Refused(response) => return response,
+            Asked::Transactional(init) => {
+                return transaction_requests::init(self.shard(), init, version).await;
+            }
+            Asked::NewProducer => {}
         }
         match timeout(PRODUCER_ID_TIME_MAX, self.shard().new_producer_id()).await {
             Ok(Ok(id)) => init_producer_id::granted(id),

@@ -26,6 +26,7 @@ use crate::fetch_session::SessionCache;
 use crate::frame::Frame;
 use crate::group_requests::is_of_groups;
 use crate::reply::Reply;
+use crate::transaction_requests::is_of_transactions;
 
 /// What became of a frame.
 pub(crate) enum Started {
@@ -135,6 +136,7 @@ impl Dispatcher {
                 let client_id = header.client_id.as_deref().unwrap_or_default();
                 self.start_of_groups(api, context, &mut reader, (client_id, origin.peer)).await
             }
+            api if is_of_transactions(api) => self.start_of_transactions(api, context, &mut reader),
             api => self.start_other(api, context, &mut reader).await,
         };
         started.unwrap_or_else(|error| {

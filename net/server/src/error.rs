@@ -18,7 +18,7 @@ use corelog_model::{
     BatchError, CodecError, ErrorCode, ProduceRefusal, RecordError, TopicNameError,
 };
 use corelog_shard::{
-    CoordinatorRefusal, FetchError, PartitionRefusal, ProduceError, ProducerIdError,
+    CoordinatorRefusal, FetchError, MarkerFailure, PartitionRefusal, ProduceError, ProducerIdError,
 };
 use corelog_wire::Text;
 
@@ -296,6 +296,16 @@ impl KafkaError for MarkerError {
                 ErrorCode::TransactionCoordinatorFenced
             }
             MarkerError::Append(error) => error.error_code(),
+        }
+    }
+}
+
+impl KafkaError for MarkerFailure {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            MarkerFailure::Marker(error) => error.error_code(),
+            MarkerFailure::Durable(error) => error.error_code(),
+            MarkerFailure::NotReady => ErrorCode::CoordinatorLoadInProgress,
         }
     }
 }

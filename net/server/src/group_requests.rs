@@ -19,6 +19,7 @@ use corelog_wire::{
 };
 
 use crate::api::group_membership::Caller;
+use crate::api::group_offsets::Stability;
 use crate::api::{consumer_group_describe, consumer_group_heartbeat};
 use crate::api::{find_coordinator, group_admin, group_membership, group_offsets, operations};
 use crate::dispatch::{
@@ -89,12 +90,17 @@ macro_rules! answer_of {
 }
 
 /// A request whose answer comes later.
-fn later(answer: impl Future<Output = Result<EncodedFrame, EncodeError>> + 'static) -> Started {
+pub(crate) fn later(
+    answer: impl Future<Output = Result<EncodedFrame, EncodeError>> + 'static,
+) -> Started {
     Started::Reply(Box::pin(async move { finish(answer.await) }))
 }
 
 /// A request whose answer is there.
-fn answered<'a>(context: Context, response: &impl Message<'a>) -> Result<Started, RequestError> {
+pub(crate) fn answered<'a>(
+    context: Context,
+    response: &impl Message<'a>,
+) -> Result<Started, RequestError> {
     let frame = encode_response(context.correlation_id, context.version, response)?;
     Ok(later(std::future::ready(Ok(frame))))
 }
@@ -126,7 +132,7 @@ impl Dispatcher {
         }
     }
 
-    /// The first who looks for the coordinator of a group creates the topic of groups.
+    /// The first who looks for a coordinator creates the topic of what it coordinates.
     async fn find_coordinator(
         &self,
         context: Context,
@@ -134,12 +140,8 @@ impl Dispatcher {
     ) -> Result<Started, RequestError> {
         let request = FindCoordinatorRequest::decode(reader, context.version)?;
         let settings = Rc::clone(&self.settings);
-        let creation = find_coordinator::creation(
-            &request,
-            &self.shard.image(),
-            &settings.groups_topic,
-            new_topic_id,
-        );
+        let creation =
+            find_coordinator::creation(&request, &self.shard.image(), &settings, new_topic_id);
         if let Some(change) = creation {
             // Whatever comes of it, the image says: another core may have been faster.
             drop(self.ask(change, AUTO_CREATE_TIME_MAX).await?);
@@ -275,6 +277,8 @@ impl Dispatcher {
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let request = OffsetFetchRequest::decode(reader, context.version)?;
+        let is_required = request.require_stable;
+        let stability = if is_required { Stability::Required } else { Stability::Any };
         let found = group_offsets::wanted(&request, context.version).into_iter().map(|wanted| {
             let (group, member) = (&wanted.group, wanted.member_id.as_deref());
             let found = self.coordinator(group).and_then(|there| {
@@ -283,7 +287,7 @@ impl Dispatcher {
             });
             (wanted, found)
         });
-        answered(context, &group_offsets::fetched(found.collect(), context.version))
+        answered(context, &group_offsets::fetched(found.collect(), stability, context.version))
     }
 
     fn offset_delete(

@@ -24,6 +24,7 @@ mod reply;
 mod socket;
 mod tls_acceptor;
 mod tls_stream;
+mod transaction_requests;
 mod transport;
 
 pub use connection::ConnectionBounds;

@@ -10,6 +10,7 @@ mod foreign;
 mod groups;
 mod security;
 mod topic;
+mod transactions;
 mod value;
 
 pub use value::{Kind, Suffixes, Unit, Value};
@@ -148,7 +149,14 @@ pub enum Meaning {
 }
 
 static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| {
-    let tables = [broker::KEYS, topic::KEYS, groups::KEYS, security::KEYS, corelog::KEYS];
+    let tables = [
+        broker::KEYS,
+        topic::KEYS,
+        groups::KEYS,
+        transactions::KEYS,
+        security::KEYS,
+        corelog::KEYS,
+    ];
     tables.into_iter().flatten().collect()
 });
 

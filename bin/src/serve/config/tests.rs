@@ -143,7 +143,11 @@ fn nothing_typed_gives_the_documented_defaults() {
             },
             groups: GroupRules {
                 coordinator: GroupConfig::default(),
-                topic: GroupsTopic::default(),
+                topic: InternalTopic::default(),
+            },
+            transactions: TransactionRules {
+                coordinator: TransactionConfig::default(),
+                topic: InternalTopic::default(),
             },
         }
     );

@@ -1,4 +1,4 @@
-"""An unmodified confluent-kafka (librdkafka): confluent.py write|read|group BOOTSTRAP NODES."""
+"""An unmodified confluent-kafka (librdkafka): confluent.py write|read|group|transactions BOOTSTRAP NODES."""
 
 import sys
 import time
@@ -15,6 +15,7 @@ from records import CODECS, PARTITIONS, RECORDS
 
 COMMAND, BOOTSTRAP, NODES = sys.argv[1], sys.argv[2], int(sys.argv[3])
 NAME = "confluent-kafka " + confluent_kafka.__version__
+FENCED = (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
 ADMIN = AdminClient({"bootstrap.servers": BOOTSTRAP})
 
 
@@ -207,4 +208,101 @@ def group():
     passed("shares a topic in a group")
 
 
-{"write": write, "read": read, "group": group}[COMMAND]()
+def transactional(name):
+    producer = Producer({
+        "bootstrap.servers": BOOTSTRAP,
+        "transactional.id": name,
+        "linger.ms": 5,
+    })
+    producer.init_transactions(30)
+    return producer
+
+
+def texts(topic, isolation):
+    """All values of a topic."""
+    consumer = Consumer({
+        "bootstrap.servers": BOOTSTRAP,
+        "group.id": "none",
+        "isolation.level": isolation,
+        "enable.partition.eof": True,
+        "fetch.wait.max.ms": 20,
+    })
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
+    found, ended, until = [], set(), time.monotonic() + 60
+    while len(ended) < PARTITIONS:
+        assert time.monotonic() < until, f"{topic} does not end"
+        for message in consumer.consume(500, timeout=0.5):
+            if message.error() is None:
+                found.append(message.value().decode())
+            else:
+                assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
+                ended.add(message.partition())
+    consumer.close()
+    return found
+
+
+def transactions():
+    """Reads, transforms and writes in transactions, of which every third is aborted."""
+    count, source, target = 300, "transactions.source.confluent", "transactions.target.confluent"
+    for topic in [source, target]:
+        only(ADMIN.create_topics([NewTopic(topic, PARTITIONS, 1)]))
+    plain = Producer({"bootstrap.servers": BOOTSTRAP})
+    for number in range(count):
+        plain.produce(source, key=str(number), value=str(number))
+    assert plain.flush(20) == 0
+    consumer = Consumer({
+        "bootstrap.servers": BOOTSTRAP,
+        "group.id": "transactions.confluent",
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+        "fetch.wait.max.ms": 20,
+    })
+    consumer.subscribe([source])
+    producer = transactional("confluent")
+    done, aborted, turn, until = 0, 0, 0, time.monotonic() + 120
+    while done < count:
+        assert time.monotonic() < until, f"{done} records in two minutes"
+        messages = consumer.consume(10, timeout=0.2)
+        if not messages:
+            continue
+        turn += 1
+        producer.begin_transaction()
+        for message in messages:
+            assert message.error() is None, message.error()
+            producer.produce(target, key=message.key(), value=message.value())
+        places = consumer.position(consumer.assignment())
+        known = [place for place in places if place.offset >= 0]
+        producer.send_offsets_to_transaction(known, consumer.consumer_group_metadata(), 30)
+        if turn % 3:
+            producer.commit_transaction(30)
+            done += len(messages)
+            continue
+        producer.flush(20)
+        producer.abort_transaction(30)
+        aborted += len(messages)
+        for place in consumer.committed(consumer.assignment(), timeout=20):
+            consumer.seek(TopicPartition(source, place.partition, max(place.offset, 0)))
+    consumer.close()
+    committed = texts(target, "read_committed")
+    assert sorted(committed, key=int) == [str(number) for number in range(count)], len(committed)
+    everything = len(texts(target, "read_uncommitted"))
+    assert aborted > 0 and everything == count + aborted, (everything, aborted)
+    producer.begin_transaction()
+    producer.produce(target, value="zombie")
+    producer.flush(20)
+    second = transactional("confluent")
+    try:
+        producer.commit_transaction(30)
+        raise AssertionError("a producer that was replaced can commit")
+    except KafkaException as error:
+        assert error.args[0].fatal() or error.args[0].code() in FENCED, error
+    second.begin_transaction()
+    second.produce(target, value="second")
+    second.commit_transaction(30)
+    committed = texts(target, "read_committed")
+    assert len(committed) == count + 1 and "second" in committed, len(committed)
+    passed("copies in transactions")
+
+
+COMMANDS = {"write": write, "read": read, "group": group, "transactions": transactions}
+COMMANDS[COMMAND]()

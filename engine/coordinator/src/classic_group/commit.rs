@@ -36,6 +36,24 @@ impl ClassicGroup {
         }
     }
 
+    /// Whether one may commit within a transaction. Who says neither member nor generation is not
+    /// asked for them (KIP-447).
+    pub(crate) fn check_transactional_commit(
+        &self,
+        commit: &CommitOffsets,
+    ) -> Result<(), ErrorCode> {
+        match self.state {
+            State::Dead => return Err(ErrorCode::CoordinatorNotAvailable),
+            State::Empty if commit.generation < 0 => return Ok(()),
+            State::Empty | State::Preparing(_) | State::Completing(_) | State::Stable { .. } => {}
+        }
+        if commit.is_anonymous() {
+            return Ok(());
+        }
+        self.check_member(&commit.member_id, commit.instance_id.as_deref())?;
+        self.check_generation(commit.generation)
+    }
+
     /// Whether offsets may be deleted at all.
     pub(crate) fn check_delete_offsets(&self) -> Result<(), ErrorCode> {
         match self.state {

@@ -10,12 +10,12 @@ use std::time::Duration;
 use corelog_model::ErrorCode;
 
 use super::deadlines::Deadlines;
-use super::expression::Expression;
 use super::replies::Replies;
 use super::{
     ConsumerGroupConfig, ConsumerGroupHeartbeat, GroupDescription, GroupError, GroupImage,
     MemberId, target,
 };
+use crate::expression::Expression;
 use crate::group_state::GroupState;
 use crate::input::{AppendId, RequestId};
 use crate::output::{Reply, Step};

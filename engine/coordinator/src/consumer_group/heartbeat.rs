@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::expression::Expression;
 use super::{Assignor, ConsumerGroupConfig, GroupError, MemberId, Partitions};
+use crate::expression::Expression;
 use crate::input::RequestId;
 use crate::records::MemberMetadata;
 
@@ -71,7 +71,10 @@ impl ConsumerGroupHeartbeat {
             return Err(GroupError::Invalid { reason });
         }
         if let Some(expression) = self.topic_regex.as_ref().filter(|regex| !regex.is_empty()) {
-            Expression::new(expression)?;
+            Expression::new(expression).map_err(|error| GroupError::InvalidExpression {
+                expression: Arc::clone(expression),
+                reason: error.to_string(),
+            })?;
         }
         let is_supported = |name: &Arc<str>| {
             Assignor::from_name(name).is_some_and(|assignor| config.assignors.contains(&assignor))

@@ -37,6 +37,22 @@ impl ConsumerGroup {
         if may_commit { Ok(()) } else { Err(ErrorCode::StaleMemberEpoch) }
     }
 
+    /// Whether one may commit within a transaction. Who says neither member nor epoch is not asked
+    /// for them (KIP-447).
+    pub(crate) fn check_transactional_commit(
+        &self,
+        commit: &CommitOffsets,
+        topics: &Topics,
+    ) -> Result<(), ErrorCode> {
+        if commit.is_anonymous() && !self.is_dead() {
+            return Ok(());
+        }
+        self.check_commit(commit, topics).map_err(|code| match code {
+            ErrorCode::StaleMemberEpoch => ErrorCode::IllegalGeneration,
+            code => code,
+        })
+    }
+
     /// Whether one may fetch offsets. Who names neither a member nor an epoch may.
     pub(crate) fn check_fetch(&self, member: Option<&str>, epoch: i32) -> Result<(), ErrorCode> {
         let member = match member.map(MemberId::from) {

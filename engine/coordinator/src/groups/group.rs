@@ -225,6 +225,18 @@ impl Group {
         }
     }
 
+    /// Whether one may commit within a transaction.
+    pub(super) fn check_transactional_commit(
+        &self,
+        commit: &CommitOffsets,
+        step: &Step<'_>,
+    ) -> Result<(), ErrorCode> {
+        match &self.members {
+            Members::Classic(classic) => classic.check_transactional_commit(commit),
+            Members::Consumer(consumer) => consumer.check_transactional_commit(commit, step.topics),
+        }
+    }
+
     /// Whether offsets may be deleted at all.
     pub(super) fn check_delete_offsets(&self) -> Result<(), ErrorCode> {
         match &self.members {

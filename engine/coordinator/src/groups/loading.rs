@@ -1,12 +1,15 @@
 //! The groups come from the log: records in order, of which the last one of each key counts.
 
+use corelog_model::control::TransactionOutcome;
+use corelog_model::{ProducerId, Timestamp};
+
 use super::group::{Group, Members};
 use super::{Groups, Phase};
 use crate::classic_group::ClassicGroup;
 use crate::consumer_group::ConsumerGroup;
 use crate::input::Now;
+use crate::offsets::Positioned;
 use crate::records::{CoordinatorRecord, Decoded, RecordError};
-use corelog_model::Timestamp;
 
 /// What became of a record of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +41,10 @@ impl Groups {
         match record {
             CoordinatorRecord::OffsetCommit { key, value } => {
                 let partition = (key.topic, key.partition);
+                let position = self.next_loaded();
                 let group = self.loading(key.group);
                 match value {
-                    Some(value) => group.offsets.insert(partition, value),
+                    Some(value) => group.offsets.insert(partition, Positioned { position, value }),
                     None => group.offsets.remove(&partition),
                 }
             }
@@ -90,6 +94,45 @@ impl Groups {
             }
             self.settle(&id);
         }
+    }
+
+    /// Takes one record of a batch of the log that is part of a transaction.
+    pub fn load_transactional(
+        &mut self,
+        producer_id: ProducerId,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<Loaded, RecordError> {
+        assert_eq!(self.phase, Phase::Loading, "records are loaded before requests are served");
+        match CoordinatorRecord::decode(key, value)? {
+            Decoded::Known(CoordinatorRecord::OffsetCommit { key, value: Some(value) }) => {
+                let position = self.next_loaded();
+                let partition = (key.topic, key.partition);
+                let offset = Positioned { position, value };
+                let group = key.group.clone();
+                self.loading(group).offsets.insert_transactional(producer_id, partition, offset);
+                self.transactions.entry(producer_id).or_default().insert(key.group);
+                Ok(Loaded::Taken)
+            }
+            // Nothing else is ever part of a transaction.
+            Decoded::Known(record) => {
+                self.load_record(record);
+                Ok(Loaded::Taken)
+            }
+            Decoded::Unknown { key_version } => Ok(Loaded::Skipped { key_version }),
+        }
+    }
+
+    /// Takes a marker of the log.
+    pub fn load_marker(&mut self, producer_id: ProducerId, outcome: TransactionOutcome) {
+        assert_eq!(self.phase, Phase::Loading, "records are loaded before requests are served");
+        self.end_transaction(producer_id, outcome);
+    }
+
+    /// The position of the next record that is loaded.
+    fn next_loaded(&mut self) -> u64 {
+        self.loaded += 1;
+        self.loaded
     }
 
     fn loading(&mut self, id: String) -> &mut Group {

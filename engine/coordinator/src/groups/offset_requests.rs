@@ -1,5 +1,6 @@
 //! Offsets are committed, fetched, deleted and expire.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use corelog_model::{ErrorCode, LeaderEpoch, Timestamp, TopicName};
@@ -7,6 +8,7 @@ use corelog_model::{ErrorCode, LeaderEpoch, Timestamp, TopicName};
 use super::group::{Group, Members};
 use super::pending::Pending;
 use super::{Groups, TEXT_BYTES_MAX, refusal};
+use crate::config::GroupConfig;
 use crate::input::{CommitOffsets, DeleteOffsets, Input, Now, OffsetToCommit};
 use crate::offsets::{FetchedOffset, TopicPartition, key, tombstone};
 use crate::output::{Output, PartitionResult, Reply};
@@ -14,7 +16,7 @@ use crate::records::{CoordinatorRecord, OffsetCommitValue};
 
 impl Groups {
     /// The committed offsets of a group, of some partitions or of all. A group that does not exist
-    /// has none. Transactions do not commit offsets yet, so every offset is stable.
+    /// has none.
     pub fn fetch_offsets(
         &self,
         group: &str,
@@ -36,6 +38,7 @@ impl Groups {
                     topic: topic.clone(),
                     partition: *partition,
                     committed: None,
+                    has_pending: false,
                 };
                 partitions.iter().map(none).collect()
             }
@@ -69,42 +72,24 @@ impl Groups {
         if !self.by_id.contains_key(&id) {
             self.by_id.insert(id.clone(), Group::new(&id, now.wall));
         }
-        let (offsets_max, metadata_max) =
-            (self.config.offsets_per_group_max, self.config.offset_metadata_bytes_max);
+        let limits = Limits::of(&self.config);
         let (pending, outputs) = self.with(now, &id, |group, step| {
             if let Err(code) = group.check_commit(&commit, step) {
                 step.outputs.extend(refusal(Input::CommitOffsets(commit), code));
                 return None;
             }
             let expire_timestamp = commit.retention.map(|kept| now.wall + milliseconds(kept));
-            let mut count = group.offsets.count();
-            let mut results = Vec::with_capacity(commit.offsets.len());
-            let mut offsets = Vec::new();
-            for offset in commit.offsets {
-                let partition = (offset.topic.clone(), offset.partition);
-                let is_new = !group.offsets.knows(&partition);
-                let result = if offset.metadata.len() > metadata_max {
-                    Err(ErrorCode::OffsetMetadataTooLarge)
-                } else if is_new && count >= offsets_max {
-                    Err(ErrorCode::PolicyViolation)
-                } else {
-                    count += usize::from(is_new);
-                    group.offsets.begin(partition.clone());
-                    offsets.push((partition.clone(), value(offset, now.wall, expire_timestamp)));
-                    Ok(())
-                };
-                let (topic, partition) = partition;
-                results.push(PartitionResult { topic, partition, result });
-            }
+            let (results, offsets) = group.take_offsets(commit.offsets, &limits, |offset| {
+                value(offset, now.wall, expire_timestamp)
+            });
             if offsets.is_empty() {
                 step.reply(commit.request, Reply::CommitOffsets(results));
                 return None;
             }
-            let records = offsets.iter().map(|(partition, value)| {
-                let key = key(&commit.group, partition);
-                CoordinatorRecord::OffsetCommit { key, value: Some(value.clone()) }
-            });
-            let append = step.append(records.collect());
+            for (partition, _) in &offsets {
+                group.offsets.begin(partition.clone());
+            }
+            let append = step.append(records_of(&commit.group, &offsets));
             let (group, request) = (commit.group, commit.request);
             Some((append, Pending::Commit { group, request, results, offsets }))
         });
@@ -112,7 +97,7 @@ impl Groups {
         outputs
     }
 
-    fn check_commit(&self, commit: &CommitOffsets) -> Result<(), ErrorCode> {
+    pub(super) fn check_commit(&self, commit: &CommitOffsets) -> Result<(), ErrorCode> {
         if commit.group.len() > TEXT_BYTES_MAX {
             return Err(ErrorCode::InvalidGroupId);
         }
@@ -213,7 +198,71 @@ impl Groups {
     }
 }
 
-fn value(
+/// What a commit may have.
+pub(super) struct Limits {
+    offsets_max: usize,
+    metadata_bytes_max: usize,
+}
+
+impl Limits {
+    pub(super) fn of(config: &GroupConfig) -> Self {
+        Limits {
+            offsets_max: config.offsets_per_group_max,
+            metadata_bytes_max: config.offset_metadata_bytes_max,
+        }
+    }
+}
+
+/// Offsets that are stored.
+pub(super) type Taken = Vec<(TopicPartition, OffsetCommitValue)>;
+
+impl Group {
+    /// Which offsets of a commit can be stored, and what becomes of all of them.
+    pub(super) fn take_offsets(
+        &self,
+        offsets: Vec<OffsetToCommit>,
+        limits: &Limits,
+        value: impl Fn(OffsetToCommit) -> OffsetCommitValue,
+    ) -> (Vec<PartitionResult>, Taken) {
+        let mut count = self.offsets.count();
+        let mut results = Vec::with_capacity(offsets.len());
+        let mut taken: Taken = Vec::new();
+        let mut coming = BTreeSet::new();
+        for offset in offsets {
+            let partition = (offset.topic.clone(), offset.partition);
+            let is_new = !self.offsets.knows(&partition) && !coming.contains(&partition);
+            let result = if offset.metadata.len() > limits.metadata_bytes_max {
+                Err(ErrorCode::OffsetMetadataTooLarge)
+            } else if is_new && count >= limits.offsets_max {
+                Err(ErrorCode::PolicyViolation)
+            } else {
+                if is_new {
+                    count += 1;
+                    coming.insert(partition.clone());
+                }
+                taken.push((partition.clone(), value(offset)));
+                Ok(())
+            };
+            let (topic, partition) = partition;
+            results.push(PartitionResult { topic, partition, result });
+        }
+        (results, taken)
+    }
+}
+
+/// What stores offsets of a group.
+pub(super) fn records_of(
+    group: &str,
+    offsets: &[(TopicPartition, OffsetCommitValue)],
+) -> Vec<CoordinatorRecord> {
+    let record = |(partition, value): &(TopicPartition, OffsetCommitValue)| {
+        let key = key(group, partition);
+        CoordinatorRecord::OffsetCommit { key, value: Some(value.clone()) }
+    };
+    offsets.iter().map(record).collect()
+}
+
+pub(super) fn value(
     offset: OffsetToCommit,
     commit_timestamp: Timestamp,
     expire_timestamp: Option<Timestamp>,

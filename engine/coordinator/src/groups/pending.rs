@@ -1,10 +1,10 @@
 //! What waits for records, and what happens when they are durable or never will be.
 
-use corelog_model::ErrorCode;
+use corelog_model::{ErrorCode, ProducerId};
 
 use super::{Group, Groups};
 use crate::input::{AppendId, Now, RequestId};
-use crate::offsets::TopicPartition;
+use crate::offsets::{Positioned, TopicPartition};
 use crate::output::{GroupResult, Output, PartitionResult, Reply, Step};
 use crate::records::OffsetCommitValue;
 
@@ -17,6 +17,14 @@ pub(super) enum Pending {
     Ending { group: String },
     /// Offsets, and the request that commits them.
     Commit {
+        group: String,
+        request: RequestId,
+        results: Vec<PartitionResult>,
+        offsets: Vec<(TopicPartition, OffsetCommitValue)>,
+    },
+    /// Offsets in the transaction of a producer, and the request that commits them.
+    CommitInTransaction {
+        producer_id: ProducerId,
         group: String,
         request: RequestId,
         results: Vec<PartitionResult>,
@@ -38,7 +46,8 @@ impl Pending {
     pub(super) fn refusal(self, code: ErrorCode) -> Option<Output> {
         let (request, reply) = match self {
             Pending::Members { .. } | Pending::Ending { .. } => return None,
-            Pending::Commit { request, mut results, .. } => {
+            Pending::Commit { request, mut results, .. }
+            | Pending::CommitInTransaction { request, mut results, .. } => {
                 refuse(&mut results, code);
                 (request, Reply::CommitOffsets(results))
             }
@@ -62,7 +71,10 @@ impl Pending {
     fn success(self) -> Option<Output> {
         let (request, reply) = match self {
             Pending::Members { .. } | Pending::Ending { .. } => return None,
-            Pending::Commit { request, results, .. } => (request, Reply::CommitOffsets(results)),
+            Pending::Commit { request, results, .. }
+            | Pending::CommitInTransaction { request, results, .. } => {
+                (request, Reply::CommitOffsets(results))
+            }
             Pending::DeleteOffsets { request, .. } => {
                 let (request, results) = request?;
                 (request, Reply::DeleteOffsets(Ok(results)))
@@ -87,6 +99,8 @@ impl Groups {
     /// Records are durable.
     pub(super) fn appended(&mut self, now: Now, append: AppendId) -> Vec<Output> {
         let Some(mut pending) = self.pending.remove(&append) else { return Vec::new() };
+        // Appends come after all that was loaded, in their order.
+        let position = self.loaded + 1 + append.0;
         let mut outputs = match &mut pending {
             Pending::Members { group } => {
                 self.release(now, group, |group, step| group.appended(append, step))
@@ -97,7 +111,21 @@ impl Groups {
                 self.release(now, group, |group, _| {
                     for (partition, value) in offsets {
                         group.offsets.end(&partition);
-                        group.offsets.insert(partition, value);
+                        group.offsets.insert(partition, Positioned { position, value });
+                    }
+                })
+            }
+            Pending::CommitInTransaction { producer_id, group, offsets, .. } => {
+                let (offsets, producer_id) = (std::mem::take(offsets), *producer_id);
+                if self.by_id.contains_key(group) {
+                    let groups = self.transactions.entry(producer_id).or_default();
+                    groups.insert(group.clone());
+                }
+                self.release(now, group, |group, _| {
+                    for (partition, value) in offsets {
+                        let offset = Positioned { position, value };
+                        group.offsets.end_transactional(&partition);
+                        group.offsets.insert_transactional(producer_id, partition, offset);
                     }
                 })
             }
@@ -143,6 +171,13 @@ impl Groups {
                     group.offsets.end(partition);
                 }
             }),
+            Pending::CommitInTransaction { group, offsets, .. } => {
+                self.release(now, group, |group, _| {
+                    for (partition, _) in offsets {
+                        group.offsets.end_transactional(partition);
+                    }
+                })
+            }
             Pending::DeleteOffsets { group, .. } => self.release(now, group, |_, _| ()),
             Pending::DeleteGroups { groups, .. } => {
                 let revive = |group: &String| self.release(now, group, |group, _| group.revive());
@@ -162,6 +197,7 @@ impl Groups {
             }
             Pending::Ending { .. } => true,
             Pending::Commit { .. }
+            | Pending::CommitInTransaction { .. }
             | Pending::DeleteOffsets { .. }
             | Pending::DeleteGroups { .. } => false,
         }

@@ -75,19 +75,38 @@ impl<'a> Reader<'a> {
     pub(crate) fn list<T>(
         &mut self,
         field: &'static str,
-        mut element: impl FnMut(&mut Self) -> Result<T, RecordError>,
+        element: impl FnMut(&mut Self) -> Result<T, RecordError>,
     ) -> Result<Vec<T>, RecordError> {
-        let count = self.count(field)?;
+        let list = self.nullable_list(field, element)?;
+        list.ok_or(RecordError::Length { field, length: -1 })
+    }
+
+    /// An array that may be null, whose elements take a byte each at the least.
+    pub(crate) fn nullable_list<T>(
+        &mut self,
+        field: &'static str,
+        mut element: impl FnMut(&mut Self) -> Result<T, RecordError>,
+    ) -> Result<Option<Vec<T>>, RecordError> {
+        let count = self.i32(field)?;
+        if count == -1 {
+            return Ok(None);
+        }
+        let count = self.checked(i64::from(count), field)?;
         // Not reserved: elements may be larger in memory than in bytes.
         let mut elements = Vec::new();
         for _ in 0..count {
             elements.push(element(self)?);
         }
-        Ok(elements)
+        Ok(Some(elements))
     }
 
     pub(crate) fn topic(&mut self, field: &'static str) -> Result<TopicName, RecordError> {
         let name = self.string(field)?;
+        TopicName::new(&name).map_err(|_| RecordError::TopicName { name })
+    }
+
+    pub(crate) fn compact_topic(&mut self, field: &'static str) -> Result<TopicName, RecordError> {
+        let name = self.compact_string(field)?;
         TopicName::new(&name).map_err(|_| RecordError::TopicName { name })
     }
 

@@ -16,6 +16,10 @@ impl Writer {
         Writer { bytes: Vec::new() }
     }
 
+    pub(crate) fn i16(self, value: i16) -> Self {
+        self.raw(&value.to_be_bytes())
+    }
+
     pub(crate) fn i32(mut self, value: i32) -> Self {
         self.bytes.extend(value.to_be_bytes());
         self

@@ -285,7 +285,7 @@ impl World {
     fn perform(&mut self, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::Append { .. } => {}
+                Output::Append { .. } | Output::AppendTransactional { .. } => {}
                 Output::Reply { request, reply } => {
                     assert!(self.open.remove(&request), "one request, one answer");
                     let mut clients = self.clients.iter_mut();

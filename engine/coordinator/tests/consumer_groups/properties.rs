@@ -235,7 +235,7 @@ impl World {
     fn perform(&mut self, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::Append { .. } => {}
+                Output::Append { .. } | Output::AppendTransactional { .. } => {}
                 Output::Reply { request, reply: Reply::ConsumerGroupHeartbeat(reply) } => {
                     let member = self.open.remove(&request).expect("one request, one answer");
                     if let Ok(reply) = &reply {

@@ -113,7 +113,10 @@ impl Rig {
         }
         let mut replies = outputs.into_iter().filter_map(|output| match output {
             Output::Reply { request: answered, reply } if answered == request => Some(reply),
-            Output::Reply { .. } | Output::Append { .. } | Output::Reload => None,
+            Output::Reply { .. }
+            | Output::Append { .. }
+            | Output::AppendTransactional { .. }
+            | Output::Reload => None,
         });
         let reply = replies.next().expect("a request is answered when its records are durable");
         assert_eq!(replies.next(), None, "a request is answered once");

@@ -11,3 +11,4 @@ mod registry;
 mod rig;
 mod static_member;
 mod sync;
+mod transactions;

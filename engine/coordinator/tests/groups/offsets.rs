@@ -23,7 +23,7 @@ fn answered(request: u64, topics: &[(&str, Result<(), ErrorCode>)]) -> Output {
 
 fn fetched(topic: &str, committed: Option<OffsetCommitValue>) -> FetchedOffset {
     let (topic, partition) = partition(topic);
-    FetchedOffset { topic, partition, committed }
+    FetchedOffset { topic, partition, committed, has_pending: false }
 }
 
 fn delete(request: u64, topics: &[&str]) -> corelog_coordinator::Input {

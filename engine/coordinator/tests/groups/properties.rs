@@ -205,7 +205,10 @@ impl World {
     fn perform(&mut self, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::Append { append, records } => self.flight.push((append, records)),
+                Output::Append { append, records }
+                | Output::AppendTransactional { append, records, .. } => {
+                    self.flight.push((append, records));
+                }
                 Output::Reply { request, reply } => {
                     let open = self.open.remove(&request);
                     let open = open.expect("a request is answered once");

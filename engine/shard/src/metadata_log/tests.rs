@@ -17,7 +17,8 @@ use corelog_model::{BrokerId, ShardId};
 use super::*;
 use crate::config::{BrokerConfig, ShardLimits};
 use crate::control::Control;
-use crate::shard::Shard;
+use crate::peers::Peers;
+use crate::shard::{Links, Shard};
 use crate::start::{ControllerSeed, StartError, start_controller_shard};
 
 /// Fewer than two topics fill it, so that most changes are followed by a snapshot.
@@ -32,6 +33,7 @@ fn config(metadata_snapshot_bytes: u64) -> BrokerConfig {
         topic_defaults: std::collections::BTreeMap::new(),
         topics: TopicPolicy::default(),
         groups: corelog_coordinator::GroupConfig::default(),
+        transactions: corelog_coordinator::transactions::TransactionConfig::default(),
         limits: ShardLimits {
             journal_file_bytes: 64 << 10,
             journal_files_max: 4,
@@ -58,7 +60,9 @@ pub(crate) async fn start(snapshot_bytes: u64) -> Result<Shard, StartError> {
         shards: vec![outbox],
         requests,
     };
-    let started = start_controller_shard(config(snapshot_bytes), seed, control, inbox).await?;
+    let (peers, mut requests) = Peers::new(BrokerId(1), 1);
+    let links = Links { control, peers, requests: requests.remove(0) };
+    let started = start_controller_shard(config(snapshot_bytes), seed, links, inbox).await?;
     let shard = started.shard.clone();
     spawn(async move { started.shard.run(&started.inbox).await }).detach();
     Ok(shard)

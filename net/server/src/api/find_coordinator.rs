@@ -1,22 +1,17 @@
-//! FindCoordinator: which node coordinates a group or a transaction. The first who looks for that
-//! of a group creates the topic in which groups are kept.
-//!
-//! - Groups: the leader of one of its partitions, or `COORDINATOR_NOT_AVAILABLE` until there is
-//!   one.
-//! - Transactions: `TRANSACTIONAL_ID_AUTHORIZATION_FAILED`, as there are none yet: the one code
-//!   that both the Java client and librdkafka take as fatal, with the message from here. They
-//!   retry others until they time out.
-//! - Anything else, such as share groups: `INVALID_REQUEST`, as from a Kafka without them.
+//! FindCoordinator: which node coordinates a group or a transactional id: the leader of one
+//! partition of the topic in which they are kept. The first who looks for one creates the topic;
+//! until it has a leader the answer is `COORDINATOR_NOT_AVAILABLE`. Anything else, such as share
+//! groups: `INVALID_REQUEST`, as from a Kafka without them.
 
 use corelog_cluster::decide::Mode;
 use corelog_cluster::decide::create_topics::{CreateTopics, NewTopic};
 use corelog_cluster::{Change, ClusterImage};
 use corelog_model::{ErrorCode, NodeId, TopicId};
-use corelog_shard::{GROUPS_TOPIC, coordinator_of};
+use corelog_shard::{GROUPS_TOPIC, TRANSACTIONS_TOPIC, coordinator_of, transaction_coordinator_of};
 use corelog_wire::api::find_coordinator::Coordinator;
 use corelog_wire::{FindCoordinatorRequest, FindCoordinatorResponse, Text};
 
-use super::settings::GroupsTopic;
+use super::settings::ApiSettings;
 
 /// The first version with several keys in one request (KIP-699).
 const BATCHED_FROM: i16 = 4;
@@ -24,14 +19,20 @@ const BATCHED_FROM: i16 = 4;
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
 
-/// The change that creates the topic of groups, if the request needs it and it is not there.
+/// The change that creates the topic of groups or of transactions, if the request needs it and it
+/// is not there.
 pub fn creation(
     request: &FindCoordinatorRequest<'_>,
     image: &ClusterImage,
-    presets: &GroupsTopic,
+    settings: &ApiSettings,
     new_topic_id: impl FnOnce() -> TopicId,
 ) -> Option<Change> {
-    if request.key_type != GROUP || image.topic_id(GROUPS_TOPIC).is_some() {
+    let (topic, presets) = match request.key_type {
+        GROUP => (GROUPS_TOPIC, &settings.groups_topic),
+        TRANSACTION => (TRANSACTIONS_TOPIC, &settings.transactions_topic),
+        _ => return None,
+    };
+    if image.topic_id(topic).is_some() {
         return None;
     }
     let brokers = i16::try_from(image.brokers().len()).unwrap_or(i16::MAX);
@@ -41,7 +42,7 @@ pub fn creation(
         ("segment.bytes", presets.segment_bytes.to_string()),
     ];
     let topic = NewTopic {
-        name: GROUPS_TOPIC.to_owned(),
+        name: topic.to_owned(),
         id: new_topic_id(),
         partitions: presets.partitions,
         replication_factor: presets.replication_factor.min(brokers),
@@ -60,12 +61,11 @@ pub fn respond<'a>(
 ) -> FindCoordinatorResponse<'a> {
     let find = |key: &'a str| match request.key_type {
         GROUP if key.is_empty() => nobody(key, ErrorCode::InvalidGroupId, "a group has a name"),
-        GROUP => group(key, image, listener),
-        TRANSACTION => nobody(
-            key,
-            ErrorCode::TransactionalIdAuthorizationFailed,
-            "this version has no transactions; use a producer without a transactional id",
-        ),
+        GROUP => at(key, coordinator_of(image, key), image, listener),
+        TRANSACTION if key.is_empty() => {
+            nobody(key, ErrorCode::InvalidRequest, "a transactional id has a name")
+        }
+        TRANSACTION => at(key, transaction_coordinator_of(image, key), image, listener),
         _ => {
             nobody(key, ErrorCode::InvalidRequest, "this version has no coordinators of this type")
         }
@@ -85,10 +85,14 @@ pub fn respond<'a>(
     }
 }
 
-fn group<'a>(key: &'a str, image: &'a ClusterImage, listener: &str) -> Coordinator<'a> {
-    let found = coordinator_of(image, key);
-    let Some(node) = found.and_then(|node| image.node_at(node, listener)) else {
-        let message = "the topic of groups is being created, or its leader is away";
+fn at<'a>(
+    key: &'a str,
+    node: Option<NodeId>,
+    image: &'a ClusterImage,
+    listener: &str,
+) -> Coordinator<'a> {
+    let Some(node) = node.and_then(|node| image.node_at(node, listener)) else {
+        let message = "the topic of the coordinator is being created, or its leader is away";
         return nobody(key, ErrorCode::CoordinatorNotAvailable, message);
     };
     Coordinator {
@@ -139,8 +143,8 @@ mod tests {
     /// Two cores, and the topic of groups as the first who looks creates it.
     fn with_groups() -> ClusterImage {
         let image = cluster(&[2]);
-        let presets = GroupsTopic::default();
-        let change = creation(&request(GROUP, &["g"]), &image, &presets, || topic_id(1));
+        let settings = ApiSettings::default();
+        let change = creation(&request(GROUP, &["g"]), &image, &settings, || topic_id(1));
         decided(&image, change.unwrap()).1
     }
 
@@ -171,12 +175,11 @@ mod tests {
         let leaders: std::collections::BTreeSet<_> =
             topic.partitions().map(|(_, partition)| partition.leader).collect();
         assert_eq!(leaders.len(), 2);
-        let presets = GroupsTopic::default();
-        let again = creation(&request(GROUP, &["g"]), &image, &presets, || topic_id(2));
+        let settings = ApiSettings::default();
+        let again = creation(&request(GROUP, &["g"]), &image, &settings, || topic_id(2));
         assert_eq!(again, None);
-        let others =
-            creation(&request(TRANSACTION, &["t"]), &cluster(&[1]), &presets, || topic_id(2));
-        assert_eq!(others, None);
+        let other = creation(&request(2, &["s"]), &image, &settings, || topic_id(2));
+        assert_eq!(other, None);
     }
 
     #[test]
@@ -207,9 +210,26 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_fails_at_once() {
+    fn a_transactional_id_is_at_the_leader_of_its_partition() {
+        let image = with_groups();
+        let settings = ApiSettings::default();
+        let change = creation(&request(TRANSACTION, &["t"]), &image, &settings, || topic_id(2));
+        let image = decided(&image, change.unwrap()).1;
+        assert_eq!(image.topic_by_name(TRANSACTIONS_TOPIC).unwrap().partition_count(), 50);
+        let leader = transaction_coordinator_of(&image, "t").unwrap();
         for version in 1..=6 {
-            check_refused(TRANSACTION, version, ErrorCode::TransactionalIdAuthorizationFailed);
+            let answer = answer(&image, TRANSACTION, &["t", ""], version);
+            if version < BATCHED_FROM {
+                assert_eq!((answer.error_code, answer.node_id), (0, leader.get()));
+                continue;
+            }
+            let found = &answer.coordinators[0];
+            assert_eq!((found.error_code, found.node_id), (0, leader.get()));
+            let nameless = &answer.coordinators[1];
+            assert_eq!(nameless.error_code, ErrorCode::InvalidRequest.code());
+        }
+        for version in 1..=6 {
+            check_refused(TRANSACTION, version, ErrorCode::CoordinatorNotAvailable);
         }
     }
 

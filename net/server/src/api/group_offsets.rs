@@ -246,16 +246,26 @@ impl WantedOffsets {
 /// What was found of one group.
 pub type FoundOffsets = Result<Vec<FetchedOffset>, ErrorCode>;
 
+/// Which offsets one wants to be told (KIP-447).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stability {
+    /// Those that are committed.
+    Any,
+    /// Those that no open transaction may change: `UNSTABLE_OFFSET_COMMIT` for others.
+    Required,
+}
+
 /// Answers an OffsetFetch: each wanted group with what was found.
 pub fn fetched(
     found: Vec<(WantedOffsets, FoundOffsets)>,
+    stability: Stability,
     version: i16,
 ) -> OffsetFetchResponse<'static> {
     if version >= BATCHED_FETCH_FROM {
         let groups = found.into_iter().map(|(wanted, found)| {
             let group_id = Text::Owned(wanted.group.clone());
             let (topics, code) = match found {
-                Ok(offsets) => (by_topic(&wanted, offsets), ErrorCode::None),
+                Ok(offsets) => (by_topic(&wanted, offsets, stability), ErrorCode::None),
                 Err(code) => (Vec::new(), code),
             };
             let topics = topics.into_iter().map(|(name, partitions)| OffsetFetchResponseTopics {
@@ -272,7 +282,7 @@ pub fn fetched(
         return OffsetFetchResponse::default();
     };
     let (topics, code) = match found {
-        Ok(offsets) => (by_topic(&wanted, offsets), ErrorCode::None),
+        Ok(offsets) => (by_topic(&wanted, offsets, stability), ErrorCode::None),
         Err(code) if version < GROUP_ERROR_FROM => (refused(&wanted, code), ErrorCode::None),
         Err(code) => (Vec::new(), code),
     };
@@ -294,7 +304,7 @@ type TopicOffsets = Vec<(String, Vec<OffsetFetchResponsePartitions<'static>>)>;
 
 /// Every wanted partition with an error.
 fn refused(wanted: &WantedOffsets, code: ErrorCode) -> TopicOffsets {
-    let mut topics = by_topic(wanted, Vec::new());
+    let mut topics = by_topic(wanted, Vec::new(), Stability::Any);
     for (topic, partition) in wanted.partitions.iter().flatten() {
         push(&mut topics, topic.as_str(), nothing(partition.0));
     }
@@ -304,10 +314,18 @@ fn refused(wanted: &WantedOffsets, code: ErrorCode) -> TopicOffsets {
     topics
 }
 
-fn by_topic(wanted: &WantedOffsets, offsets: Vec<FetchedOffset>) -> TopicOffsets {
+fn by_topic(
+    wanted: &WantedOffsets,
+    offsets: Vec<FetchedOffset>,
+    stability: Stability,
+) -> TopicOffsets {
     let mut topics = TopicOffsets::new();
-    for FetchedOffset { topic, partition, committed } in offsets {
+    for FetchedOffset { topic, partition, committed, has_pending } in offsets {
         let answer = match committed {
+            _ if has_pending && stability == Stability::Required => OffsetFetchResponsePartitions {
+                error_code: ErrorCode::UnstableOffsetCommit.code(),
+                ..nothing(partition.0)
+            },
             None => nothing(partition.0),
             Some(committed) => OffsetFetchResponsePartitions {
                 partition_index: partition.0,

@@ -1,10 +1,8 @@
 //! InitProducerId: an id for a producer that numbers its batches, so that a retry is never appended
-//! twice (KIP-98).
-//!
-//! Transactions are not served yet. A producer with a transactional id is refused with
-//! `TRANSACTIONAL_ID_AUTHORIZATION_FAILED`, because that is the one code which both the Java client
-//! and librdkafka take as fatal at once; others they retry until their own timeout.
+//! twice (KIP-98). One with a transactional id gets it from the coordinator of that id.
 
+use corelog_coordinator::RequestId;
+use corelog_coordinator::transactions::{InitProducer, Producer};
 use corelog_model::{ErrorCode, ProducerEpoch, ProducerId};
 use corelog_shard::ProducerIdError;
 use corelog_wire::{InitProducerIdRequest, InitProducerIdResponse};
@@ -16,6 +14,8 @@ use crate::error::KafkaError;
 pub enum Asked {
     /// An id that no producer ever had: [`granted`] is the answer, or [`refused`] or [`late`].
     NewProducer,
+    /// To speak for a transactional id: [`initialized`] is the answer.
+    Transactional(InitProducer),
     /// Something that is refused with this answer.
     Refused(InitProducerIdResponse),
 }
@@ -31,7 +31,15 @@ pub fn translate(request: &InitProducerIdRequest<'_>) -> Asked {
     match request.transactional_id.as_deref() {
         Some("") => Asked::Refused(refusal(ErrorCode::InvalidRequest)),
         _ if has_id != has_epoch => Asked::Refused(refusal(ErrorCode::InvalidRequest)),
-        Some(_) => Asked::Refused(refusal(ErrorCode::TransactionalIdAuthorizationFailed)),
+        Some(id) => Asked::Transactional(InitProducer {
+            request: RequestId(0),
+            transactional_id: id.to_owned(),
+            timeout_ms: request.transaction_timeout_ms,
+            current: has_id.then_some((
+                ProducerId(request.producer_id),
+                ProducerEpoch(request.producer_epoch),
+            )),
+        }),
         None => Asked::NewProducer,
     }
 }
@@ -43,6 +51,18 @@ pub fn granted(producer_id: ProducerId) -> InitProducerIdResponse {
         producer_id: producer_id.get(),
         producer_epoch: 0,
         ..Default::default()
+    }
+}
+
+/// The answer to one who wants to speak for a transactional id.
+pub fn initialized(result: Result<Producer, ErrorCode>) -> InitProducerIdResponse {
+    match result {
+        Ok((id, epoch)) => InitProducerIdResponse {
+            producer_id: id.get(),
+            producer_epoch: epoch.get(),
+            ..Default::default()
+        },
+        Err(code) => refusal(code),
     }
 }
 
@@ -132,10 +152,22 @@ mod tests {
     }
 
     #[test]
-    fn a_transactional_producer_fails_at_once() {
-        let error = ErrorCode::TransactionalIdAuthorizationFailed;
-        check_refused(&request(Some("t"), -1, -1), error);
-        check_refused(&request(Some("t"), 4000, 3), error);
+    fn a_transactional_producer_is_for_the_coordinator() {
+        let init = |current| InitProducer {
+            request: RequestId(0),
+            transactional_id: "t".into(),
+            timeout_ms: 60_000,
+            current,
+        };
+        let asked = translate(&request(Some("t"), -1, -1));
+        assert_eq!(asked, Asked::Transactional(init(None)));
+        let current = (ProducerId(4000), ProducerEpoch(3));
+        let asked = translate(&request(Some("t"), 4000, 3));
+        assert_eq!(asked, Asked::Transactional(init(Some(current))));
+        let answer = initialized(Ok(current));
+        assert_eq!((answer.error_code, answer.producer_id, answer.producer_epoch), (0, 4000, 3));
+        let fenced = initialized(Err(ErrorCode::ProducerFenced));
+        assert_eq!(fenced, refusal(ErrorCode::ProducerFenced));
     }
 
     #[test]

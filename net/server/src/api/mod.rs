@@ -35,7 +35,10 @@ pub(crate) mod produce;
 mod scene;
 pub mod scram_credentials;
 pub mod settings;
+pub mod transaction_admin;
+pub(crate) mod transactional_produce;
+pub mod transactions;
 pub(crate) mod write_txn_markers;
 
 pub use change::{Ending, Translation};
-pub use settings::{ApiSettings, BrokerConfigEntry, BrokerConfigSynonym, GroupsTopic};
+pub use settings::{ApiSettings, BrokerConfigEntry, BrokerConfigSynonym, InternalTopic};

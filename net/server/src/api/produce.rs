@@ -1,14 +1,17 @@
 //! Produce: append what a producer sent, acknowledge when it is durable.
 
+use corelog_log::Admission;
 use corelog_model::{Codec, ErrorCode, PartitionIndex, TopicId};
-use corelog_shard::{PartitionRefusal, ProduceError, Produced, Shard};
+use corelog_shard::{Partition, PartitionRefusal, ProduceError, Produced, Shard};
 use corelog_wire::api::current_leader::{LeaderIdAndEpoch, NodeEndpoint};
 use corelog_wire::api::produce::{
-    BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
+    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, TopicProduceData,
+    TopicProduceResponse,
 };
 use corelog_wire::{ProduceRequest, ProduceResponse, Records, Text, Uuid};
 
 use super::create_topics::is_reserved;
+use super::transactional_produce::FirstBatches;
 use crate::error::{KafkaError, NamedBy, partition_code};
 
 const FIRST_VERSION_WITH_IDS: i16 = 13;
@@ -36,16 +39,12 @@ impl Produce {
     /// Appends every batch of the request, in its order. Waits only while the core is short of
     /// room.
     pub(crate) async fn begin(shard: &Shard, request: &ProduceRequest<'_>, version: i16) -> Self {
+        let first = first_batches(shard, request, version).await;
         let mut topics = Vec::with_capacity(request.topic_data.len());
         for topic in &request.topic_data {
             let mut partitions = Vec::with_capacity(topic.partition_data.len());
             for data in &topic.partition_data {
-                let index = PartitionIndex(data.index);
-                let partition = if version >= FIRST_VERSION_WITH_IDS {
-                    shard.partition(TopicId::from_bytes(topic.topic_id), index)
-                } else {
-                    shard.partition_by_name(&topic.name, index)
-                };
+                let partition = partition_of(shard, topic, data.index, version);
                 let attempt = match (partition, check_request(request)) {
                     (_, Err(code)) => refused(code, code.message().to_owned()),
                     (Err(refusal), _) => not_here(refusal, version),
@@ -53,16 +52,20 @@ impl Produce {
                         let code = ErrorCode::InvalidTopicException;
                         refused(code, "the cluster keeps its own state in this topic".to_owned())
                     }
-                    (Ok(partition), _) => {
-                        let bytes = match data.records {
-                            Records::Bytes(bytes) => bytes,
-                            Records::Null | Records::External { .. } => &[],
-                        };
-                        match shard.produce(&partition, bytes, newest_codec(version)).await {
-                            Ok(produced) => Attempt::Appended(produced),
-                            Err(error) => refused_by_log(&error),
+                    (Ok(partition), _) => match first.get(&partition) {
+                        Some(Err(code)) => refused(*code, code.message().to_owned()),
+                        token => {
+                            let token = token.and_then(|token| token.as_ref().ok());
+                            let (bytes, codec) = (bytes_of(data), newest_codec(version));
+                            let admission = Admission::Client(token);
+                            let produced =
+                                shard.produce_admitted(&partition, bytes, codec, admission);
+                            match produced.await {
+                                Ok(produced) => Attempt::Appended(produced),
+                                Err(error) => refused_by_log(&error),
+                            }
                         }
-                    }
+                    },
                 };
                 partitions.push((data.index, attempt));
             }
@@ -149,10 +152,41 @@ async fn answer(index: i32, attempt: Attempt) -> PartitionProduceResponse<'stati
     }
 }
 
-fn check_request(request: &ProduceRequest<'_>) -> Result<(), ErrorCode> {
-    if request.transactional_id.is_some() {
-        return Err(ErrorCode::TransactionalIdAuthorizationFailed);
+/// The batches that are the first of a transaction, after its coordinator was asked about them.
+async fn first_batches(shard: &Shard, request: &ProduceRequest<'_>, version: i16) -> FirstBatches {
+    let mut first = FirstBatches::default();
+    let Some(id) = request.transactional_id.as_deref() else { return first };
+    for topic in &request.topic_data {
+        for data in &topic.partition_data {
+            if let Ok(partition) = partition_of(shard, topic, data.index, version) {
+                first.add(partition, bytes_of(data));
+            }
+        }
     }
+    first.enlist(shard, id, version).await
+}
+
+fn partition_of(
+    shard: &Shard,
+    topic: &TopicProduceData<'_>,
+    index: i32,
+    version: i16,
+) -> Result<Partition, PartitionRefusal> {
+    let index = PartitionIndex(index);
+    if version >= FIRST_VERSION_WITH_IDS {
+        return shard.partition(TopicId::from_bytes(topic.topic_id), index);
+    }
+    shard.partition_by_name(&topic.name, index)
+}
+
+fn bytes_of<'a>(data: &PartitionProduceData<'a>) -> &'a [u8] {
+    match data.records {
+        Records::Bytes(bytes) => bytes,
+        Records::Null | Records::External { .. } => &[],
+    }
+}
+
+fn check_request(request: &ProduceRequest<'_>) -> Result<(), ErrorCode> {
     if (-1..=1).contains(&request.acks) { Ok(()) } else { Err(ErrorCode::InvalidRequiredAcks) }
 }
 

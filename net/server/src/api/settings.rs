@@ -32,27 +32,30 @@ pub struct ApiSettings {
     /// configs among them, under the same names as in `topic_defaults`.
     pub broker_configs: Vec<BrokerConfigEntry>,
     /// What the topic of groups is created with.
-    pub groups_topic: GroupsTopic,
+    pub groups_topic: InternalTopic,
+    /// What the topic of transactions is created with.
+    pub transactions_topic: InternalTopic,
     /// How many topics and brokers one `DescribeConfigs` may describe. The answer is made as a
     /// whole, at up to 40 configs for each.
     pub described_resources_max: usize,
 }
 
-/// The presets of `__consumer_offsets`.
+/// The presets of `__consumer_offsets` or `__transaction_state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GroupsTopic {
-    /// How many partitions it has (`offsets.topic.num.partitions`).
+pub struct InternalTopic {
+    /// How many partitions it has (`offsets.topic.num.partitions`,
+    /// `transaction.state.log.num.partitions`).
     pub partitions: i32,
     /// On how many brokers each partition is, at most as many as there are
-    /// (`offsets.topic.replication.factor`).
+    /// (`offsets.topic.replication.factor`, `transaction.state.log.replication.factor`).
     pub replication_factor: i16,
-    /// Bytes of a segment (`offsets.topic.segment.bytes`).
+    /// Bytes of a segment (`offsets.topic.segment.bytes`, `transaction.state.log.segment.bytes`).
     pub segment_bytes: i32,
 }
 
-impl Default for GroupsTopic {
-    fn default() -> GroupsTopic {
-        GroupsTopic { partitions: 50, replication_factor: 3, segment_bytes: 100 << 20 }
+impl Default for InternalTopic {
+    fn default() -> InternalTopic {
+        InternalTopic { partitions: 50, replication_factor: 3, segment_bytes: 100 << 20 }
     }
 }
 
@@ -97,7 +100,8 @@ impl Default for ApiSettings {
             topics: TopicPolicy::default(),
             topic_defaults: ConfigMap::new(),
             broker_configs: Vec::new(),
-            groups_topic: GroupsTopic::default(),
+            groups_topic: InternalTopic::default(),
+            transactions_topic: InternalTopic::default(),
             described_resources_max: 10_000,
         }
     }

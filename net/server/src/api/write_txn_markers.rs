@@ -4,7 +4,7 @@
 use corelog_log::MarkerError;
 use corelog_model::control::{TransactionMarker, TransactionOutcome, TransactionVersion};
 use corelog_model::{ErrorCode, PartitionIndex, ProducerEpoch, ProducerId};
-use corelog_shard::{Produced, Shard};
+use corelog_shard::{GROUPS_TOPIC, Produced, Shard};
 use corelog_wire::api::write_txn_markers::{
     WritableTxnMarker, WritableTxnMarkerPartitionResult, WritableTxnMarkerResult,
     WritableTxnMarkerTopicResult,
@@ -15,7 +15,14 @@ use crate::error::{KafkaError, NamedBy, partition_code};
 
 struct Topic {
     name: String,
-    partitions: Vec<(i32, Result<Produced, ErrorCode>)>,
+    partitions: Vec<(i32, Result<Written, ErrorCode>)>,
+}
+
+/// A marker that is in its log.
+enum Written {
+    Appended(Produced),
+    /// It is durable, and the coordinator of the groups of the partition knows.
+    OfGroups,
 }
 
 /// A request whose markers are in their logs but perhaps not durable yet.
@@ -50,7 +57,8 @@ impl Markers {
                 let mut partitions = Vec::with_capacity(topic.partitions.len());
                 for (partition_index, outcome) in topic.partitions {
                     let code = match outcome {
-                        Ok(produced) => match produced.durable().await {
+                        Ok(Written::OfGroups) => ErrorCode::None,
+                        Ok(Written::Appended(produced)) => match produced.durable().await {
                             Ok(_) => ErrorCode::None,
                             Err(error) => error.error_code(),
                         },
@@ -74,14 +82,18 @@ async fn write(
     marker: &WritableTxnMarker<'_>,
     topic: &str,
     index: i32,
-) -> Result<Produced, ErrorCode> {
+) -> Result<Written, ErrorCode> {
     let partition = shard
         .partition_by_name(topic, PartitionIndex(index))
         .map_err(|refusal| partition_code(refusal, NamedBy::Name))?;
     let (producer, end) = end_of(marker).ok_or(ErrorCode::InvalidRequest)?;
     let version = TransactionVersion::from_number(marker.transaction_version);
+    if topic == GROUPS_TOPIC {
+        let outcome = shard.write_marker_of_groups(&partition, producer, end, version).await;
+        return outcome.map(|()| Written::OfGroups).map_err(|error| error.error_code());
+    }
     let outcome = shard.write_marker(&partition, producer, end, version).await;
-    outcome.map_err(|error: MarkerError| error.error_code())
+    outcome.map(Written::Appended).map_err(|error: MarkerError| error.error_code())
 }
 
 /// Whose transaction ends and how; none if no producer can have these numbers.

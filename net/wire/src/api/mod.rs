@@ -219,16 +219,16 @@ apis! {
     /// Where a leader epoch ends.
     OffsetForLeaderEpoch = 23, 2..=4, advertised 2..=4, flexible 4;
     /// The partitions that a transaction will write to.
-    AddPartitionsToTxn = 24, 0..=5, advertised none, flexible 3;
+    AddPartitionsToTxn = 24, 0..=5, advertised 0..=5, flexible 3;
     /// A transaction will commit offsets of a group.
-    AddOffsetsToTxn = 25, 0..=4, advertised none, flexible 3;
+    AddOffsetsToTxn = 25, 0..=4, advertised 0..=4, flexible 3;
     /// Commit or abort a transaction.
-    EndTxn = 26, 0..=5, advertised none, flexible 3;
+    EndTxn = 26, 0..=5, advertised 0..=5, flexible 3;
     /// End a transaction in partitions. Version 2 (KIP-1228) is newer than Kafka 4.1.
     WriteTxnMarkers = 27, 1..=2, advertised 1..=2, flexible 1;
     /// Store how far a group has read, once a transaction commits. Version 6 is newer than the
     /// protocol level read.
-    TxnOffsetCommit = 28, 0..=5, advertised none, flexible 3;
+    TxnOffsetCommit = 28, 0..=5, advertised 0..=5, flexible 3;
     /// The ACLs that match a filter.
     DescribeAcls = 29, 1..=3, advertised none, flexible 2;
     /// Give and deny rights.
@@ -276,9 +276,9 @@ apis! {
     /// What partitions know of their producers.
     DescribeProducers = 61, 0..=0, advertised 0..=0, flexible 0;
     /// The state of transactions.
-    DescribeTransactions = 65, 0..=0, advertised none, flexible 0;
+    DescribeTransactions = 65, 0..=0, advertised 0..=0, flexible 0;
     /// The transactions that a broker coordinates.
-    ListTransactions = 66, 0..=2, advertised none, flexible 0;
+    ListTransactions = 66, 0..=2, advertised 0..=2, flexible 0;
     /// Join, stay in and leave a group whose coordinator assigns (KIP-848).
     ConsumerGroupHeartbeat = 68, 0..=1, advertised 0..=1, flexible 0;
     /// State and members of groups whose coordinator assigns.

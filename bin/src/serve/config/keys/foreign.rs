@@ -61,7 +61,8 @@ const GROUP_VERSION: &str = "both protocols of consumer groups are always served
 const GROUP_EXPRESSIONS: &str = "expressions are matched when topics change, 10 s apart at least";
 const GROUP_WRITES: &str =
     "groups are written and read like other data, as fast as the disk allows";
-const NO_TRANSACTIONS: &str = "this version has no transactions";
+const TRANSACTION_WRITES: &str =
+    "transactions are written and read like other data, as fast as the disk allows";
 const NO_SHARE_GROUPS: &str = "this version has no share groups";
 const NO_QUOTAS: &str = "this version has no quotas";
 const NO_TIERS: &str = "there is no tiered storage";
@@ -188,14 +189,8 @@ const IGNORED: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        NO_TRANSACTIONS,
-        &[
-            "transaction.state.log.",
-            "transaction.max.timeout.ms",
-            "transaction.abort.timed.out.transaction.cleanup.interval.ms",
-            "transaction.remove.expired.transaction.cleanup.interval.ms",
-            "transactional.id.expiration.ms",
-        ],
+        TRANSACTION_WRITES,
+        &["transaction.state.log.min.isr", "transaction.state.log.load.buffer.size"],
     ),
     (NO_PAGES, &["max.request.partition.size.limit"]),
     (NO_SHARE_GROUPS, &["group.share.", "share.coordinator.", "errors.deadletterqueue."]),

@@ -283,7 +283,7 @@ fn found(partition: i32, offset: Option<i64>) -> FetchedOffset {
         commit_timestamp: Timestamp(1),
         expire_timestamp: None,
     });
-    FetchedOffset { topic, partition, committed }
+    FetchedOffset { topic, partition, committed, has_pending: false }
 }
 
 /// Topic, partition, offset, leader epoch, metadata and error of each partition.
@@ -327,7 +327,7 @@ fn each_partition_has_its_offset_or_none() {
         let wanted = to_fetch(&fetch_request(Some(&[1, 0])), version);
         let found =
             wanted.into_iter().map(|wanted| (wanted, Ok(vec![found(1, Some(71)), found(0, None)])));
-        let answer = fetched(found.collect(), version);
+        let answer = fetched(found.collect(), Stability::Any, version);
         let epoch = if version >= 5 { 4 } else { -1 };
         let expected = vec![
             row(("t", 1), (71, epoch, "why")),
@@ -346,8 +346,11 @@ fn a_group_that_fails_has_no_partitions_once_a_version_can_say_so() {
     let code = ErrorCode::NotCoordinator;
     for version in served::<OffsetFetchRequest<'_>>() {
         let wanted = to_fetch(&fetch_request(Some(&[1, 0])), version);
-        let answer =
-            fetched(wanted.into_iter().map(|wanted| (wanted, Err(code))).collect(), version);
+        let answer = fetched(
+            wanted.into_iter().map(|wanted| (wanted, Err(code))).collect(),
+            Stability::Any,
+            version,
+        );
         let groups = rows(&answer, version);
         if version >= 2 {
             assert!(groups.iter().all(|group| *group == (code.code(), Vec::new())), "{groups:?}");
@@ -370,7 +373,7 @@ fn groups_of_one_fetch_fail_one_by_one() {
     for version in served::<OffsetFetchRequest<'_>>().filter(|version| *version >= 8) {
         let wanted = to_fetch(&fetch_request(None), version);
         let results = [Err(ErrorCode::CoordinatorLoadInProgress), Ok(vec![found(0, Some(70))])];
-        let answer = fetched(wanted.into_iter().zip(results).collect(), version);
+        let answer = fetched(wanted.into_iter().zip(results).collect(), Stability::Any, version);
         let expected = [(14, Vec::new()), (0, vec![row(("t", 0), (70, 4, "why"))])];
         assert_eq!(rows(&answer, version), expected, "version {version}");
     }

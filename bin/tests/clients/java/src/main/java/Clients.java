@@ -23,7 +23,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
-/** An unmodified kafka-clients: Clients write|read|group BOOTSTRAP NODES. */
+/** An unmodified kafka-clients: Clients write|read|group|transactions BOOTSTRAP NODES. */
 public final class Clients {
     static final int PARTITIONS = 4;
     static final String VERSION = version();
@@ -184,6 +184,10 @@ public final class Clients {
                 case "group" -> {
                     Groups.run(admin, topicOf("plain.none"));
                     pass("shares a topic in a group");
+                }
+                case "transactions" -> {
+                    Transactions.run(admin, "java-" + VERSION);
+                    pass("copies in transactions");
                 }
                 default -> throw new IllegalArgumentException(arguments[0]);
             }

@@ -1,39 +1,29 @@
-//! Regular expressions over the names of topics. They are matched here and not by the driver: the
-//! engine takes time in proportion to the name, its size is bounded, and so a search costs little
-//! more than a walk over the topics. It is Rust's, whose syntax is that of RE2 but for corner
-//! cases.
-
-use std::sync::Arc;
+//! Regular expressions over the names of topics and of transactional ids. They are matched here and
+//! not by the driver: the engine takes time in proportion to the name, its size is bounded, and so
+//! a search costs little more than a walk over the names. It is Rust's, whose syntax is that of RE2
+//! but for corner cases.
 
 use regex::{Regex, RegexBuilder};
-
-use super::GroupError;
 
 /// How large a compiled expression may be.
 const EXPRESSION_BYTES_MAX: usize = 256 * 1024;
 
 /// An expression that a name matches as a whole or not.
-pub(super) struct Expression(Regex);
+pub(crate) struct Expression(Regex);
 
 impl Expression {
-    pub(super) fn new(text: &Arc<str>) -> Result<Expression, GroupError> {
+    pub(crate) fn new(text: &str) -> Result<Expression, regex::Error> {
         let compile = |text: &str| {
             let mut builder = RegexBuilder::new(text);
-            // Names have no letters beyond ASCII, and so the tables of Unicode do not matter.
             builder.size_limit(EXPRESSION_BYTES_MAX).dfa_size_limit(EXPRESSION_BYTES_MAX);
             builder.build()
         };
         // By itself first, as what is none may become one between parentheses.
         let whole = || compile(&format!("^(?:{text})$"));
-        compile(text).and_then(|_| whole()).map(Expression).map_err(|error| {
-            GroupError::InvalidExpression {
-                expression: Arc::clone(text),
-                reason: error.to_string(),
-            }
-        })
+        compile(text).and_then(|_| whole()).map(Expression)
     }
 
-    pub(super) fn matches(&self, name: &str) -> bool {
+    pub(crate) fn matches(&self, name: &str) -> bool {
         self.0.is_match(name)
     }
 }
@@ -43,7 +33,7 @@ mod tests {
     use super::*;
 
     fn matching(text: &str) -> Vec<&'static str> {
-        let expression = Expression::new(&Arc::from(text)).unwrap();
+        let expression = Expression::new(text).unwrap();
         let names = ["a", "ab", "abc", "b-1", "A.b"];
         names.into_iter().filter(|name| expression.matches(name)).collect()
     }
@@ -61,7 +51,7 @@ mod tests {
     #[test]
     fn what_is_no_expression_or_too_large_is_refused() {
         for text in ["[", "a)|(?:b", "(?<=a)b", r"(a)\1", "(((a{100}){100}){100}){100}"] {
-            assert!(Expression::new(&Arc::from(text)).is_err(), "{text}");
+            assert!(Expression::new(text).is_err(), "{text}");
         }
     }
 }
