@@ -123,7 +123,11 @@ fn spoken(info: &ApiInfo) -> VersionRange {
 
 #[cfg(test)]
 mod tests {
+    use corelog_wire::ApiVersionsRequest;
+    use corelog_wire::api::api_versions::FinalizedFeatureKey;
+
     use super::*;
+    use crate::group::rig::reply;
 
     #[test]
     fn the_highest_common_version_within_the_cap_is_chosen() {
@@ -163,15 +167,6 @@ mod tests {
             "a:1 does not offer Fetch in a version this client speaks (4-18; offered: none)"
         );
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use corelog_wire::ApiVersionsRequest;
-    use corelog_wire::api::api_versions::FinalizedFeatureKey;
-
-    use super::*;
-    use crate::group::rig::reply;
 
     #[test]
     fn the_level_of_transactions_is_what_the_cluster_has_finalized() {

@@ -95,9 +95,9 @@ fn an_answer_has_a_code_for_each_partition_asked_about() {
     };
     let answer = respond(&[("b", 0, 51), ("a", 3, 0), ("a", 1, 3200)]).unwrap();
     let results = [
-        ("a-1".to_owned(), ErrorCode::UnknownServerError),
-        ("a-3".to_owned(), ErrorCode::None),
-        ("b-0".to_owned(), ErrorCode::ConcurrentTransactions),
+        ("partition a-1".to_owned(), ErrorCode::UnknownServerError),
+        ("partition a-3".to_owned(), ErrorCode::None),
+        ("partition b-0".to_owned(), ErrorCode::ConcurrentTransactions),
     ];
     assert_eq!(answer, Answer { results: results.into(), identity: None });
     let error = respond(&[("b", 0, 0), ("a", 3, 0)]).unwrap_err();
