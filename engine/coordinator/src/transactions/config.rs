@@ -24,6 +24,9 @@ pub struct TransactionConfig {
     pub ids_max: usize,
     /// How many partitions a transaction may have; more are refused with `POLICY_VIOLATION`.
     pub partitions_max: usize,
+    /// How many bytes they may take in a record; more are refused likewise, as a record that does
+    /// not fit would keep the transaction from ending.
+    pub partitions_bytes_max: usize,
 }
 
 impl Default for TransactionConfig {
@@ -37,6 +40,7 @@ impl Default for TransactionConfig {
             marking_max: 256,
             ids_max: 100_000,
             partitions_max: 10_000,
+            partitions_bytes_max: 512 << 10,
         }
     }
 }

@@ -80,7 +80,8 @@ impl Transactions {
         }
         let next = so_far.unwrap_or(value);
         let next = next.reaching(add.partitions, add.version, now.wall);
-        if next.partitions.len() > self.config.partitions_max {
+        let is_large = partitions_len(&next.partitions) > self.config.partitions_bytes_max;
+        if is_large || next.partitions.len() > self.config.partitions_max {
             return Err(ErrorCode::PolicyViolation);
         }
         Ok(Some(next))
@@ -115,6 +116,16 @@ impl Transactions {
         };
         Ok(partitions.iter().map(verify).collect())
     }
+}
+
+/// Bytes that the partitions take in a record, as good as.
+fn partitions_len(partitions: &BTreeSet<TopicPartition>) -> usize {
+    let mut last = None;
+    let len = |(topic, _): &TopicPartition| {
+        let is_new = last.replace(topic.clone()).as_ref() != Some(topic);
+        size_of::<i32>() + if is_new { topic.as_str().len() + 2 * size_of::<i32>() } else { 0 }
+    };
+    partitions.iter().map(len).sum()
 }
 
 impl Transaction {

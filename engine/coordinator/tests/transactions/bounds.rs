@@ -31,3 +31,15 @@ fn one_partition_too_many_is_refused() {
     rig.step(add(3, (1, 4), V2, &["v"]));
     assert_eq!(rig.appended(0), [added(2, Ok(())), added(3, refused)]);
 }
+
+#[test]
+fn partitions_that_make_too_large_a_record_are_refused() {
+    // Two topics with names of a byte: 13 bytes each with one partition, 4 for another one.
+    let config = TransactionConfig { partitions_bytes_max: 26, ..TransactionConfig::default() };
+    let (mut rig, _) = Rig::begin(config, &[record(ongoing(4, V2, &["t"]))]);
+    let refused = Err(ErrorCode::PolicyViolation);
+    assert_eq!(rig.step(add(1, (1, 4), V2, &["uu"])), [added(1, refused)]);
+    rig.step(add(2, (1, 4), V2, &["u"]));
+    assert_eq!(rig.appended(0), [added(2, Ok(()))]);
+    assert_eq!(rig.step(add(3, (1, 4), V2, &["v"])), [added(3, refused)]);
+}
