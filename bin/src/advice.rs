@@ -53,8 +53,9 @@ pub fn advice_on(error: &ClientError) -> &'static str {
         ClientError::NoLeader(_) => "corelog cluster status shows which nodes are there",
         ClientError::NoPartition { .. } => "corelog topic describe shows the partitions",
         ClientError::NoNode(_) => "corelog cluster status shows which nodes are there",
-        ClientError::GaveUp { last, .. } => advice_on(last),
-        ClientError::MustAbort { why } | ClientError::ProducerEnded { why } => advice_on(why),
+        ClientError::GaveUp { last: why, .. }
+        | ClientError::MustAbort { why }
+        | ClientError::ProducerEnded { why } => advice_on(why),
         ClientError::RecordTooLarge { .. } => "raise --batch-bytes, or send smaller records",
         ClientError::NoRoom { .. } => "look at the load and the log of the servers",
         ClientError::DeliveriesNotTaken(_)

@@ -96,7 +96,8 @@ async fn copy_all(endpoint: Endpoint, partition: i32) -> u32 {
     let mut failures = 0;
     let from = TopicPartition::new(SOURCE, partition);
     loop {
-        if copy(&endpoint, partition).await.is_err() {
+        if let Err(error) = copy(&endpoint, partition).await {
+            eprintln!("{partition}: {error}");
             failures += 1;
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;

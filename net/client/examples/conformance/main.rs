@@ -155,6 +155,7 @@ async fn checks(bootstrap: &str, wanted: Wanted) -> Result<usize, Box<dyn Error 
             transactions::a_transaction_spans_nodes,
             transactions::clones_write_in_one_transaction,
             transactions::async_producers_fence_and_send_offsets,
+            transactions::a_member_copies_each_record_once,
         );
     }
     let mine = format!("conformance-{}-", bench.run);

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use corelog_client::blocking::{Cluster, Consumer, Producer};
-use corelog_client::consumer::{From, IsolationLevel, Partitions, Until};
+use corelog_client::consumer::{From, IsolationLevel, OffsetReset, Partitions, Until};
 use corelog_client::group::offsets::{NAMED_TOPICS_MAX, Stability, fetch};
-use corelog_client::group::{CommittedOffset, MemberIdentity};
+use corelog_client::group::{CommittedOffset, GroupConfig, MemberIdentity, Protocol};
 use corelog_client::offsets::Moment;
 use corelog_client::producer::Message;
 use corelog_client::producer::transaction::GroupOffsets;
@@ -450,6 +450,63 @@ pub(crate) async fn async_producers_fence_and_send_offsets(bench: Bench) -> Outc
     at_desk(&bench, move |desk| {
         desk.settle(&topic, 1)?;
         same("committed", &desk.committed(&topic)?, &vec!["second".to_owned()])
+    })
+    .await
+}
+
+pub(crate) async fn a_member_copies_each_record_once(bench: Bench) -> Outcome {
+    const COUNT: usize = 40;
+    let source = bench.topic("txn-source", 2).await?;
+    let target = bench.topic("txn-target", 2).await?;
+    let filler = corelog_client::Producer::new(&bench.cluster, ProducerConfig::default()).await?;
+    let numbers: Vec<String> = (0..COUNT).map(|number| format!("{number:03}")).collect();
+    for (number, partition) in numbers.iter().zip([0, 1].into_iter().cycle()) {
+        let message = Message::of_value(&source, number.as_bytes());
+        filler.send(&Message { partition: Some(partition), ..message }).await?.await?;
+    }
+    for (protocol, name) in [(Protocol::Classic, "classic"), (Protocol::Consumer, "consumer")] {
+        let producer = producer(&bench, &format!("copy-{name}")).await?;
+        let settings = GroupConfig {
+            group: format!("conformance-{}-txn-copy-{name}", bench.run),
+            protocol,
+            ..GroupConfig::default()
+        };
+        // The first member gives up what it has done; the second begins where it began.
+        for is_committed in [false, true] {
+            let config = ConsumerConfig {
+                reset: OffsetReset::Earliest,
+                auto_commit: None,
+                ..ConsumerConfig::default()
+            };
+            let mut member =
+                corelog_client::Consumer::in_group(&bench.cluster, config, settings.clone())?;
+            member.subscribe(&[&source]).await?;
+            producer.begin().await?;
+            let records = crate::records::take(&mut member, COUNT).await?;
+            same("records", &records.len(), &COUNT)?;
+            for record in records {
+                let value = record.value.as_deref().unwrap_or_default();
+                producer.send(&Message::of_value(&target, value)).await?;
+            }
+            producer.send_offsets(member.group_offsets()?).await?;
+            if is_committed {
+                producer.commit().await?;
+            } else {
+                producer.flush().await;
+                producer.abort().await?;
+            }
+            member.close().await?;
+        }
+        let partitions = [0, 1].map(|number| TopicPartition::new(&source, number)).into();
+        let stored = bench.admin.group_offsets(&settings.group, &partitions).await?;
+        let ends: Vec<i64> =
+            stored.values().map(|stored| stored.as_ref().map_or(-1, |end| end.offset.0)).collect();
+        same("the ends", &ends, &vec![20, 20])?;
+    }
+    at_desk(&bench, move |desk| {
+        desk.settle(&target, 2)?;
+        let twice = numbers.iter().flat_map(|number| [number.clone(), number.clone()]).collect();
+        same("a copy for each group", &desk.committed(&target)?, &twice)
     })
     .await
 }

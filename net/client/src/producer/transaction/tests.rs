@@ -120,7 +120,7 @@ impl Bench {
     /// Waits out the pause that this output asks for, in milliseconds.
     fn wait(&mut self, output: &Output) -> (u128, Output) {
         let Output::Wait(until) = output else { panic!("no pause: {output:?}") };
-        let pause_ms = (*until - self.now).as_millis();
+        let pause_ms = until.saturating_sub(self.now).as_millis();
         self.now = *until;
         (pause_ms, self.step(Input::Tick))
     }
