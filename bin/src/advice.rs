@@ -53,11 +53,14 @@ pub fn advice_on(error: &ClientError) -> &'static str {
         ClientError::NoLeader(_) => "corelog cluster status shows which nodes are there",
         ClientError::NoPartition { .. } => "corelog topic describe shows the partitions",
         ClientError::NoNode(_) => "corelog cluster status shows which nodes are there",
-        ClientError::GaveUp { last, .. } => advice_on(last),
+        ClientError::GaveUp { last: why, .. }
+        | ClientError::MustAbort { why }
+        | ClientError::ProducerEnded { why } => advice_on(why),
         ClientError::RecordTooLarge { .. } => "raise --batch-bytes, or send smaller records",
         ClientError::NoRoom { .. } => "look at the load and the log of the servers",
         ClientError::DeliveriesNotTaken(_)
         | ClientError::Setting(_)
+        | ClientError::Transaction(_)
         | ClientError::Abandoned
         | ClientError::NotAssigned(_) => "report this",
         ClientError::NoOffset(_) => "say where to begin with --from",

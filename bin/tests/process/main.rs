@@ -13,3 +13,4 @@ mod metrics;
 mod restart;
 mod security;
 mod support;
+mod transactions;

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod connection;
 mod consumer;
 mod producer;
+mod transaction;
 
 pub use admin::Admin;
 pub use cluster::Cluster;

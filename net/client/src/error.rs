@@ -203,6 +203,22 @@ pub enum ClientError {
     /// What was asked of a partition that is not assigned.
     #[error("{0} is not assigned")]
     NotAssigned(TopicPartition),
+    /// A call that does not fit the state of the transaction.
+    #[error("{0}")]
+    Transaction(&'static str),
+    /// The open transaction cannot be committed: only aborting it goes on.
+    #[error("the transaction has to be aborted: {why}")]
+    MustAbort {
+        /// What went wrong in it.
+        why: Box<ClientError>,
+    },
+    /// The transactional producer is of no more use: another one has its name, or the server
+    /// refuses it for good.
+    #[error("the transactional producer is at its end: {why}")]
+    ProducerEnded {
+        /// What ended it.
+        why: Box<ClientError>,
+    },
     /// A setting that contradicts another one.
     #[error("{0}")]
     Setting(&'static str),
@@ -283,6 +299,7 @@ impl ClientError {
         match self {
             Self::Refused { code, .. } => Some(*code),
             Self::GaveUp { last, .. } => last.code(),
+            Self::MustAbort { why } | Self::ProducerEnded { why } => why.code(),
             _ => None,
         }
     }

@@ -15,7 +15,7 @@ mod ownership;
 mod reconciliation;
 mod request;
 #[cfg(test)]
-mod rig;
+pub(crate) mod rig;
 mod server_side;
 #[cfg(test)]
 mod simulation;

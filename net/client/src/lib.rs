@@ -43,6 +43,28 @@
 //! # }
 //! ```
 //!
+//! Records and offsets that count together or not at all:
+//!
+//! ```no_run
+//! use corelog_client::producer::Message;
+//! use corelog_client::producer::transaction::GroupOffsets;
+//! use corelog_client::{ClientError, Cluster, Producer, ProducerConfig};
+//!
+//! # async fn example(cluster: Cluster, read: GroupOffsets) -> Result<(), ClientError> {
+//! let transactional_id = Some("averages".to_owned());
+//! let config = ProducerConfig { transactional_id, ..ProducerConfig::default() };
+//! let producer = Producer::new(&cluster, config).await?;
+//! producer.init_transactions().await?;
+//! producer.begin().await?;
+//! producer.send(&Message::of_value("averages", b"20.9")).await?;
+//! producer.send_offsets(read).await?;
+//! match producer.commit().await {
+//!     Err(ClientError::MustAbort { .. }) => producer.abort().await,
+//!     result => result,
+//! }
+//! # }
+//! ```
+//!
 //! Topics, configs and groups:
 //!
 //! ```no_run
@@ -63,11 +85,10 @@
 //!
 //! What decides is pure and knows no socket and no clock: [`Session`] turns requests into frames
 //! and bytes into replies, [`Metadata`] knows who leads, [`producer::Sender`] decides what is sent
-//! when, [`consumer::Fetcher`] where reading goes on, [`group::Membership`] what a member of a
-//! group does; each [`Operation`] is one question. Thin drivers around them own the sockets: those
-//! at the top of this crate for tokio, those in [`blocking`] for programs without a runtime.
-//!
-//! Not here yet: transactions, reading only what is committed.
+//! when, [`producer::Transaction`] what its coordinator is asked, [`consumer::Fetcher`] where
+//! reading goes on, [`group::Membership`] what a member of a group does; each [`Operation`] is one
+//! question. Thin drivers around them own the sockets: those at the top of this crate for tokio,
+//! those in [`blocking`] for programs without a runtime.
 
 pub mod admin;
 mod asynchronous;
@@ -98,7 +119,7 @@ pub use consumer::ConsumerConfig;
 pub use endpoint::Endpoint;
 pub use error::ClientError;
 pub use metadata::{Metadata, TopicPartition};
-pub use operation::{Operation, Repeat};
+pub use operation::{Coordinated, Operation, Repeat};
 pub use producer::ProducerConfig;
 pub use session::{CorrelationId, Reply, Session};
 pub use target::{Target, Topics};

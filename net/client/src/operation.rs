@@ -1,6 +1,7 @@
 //! One question to a cluster and its typed answer: what is asked, of whom, and how the reply reads.
 //! Pure. The drivers [`crate::Cluster`] and [`crate::blocking::Cluster`] carry it and try anew.
 
+use std::fmt;
 use std::sync::Arc;
 
 use corelog_model::{NodeId, ProducerEpoch, ProducerId};
@@ -83,15 +84,45 @@ impl Operation for InitProducerId {
     }
 }
 
-/// Asks who coordinates a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FindCoordinator {
-    /// The group.
-    pub(crate) group: Arc<str>,
+/// What has a coordinator.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Coordinated {
+    /// A group, by its name.
+    Group(Arc<str>),
+    /// The transactions of a producer, by their transactional id.
+    Transactions(Arc<str>),
 }
 
-/// The type of the key of a group in FindCoordinator.
-const KEY_TYPE_GROUP: i8 = 0;
+impl Coordinated {
+    fn key(&self) -> &Arc<str> {
+        let (Self::Group(key) | Self::Transactions(key)) = self;
+        key
+    }
+
+    /// The type of the key in FindCoordinator.
+    fn key_type(&self) -> i8 {
+        match self {
+            Self::Group(_) => 0,
+            Self::Transactions(_) => 1,
+        }
+    }
+}
+
+impl fmt::Display for Coordinated {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(key) => write!(formatter, "group {key}"),
+            Self::Transactions(key) => write!(formatter, "transactional id {key}"),
+        }
+    }
+}
+
+/// Asks who coordinates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FindCoordinator {
+    /// What.
+    pub(crate) of: Coordinated,
+}
 
 impl Operation for FindCoordinator {
     type Request = FindCoordinatorRequest<'static>;
@@ -105,21 +136,21 @@ impl Operation for FindCoordinator {
     fn request(&self, _: &ClientConfig) -> Self::Request {
         // Versions up to 3 have one key, later ones a list (KIP-699); each writes its own.
         FindCoordinatorRequest {
-            key: self.group.as_ref().to_owned().into(),
-            key_type: KEY_TYPE_GROUP,
-            coordinator_keys: vec![self.group.as_ref().to_owned().into()],
+            key: self.of.key().as_ref().to_owned().into(),
+            key_type: self.of.key_type(),
+            coordinator_keys: vec![self.of.key().as_ref().to_owned().into()],
         }
     }
 
     fn read(&self, reply: &Reply) -> Result<Node, ClientError> {
         let response: FindCoordinatorResponse<'_> = reply.decode()?;
-        let about = || format!("group {}", self.group);
+        let about = || self.of.to_string();
         let api = ApiKey::FindCoordinator;
         let (code, message, node_id, host, port) = if reply.version() < 4 {
             let message = response.error_message.as_deref();
             (response.error_code, message, response.node_id, &response.host, response.port)
         } else {
-            let found = response.coordinators.iter().find(|found| *found.key == *self.group);
+            let found = response.coordinators.iter().find(|found| *found.key == **self.of.key());
             let found = found.ok_or_else(|| reply.lacks(about()))?;
             let message = found.error_message.as_deref();
             (found.error_code, message, found.node_id, &found.host, found.port)

@@ -10,6 +10,7 @@ pub(crate) mod request;
 mod sender;
 #[cfg(test)]
 mod tests;
+pub mod transaction;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -21,7 +22,8 @@ pub use batch::{Identity, NewRecord};
 pub use config::{Acks, ProducerConfig, Reports};
 pub use partitioner::{Choice, Partitioner};
 pub use queue::Answer;
-pub use sender::{Departing, Input, Output, PushError, Pushed, RequestId, Sender};
+pub use sender::{Abandoned, Departing, Input, Output, PushError, Pushed, RequestId, Sender};
+pub use transaction::Transaction;
 
 /// A record with its destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,11 +12,14 @@ use crate::{ClientError, Endpoint, Reply};
 pub const API_VERSIONS_FIRST: i16 = 3;
 /// The version every server answers.
 pub const API_VERSIONS_FALLBACK: i16 = 0;
+/// The feature that says how transactions work.
+const TRANSACTION_VERSION: &str = "transaction.version";
 
 /// What a server offers: lowest and highest version of each API.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerVersions {
     ranges: BTreeMap<i16, (i16, i16)>,
+    transaction_version: i16,
 }
 
 /// What follows from a response to ApiVersions.
@@ -34,7 +37,7 @@ pub enum Negotiation {
 impl ServerVersions {
     /// What a server offers, by API key.
     pub fn new(ranges: impl IntoIterator<Item = (i16, (i16, i16))>) -> Self {
-        Self { ranges: ranges.into_iter().collect() }
+        Self { ranges: ranges.into_iter().collect(), transaction_version: 0 }
     }
 
     /// Reads the response to ApiVersions.
@@ -50,7 +53,12 @@ impl ServerVersions {
         ClientError::refused(ApiKey::ApiVersions, "this client", response.error_code, None)?;
         let ranges =
             response.api_keys.iter().map(|api| (api.api_key, (api.min_version, api.max_version)));
-        Ok(Negotiation::Done(Self::new(ranges)))
+        let transaction_version = response
+            .finalized_features
+            .iter()
+            .find(|feature| *feature.name == *TRANSACTION_VERSION)
+            .map_or(0, |feature| feature.max_version_level);
+        Ok(Negotiation::Done(Self { transaction_version, ..Self::new(ranges) }))
     }
 
     /// The highest version that both sides speak and that is at most `max`.
@@ -87,6 +95,11 @@ impl ServerVersions {
         })
     }
 
+    /// The level of transactions that the cluster runs at (KIP-890); 0 where it does not tell.
+    pub fn transaction_version(&self) -> i16 {
+        self.transaction_version
+    }
+
     /// The versions offered for an API, by its key.
     pub fn offered(&self, api_code: i16) -> Option<(i16, i16)> {
         self.ranges.get(&api_code).copied()
@@ -110,7 +123,11 @@ fn spoken(info: &ApiInfo) -> VersionRange {
 
 #[cfg(test)]
 mod tests {
+    use corelog_wire::ApiVersionsRequest;
+    use corelog_wire::api::api_versions::FinalizedFeatureKey;
+
     use super::*;
+    use crate::group::rig::reply;
 
     #[test]
     fn the_highest_common_version_within_the_cap_is_chosen() {
@@ -149,5 +166,23 @@ mod tests {
             versions.require(ApiKey::Fetch, 18, &peer).unwrap_err().to_string(),
             "a:1 does not offer Fetch in a version this client speaks (4-18; offered: none)"
         );
+    }
+
+    #[test]
+    fn the_level_of_transactions_is_what_the_cluster_has_finalized() {
+        let level = |name: &'static str, max_version_level| {
+            let feature =
+                FinalizedFeatureKey { name: name.into(), max_version_level, min_version_level: 0 };
+            let finalized_features = vec![feature];
+            let response =
+                ApiVersionsResponse { finalized_features, ..ApiVersionsResponse::default() };
+            let reply = reply::<ApiVersionsRequest<'_>>(3, &response);
+            match ServerVersions::negotiate(&reply).unwrap() {
+                Negotiation::Done(versions) => versions.transaction_version(),
+                Negotiation::AskAgain { version } => panic!("asks again with {version}"),
+            }
+        };
+        assert_eq!(level("transaction.version", 2), 2);
+        assert_eq!(level("group.version", 1), 0);
     }
 }

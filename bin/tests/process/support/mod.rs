@@ -11,7 +11,7 @@ pub(crate) use broker::{Broker, Launch, free_ports};
 pub(crate) use certificates::Authority;
 pub(crate) use folder::DataFolder;
 pub(crate) use log::PartitionLogs;
-pub(crate) use workload::{Writer, WriterKind, connect, create_topic};
+pub(crate) use workload::{Writer, WriterKind, connect, create_topic, quick};
 
 use std::time::{Duration, Instant};
 

@@ -1,11 +1,11 @@
 //! Checks that the async client and a broker understand each other, on a broker that runs already:
 //!
 //! ```sh
-//! cargo run -p corelog-client --example conformance -- 127.0.0.1:9092 [--groups]
+//! cargo run -p corelog-client --example conformance -- 127.0.0.1:9092 [--groups] [--transactions]
 //! ```
 //!
 //! Topics and groups get names of their own and are deleted at the end. With `--groups` the broker
-//! must serve groups of both protocols.
+//! must serve groups of both protocols, with `--transactions` transactions.
 
 #![allow(clippy::print_stdout, reason = "a program for a terminal")]
 #![allow(clippy::unwrap_used, reason = "a check fails by panicking, as a test does")]
@@ -13,6 +13,7 @@
 mod admin;
 mod groups;
 mod records;
+mod transactions;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -77,12 +78,13 @@ macro_rules! run {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let with_groups = arguments.iter().any(|argument| argument == "--groups");
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    let wanted = Wanted { groups: has("--groups"), transactions: has("--transactions") };
     let Some(bootstrap) = arguments.iter().find(|argument| !argument.starts_with("--")) else {
-        println!("usage: conformance HOST:PORT[,HOST:PORT...] [--groups]");
+        println!("usage: conformance HOST:PORT[,HOST:PORT...] [--groups] [--transactions]");
         return ExitCode::from(2);
     };
-    match checks(bootstrap, with_groups).await {
+    match checks(bootstrap, wanted).await {
         Ok(0) => ExitCode::SUCCESS,
         Ok(failed) => {
             println!("{failed} checks failed");
@@ -95,7 +97,13 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn checks(bootstrap: &str, with_groups: bool) -> Result<usize, Box<dyn Error + Send + Sync>> {
+/// Which checks run besides those that every broker passes.
+struct Wanted {
+    groups: bool,
+    transactions: bool,
+}
+
+async fn checks(bootstrap: &str, wanted: Wanted) -> Result<usize, Box<dyn Error + Send + Sync>> {
     let metadata_age_max = Duration::from_secs(1);
     let config = ClientConfig { metadata_age_max, ..ClientConfig::default() };
     let cluster = Cluster::connect(&Endpoint::parse_list(bootstrap)?, config).await?;
@@ -119,7 +127,7 @@ async fn checks(bootstrap: &str, with_groups: bool) -> Result<usize, Box<dyn Err
         records::an_offset_that_is_gone_is_reset,
         records::a_dropped_poll_loses_nothing,
     );
-    if with_groups {
+    if wanted.groups {
         run!(
             bench,
             failed,
@@ -131,6 +139,23 @@ async fn checks(bootstrap: &str, with_groups: bool) -> Result<usize, Box<dyn Err
             groups::a_pattern_finds_new_topics,
             groups::a_stalled_member_loses_its_partitions,
             groups::offsets_of_a_group_are_set_from_outside,
+        );
+    }
+    if wanted.transactions {
+        run!(
+            bench,
+            failed,
+            transactions::what_is_committed_counts_and_what_is_aborted_does_not,
+            transactions::transactions_without_records_end,
+            transactions::a_second_producer_fences_the_first,
+            transactions::a_fenced_producer_cannot_write,
+            transactions::offsets_count_once_they_are_committed,
+            transactions::offsets_of_a_lost_member_abort,
+            transactions::many_transactions_follow_each_other,
+            transactions::a_transaction_spans_nodes,
+            transactions::clones_write_in_one_transaction,
+            transactions::async_producers_fence_and_send_offsets,
+            transactions::a_member_copies_each_record_once,
         );
     }
     let mine = format!("conformance-{}-", bench.run);

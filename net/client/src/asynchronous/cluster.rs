@@ -13,7 +13,7 @@ use crate::config::Backoff;
 use crate::consumer::IsolationLevel;
 use crate::metadata::{Scope, metadata_request};
 use crate::offsets::{Lookup, Moment};
-use crate::operation::{FindCoordinator, Operation, Repeat};
+use crate::operation::{Coordinated, FindCoordinator, Operation, Repeat};
 use crate::target::{Target, Topics};
 use crate::{ClientConfig, ClientError, Endpoint, Metadata, Reply, TopicPartition};
 
@@ -158,7 +158,12 @@ impl Cluster {
 
     /// Asks which node coordinates a group, once.
     pub(crate) async fn coordinator(&self, group: Arc<str>) -> Result<NodeId, ClientError> {
-        let question = FindCoordinator { group };
+        self.coordinator_of(Coordinated::Group(group)).await
+    }
+
+    /// Asks which node coordinates a group or transactions, once.
+    pub(crate) async fn coordinator_of(&self, of: Coordinated) -> Result<NodeId, ClientError> {
+        let question = FindCoordinator { of };
         let request = question.request(self.config());
         let found = question.read(&self.call_any(&request).await?)?;
         let node = found.id;

@@ -19,6 +19,7 @@ use super::member::{Command, Event, Member};
 use crate::consumer::{ConsumerConfig, From, Partitions};
 use crate::group::{CommittedOffset, Departure, GroupConfig, Subscription};
 use crate::offsets::Moment;
+use crate::producer::transaction::GroupOffsets;
 use crate::{ClientError, TopicPartition};
 
 use reading::{Reading, Start};
@@ -348,6 +349,13 @@ impl Consumer {
         let (committer, who) = (group.committer.clone(), group.member.who());
         let offsets = self.committable();
         Ok(tokio::spawn(async move { committer.commit(&who, &offsets).await }))
+    }
+
+    /// That all records that were handed over are done with, for a transaction that stores it with
+    /// what came of them: [`crate::Producer::send_offsets`]. Such a member commits nothing else.
+    pub fn group_offsets(&self) -> Result<GroupOffsets, ClientError> {
+        let group = self.group.as_ref().ok_or(NO_GROUP)?;
+        Ok(GroupOffsets { member: group.member.who().identity(), offsets: self.committable() })
     }
 
     fn committable(&self) -> BTreeMap<TopicPartition, CommittedOffset> {

@@ -1,6 +1,8 @@
 //! Sends records: a task around the [`Sender`], which decides, and one [`Lane`] for each node,
 //! which carries. Records are put into their batches by whoever sends them.
 
+mod transactions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -19,12 +21,15 @@ use super::lane::{Lane, Parcel, Returned};
 use crate::metadata::Topic;
 use crate::operation::InitProducerId;
 use crate::producer::request::{self, OpenProduce, Produce};
+use crate::producer::transaction::{Command, Entry, Transaction};
 use crate::producer::{
     Acks, Choice, Departing, Input, Message, NewRecord, Output, Partitioner, ProducerConfig,
     PushError, Reports, Sender, Ticket, Totals, wall_clock,
 };
 use crate::target::Topics;
 use crate::{ClientError, TopicPartition};
+
+use transactions::Transactions;
 
 /// How many answers wait for the task; lanes hold back further ones.
 const RETURNED_MAX: usize = 64;
@@ -59,6 +64,8 @@ struct Shared {
     config: ProducerConfig,
     started: Instant,
     state: Mutex<State>,
+    /// Held by the command about transactions that is carried out.
+    turn: tokio::sync::Mutex<()>,
     /// Wakes the task: a batch is full, or becomes old enough earlier than it thinks.
     wake: Notify,
     /// Wakes who waits for room or for results.
@@ -67,6 +74,8 @@ struct Shared {
 
 struct State {
     sender: Sender,
+    /// Of a transactional producer.
+    transactions: Option<Transactions>,
     partitioner: Partitioner,
     custom: Option<CustomPartitioner>,
     waiting: BTreeMap<Ticket, oneshot::Sender<Result<Delivered, ClientError>>>,
@@ -130,12 +139,20 @@ impl Producer {
         // Every record has a future that waits for its result.
         let config = ProducerConfig { reports: Reports::Each, ..config };
         config.check()?;
-        let identity =
-            if config.is_idempotent { Some(cluster.perform(&InitProducerId).await?) } else { None };
+        let is_transactional = config.transactional_id.is_some();
+        // A transactional one gets its id when its transactions are initialized.
+        let identity = if config.is_idempotent && !is_transactional {
+            Some(cluster.perform(&InitProducerId).await?)
+        } else {
+            None
+        };
+        let transactions =
+            is_transactional.then(|| Transactions::new(Transaction::new(config.clone())));
         // Any number will do: it only spreads the first choices of producers.
         let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
         let state = State {
             sender: Sender::new(config.clone(), identity),
+            transactions,
             partitioner: Partitioner::new(seed / 1000),
             custom,
             waiting: BTreeMap::new(),
@@ -147,6 +164,7 @@ impl Producer {
             config,
             started: Instant::now(),
             state: Mutex::new(state),
+            turn: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             progress: Notify::new(),
         });
@@ -195,6 +213,9 @@ impl Producer {
         };
         let choice = choice.unwrap_or_else(|| message.choice());
         let at = state.partitioner.choose(message.topic, topic, choice)?;
+        if let Some(transactions) = &state.transactions {
+            transactions.check_entry()?;
+        }
         let record = NewRecord {
             key: message.key,
             value: message.value,
@@ -206,13 +227,17 @@ impl Producer {
             Err(PushError::NoRoom) => return Ok(None),
             Err(PushError::Refused(error)) => return Err(error),
         };
+        let entry = match &mut state.transactions {
+            Some(transactions) => transactions.enter(&mut state.sender, &at)?,
+            None => Entry::Admitted,
+        };
         if pushed.has_filled_batch && choice == Choice::Any {
             state.partitioner.batch_filled(message.topic);
         }
         let (sender, result) = oneshot::channel();
         state.waiting.insert(pushed.ticket, sender);
         let due = now + shared.config.linger;
-        if pushed.has_filled_batch || due < state.next_look {
+        if pushed.has_filled_batch || entry == Entry::Waits || due < state.next_look {
             state.next_look = state.next_look.min(due);
             shared.wake.notify_one();
         }
@@ -267,6 +292,9 @@ impl Shared {
             state.sender.close_batches();
         }
         let outputs = state.sender.step(now, &metadata, input);
+        if let Some(transactions) = &mut state.transactions {
+            transactions.note_failures(&mut state.sender);
+        }
         let deliveries = state.sender.take_deliveries();
         for delivery in &deliveries {
             for (ticket, result) in delivery.records() {
@@ -300,13 +328,16 @@ struct Driver {
     /// Topics whose leaders are to be asked for.
     refresh: BTreeSet<Arc<str>>,
     refreshing: Option<JoinHandle<()>>,
+    /// Partitions become part of the transaction.
+    adding: Option<JoinHandle<()>>,
 }
 
 impl Driver {
     fn new(shared: Arc<Shared>) -> Self {
         let (answers, returned) = mpsc::channel(RETURNED_MAX);
         let refresh = BTreeSet::new();
-        Self { shared, lanes: BTreeMap::new(), answers, returned, refresh, refreshing: None }
+        let (refreshing, adding) = (None, None);
+        Self { shared, lanes: BTreeMap::new(), answers, returned, refresh, refreshing, adding }
     }
 
     async fn run(mut self) {
@@ -320,6 +351,7 @@ impl Driver {
                 return;
             }
             self.start_refresh();
+            self.start_adding();
             input = self.next(wakeup).await;
         }
     }
@@ -337,6 +369,12 @@ impl Driver {
                 None => std::future::pending().await,
             }
         };
+        let added = async {
+            match &mut self.adding {
+                Some(adding) => drop(adding.await),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             returned = self.returned.recv() => {
                 let returned = returned.expect("the task holds a sender itself");
@@ -344,6 +382,10 @@ impl Driver {
             }
             () = refreshed => {
                 self.refreshing = None;
+                Input::Tick
+            }
+            () = added => {
+                self.adding = None;
                 Input::Tick
             }
             () = self.shared.wake.notified() => Input::Tick,
@@ -365,8 +407,10 @@ impl Driver {
             let open_max = config.requests_in_flight_max;
             Lane::open(cluster.clone(), node, open_max, self.answers.clone())
         });
+        let asker = self.shared.asker();
         let metadata = cluster.metadata();
-        let produce = Produce::new(&metadata, cluster.config(), config.acks, departing);
+        let produce =
+            Produce::new(&metadata, cluster.config(), config.acks, departing, asker.as_ref());
         let parcel = Parcel {
             request: produce.body,
             version_max: produce.version_max,
@@ -375,6 +419,26 @@ impl Driver {
             tag: produce.open,
         };
         lane.send(parcel).expect("the sender keeps to the requests in flight that the lane takes");
+    }
+
+    /// Asks for the partitions whose records wait. What fails is kept in the transaction.
+    fn start_adding(&mut self) {
+        let has_entering = |transactions: &Transactions| transactions.has_entering();
+        if self.adding.is_some()
+            || !self.shared.lock().transactions.as_ref().is_some_and(has_entering)
+        {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        self.adding = Some(tokio::spawn(async move {
+            if shared.run(Command::AddPartitions).await.is_ok() {
+                let mut guard = shared.lock();
+                let State { sender, transactions, .. } = &mut *guard;
+                if let Some(transactions) = transactions {
+                    transactions.admit(sender);
+                }
+            }
+        }));
     }
 
     /// Asks for leaders, one question at a time.

@@ -12,7 +12,7 @@ use crate::config::Backoff;
 use crate::consumer::IsolationLevel;
 use crate::metadata::{Scope, metadata_request};
 use crate::offsets::{Lookup, Moment};
-use crate::operation::{FindCoordinator, Operation, Repeat};
+use crate::operation::{Coordinated, FindCoordinator, Operation, Repeat};
 use crate::target::{Target, Topics};
 use crate::{ClientConfig, ClientError, Endpoint, Metadata, Reply, TopicPartition};
 
@@ -39,6 +39,11 @@ impl Cluster {
         };
         cluster.refresh(Topics::Named(&[]))?;
         Ok(cluster)
+    }
+
+    /// Further connections to the same cluster, for what must not wait behind these.
+    pub fn another(&self) -> Result<Self, ClientError> {
+        Self::connect(&self.bootstrap, self.config.clone())
     }
 
     /// The settings.
@@ -160,7 +165,7 @@ impl Cluster {
             Target::Controller => self.metadata.controller(),
             Target::Any => None,
             Target::Group(group) => {
-                let coordinator = self.once(&FindCoordinator { group })?;
+                let coordinator = self.once(&FindCoordinator { of: Coordinated::Group(group) })?;
                 let node = coordinator.id;
                 self.metadata.apply_node(coordinator);
                 Some(node)

@@ -9,6 +9,7 @@ use corelog_wire::ApiKey;
 
 use crate::blocking::cluster::Cluster;
 use crate::blocking::connection::{Connection, wait_readable};
+use crate::blocking::transaction::Coordination;
 use crate::operation::InitProducerId;
 use crate::producer::request::{self, OpenProduce, Produce};
 use crate::producer::{
@@ -17,6 +18,8 @@ use crate::producer::{
 };
 use crate::target::Topics;
 use crate::{ClientError, CorrelationId, Reply, TopicPartition};
+
+mod transactions;
 
 /// How long one wait for an answer may be before time is looked at again.
 const WAIT_MAX: Duration = Duration::from_secs(1);
@@ -27,6 +30,8 @@ pub struct Producer {
     cluster: Cluster,
     config: ProducerConfig,
     sender: Sender,
+    /// Of a transactional producer.
+    coordination: Option<Coordination>,
     partitioner: Partitioner,
     started: Instant,
     /// When the batches are next looked at although none is full.
@@ -39,12 +44,18 @@ impl Producer {
     /// A producer over the connections of a cluster. An idempotent one gets its id here.
     pub fn new(mut cluster: Cluster, config: ProducerConfig) -> Result<Self, ClientError> {
         config.check()?;
-        let identity =
-            if config.is_idempotent { Some(cluster.perform(&InitProducerId)?) } else { None };
+        let is_transactional = config.transactional_id.is_some();
+        let identity = (config.is_idempotent && !is_transactional)
+            .then(|| cluster.perform(&InitProducerId))
+            .transpose()?;
+        let coordination = is_transactional
+            .then(|| Ok(Coordination::new(cluster.another()?, config.clone())))
+            .transpose()?;
         // Any number will do: it only spreads the first choices of producers.
         let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
         Ok(Self {
             cluster,
+            coordination,
             sender: Sender::new(config.clone(), identity),
             config,
             partitioner: Partitioner::new(seed / 1000),
@@ -82,8 +93,10 @@ impl Producer {
     /// topic is not known yet.
     pub fn try_send(&mut self, message: &Message<'_>) -> Result<Option<Ticket>, ClientError> {
         let (at, record) = self.route(message)?;
+        self.check_entry()?;
         match self.sender.push(self.now(), &at, &record) {
             Ok(pushed) => {
+                self.enter(&at)?;
                 self.note_filled(message, pushed);
                 Ok(Some(pushed.ticket))
             }
@@ -121,9 +134,13 @@ impl Producer {
     fn push(&mut self, at: &TopicPartition, record: &NewRecord<'_>) -> Result<Pushed, ClientError> {
         let begun = self.now();
         loop {
+            self.check_entry()?;
             let now = self.now();
             match self.sender.push(now, at, record) {
-                Ok(pushed) => return Ok(pushed),
+                Ok(pushed) => {
+                    self.enter(at)?;
+                    return Ok(pushed);
+                }
                 Err(PushError::Refused(error)) => return Err(error),
                 Err(PushError::NoRoom) => {}
             }
@@ -175,6 +192,12 @@ impl Producer {
 
     /// One round: what is due goes out, what arrives within `wait` is taken.
     fn pump(&mut self, wait: Duration) -> Result<(), ClientError> {
+        self.add_partitions();
+        self.advance(wait)
+    }
+
+    /// [`Producer::pump`] without further partitions in the transaction.
+    fn advance(&mut self, wait: Duration) -> Result<(), ClientError> {
         self.step(Input::Tick);
         let now = self.now();
         let wakeup = self.sender.next_wakeup(now);
@@ -191,6 +214,7 @@ impl Producer {
                 inputs.extend(self.perform(output));
             }
         }
+        self.note_failures();
     }
 
     /// Does what the sender asks for; gives what it has to know at once.
@@ -228,7 +252,8 @@ impl Producer {
     ) -> Result<(Option<CorrelationId>, OpenProduce), ClientError> {
         let (acks, node) = (self.config.acks, departing.node);
         let metadata = self.cluster.metadata();
-        let produce = Produce::new(metadata, self.cluster.config(), acks, departing);
+        let asker = self.coordination.as_ref().map(|of| of.transaction.asker());
+        let produce = Produce::new(metadata, self.cluster.config(), acks, departing, asker);
         let records: Vec<&[u8]> = produce.records.iter().map(|bytes| bytes.as_slice()).collect();
         let connection = self.cluster.connection(node)?;
         let version = connection.version_within(ApiKey::Produce, produce.version_max)?;

@@ -12,7 +12,7 @@ use crate::metadata::Scope;
 use crate::{ClientError, Endpoint, Metadata, Reply, Session, TopicPartition};
 
 /// A reply to a request of this kind, as a session delivers it.
-pub(super) fn reply<'q, R: Request<'q> + Default>(
+pub(crate) fn reply<'q, R: Request<'q> + Default>(
     version: i16,
     response: &R::Response<'_>,
 ) -> Reply {

@@ -44,6 +44,15 @@ pub struct Identity {
     pub epoch: ProducerEpoch,
 }
 
+/// Whether batches count by themselves or once their transaction is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writes {
+    /// By themselves.
+    Alone,
+    /// With their transaction.
+    InTransaction,
+}
+
 /// A batch that takes records.
 #[derive(Debug)]
 pub(crate) struct OpenBatch {
@@ -123,15 +132,21 @@ const PRODUCER_EPOCH: Range<usize> = 51..53;
 const BASE_SEQUENCE: Range<usize> = 53..57;
 const CRC: Range<usize> = 17..21;
 const CRC_START: usize = 21;
+/// The lower byte of the attributes.
+const ATTRIBUTES_LOW: usize = 22;
+const TRANSACTIONAL: u8 = 1 << 4;
 
 impl Batch {
     /// Writes its place in the producer's sequence into the batch, and the checksum anew.
-    pub(crate) fn stamp(&mut self, identity: Identity, sequence: Sequence) {
+    pub(crate) fn stamp(&mut self, identity: Identity, sequence: Sequence, writes: Writes) {
         let bytes = Arc::make_mut(&mut self.bytes);
         assert!(HEADER_LEN <= bytes.len(), "a batch has a whole header");
         bytes[PRODUCER_ID].copy_from_slice(&identity.id.0.to_be_bytes());
         bytes[PRODUCER_EPOCH].copy_from_slice(&identity.epoch.0.to_be_bytes());
         bytes[BASE_SEQUENCE].copy_from_slice(&sequence.0.to_be_bytes());
+        if writes == Writes::InTransaction {
+            bytes[ATTRIBUTES_LOW] |= TRANSACTIONAL;
+        }
         let crc = crc32c::crc32c(&bytes[CRC_START..]);
         bytes[CRC].copy_from_slice(&crc.to_be_bytes());
         self.sequence = Some(sequence);
@@ -155,16 +170,20 @@ mod tests {
 
     #[test]
     fn a_stamped_batch_is_valid_and_holds_its_records() {
-        for codec in Codec::ALL {
+        for (codec, writes) in Codec::ALL
+            .into_iter()
+            .flat_map(|codec| [(codec, Writes::Alone), (codec, Writes::InTransaction)])
+        {
             let mut open = OpenBatch::new(BatchBuilder::new(codec, None), Duration::ZERO);
             open.push(Ticket(4), &record(b"one"), 50);
             open.push(Ticket(5), &record(b"two"), 50);
             let (mut batch, builder) = open.close(3);
             assert!(builder.is_empty());
             let identity = Identity { id: ProducerId(9), epoch: ProducerEpoch(2) };
-            batch.stamp(identity, Sequence(i32::MAX));
+            batch.stamp(identity, Sequence(i32::MAX), writes);
             let (view, rest) = BatchView::parse(&batch.bytes).unwrap();
             assert_eq!((view.verify_crc(), rest.len()), (Ok(()), 0));
+            assert_eq!(view.is_transactional(), writes == Writes::InTransaction);
             assert_eq!((view.producer_id(), view.producer_epoch()), (identity.id, identity.epoch));
             assert_eq!((view.base_sequence(), view.record_count()), (Sequence(i32::MAX), 2));
             assert_eq!(batch.next_sequence(), Some(Sequence(1)));

@@ -44,6 +44,11 @@ pub struct ProducerConfig {
     pub acks: Acks,
     /// Whether the server drops what was sent twice (KIP-98). Needs [`Acks::All`].
     pub is_idempotent: bool,
+    /// The name under which transactions are written, which outlives this producer and fences its
+    /// predecessor; none writes without transactions. Needs an idempotent producer.
+    pub transactional_id: Option<String>,
+    /// How long a transaction may stay open before the server aborts it.
+    pub transaction_timeout: Duration,
     /// How batches are compressed.
     pub codec: Codec,
     /// How strongly; none is the codec's default.
@@ -79,6 +84,8 @@ impl Default for ProducerConfig {
         Self {
             acks: Acks::All,
             is_idempotent: true,
+            transactional_id: None,
+            transaction_timeout: Duration::from_secs(60),
             codec: Codec::None,
             level: None,
             batch_bytes: 128 * 1024,
@@ -105,6 +112,11 @@ impl ProducerConfig {
                 !self.is_idempotent || self.acks == Acks::All,
                 "an idempotent producer needs acks from all replicas",
             ),
+            (
+                self.transactional_id.is_none() || self.is_idempotent,
+                "a transactional producer must be idempotent",
+            ),
+            (self.transactional_id.as_deref() != Some(""), "a transactional id must not be empty"),
             (self.requests_in_flight_max > 0, "at least one request must be allowed in flight"),
             (self.batch_records_max > 0, "a batch must be allowed to hold a record"),
             (self.results_max > 0, "at least one result must be allowed to wait"),
@@ -134,7 +146,14 @@ mod tests {
         let rule = "an idempotent producer needs acks from all replicas";
         assert_eq!(acks.check(), Err(ClientError::Setting(rule)));
         assert_eq!(ProducerConfig { is_idempotent: false, ..acks }.check(), Ok(()));
-        assert!(ProducerConfig { requests_in_flight_max: 0, ..good }.check().is_err());
+        assert!(ProducerConfig { requests_in_flight_max: 0, ..good.clone() }.check().is_err());
+        let named = ProducerConfig { transactional_id: Some("t".to_owned()), ..good.clone() };
+        assert_eq!(named.check(), Ok(()));
+        let rule = "a transactional producer must be idempotent";
+        let plain = ProducerConfig { is_idempotent: false, ..named };
+        assert_eq!(plain.check(), Err(ClientError::Setting(rule)));
+        let unnamed = ProducerConfig { transactional_id: Some(String::new()), ..good };
+        assert!(unnamed.check().is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use corelog_model::{BatchBuilder, ErrorCode, NodeId, Offset, Sequence};
 
-use crate::producer::batch::{Batch, Identity, NewRecord, OpenBatch};
+use crate::producer::batch::{Batch, Identity, NewRecord, OpenBatch, Writes};
 use crate::producer::sender::RequestId;
 use crate::producer::{ProducerConfig, Ticket};
 
@@ -75,6 +75,7 @@ pub(crate) struct Departure {
     pub(crate) request: RequestId,
     pub(crate) node: NodeId,
     pub(crate) identity: Option<Identity>,
+    pub(crate) writes: Writes,
     pub(crate) in_flight_max: usize,
 }
 
@@ -183,7 +184,7 @@ impl PartitionQueue {
         }
         let mut batch = self.ready.pop_front()?;
         if let (Some(identity), None) = (to.identity, batch.sequence) {
-            batch.stamp(identity, self.next_sequence);
+            batch.stamp(identity, self.next_sequence, to.writes);
             self.next_sequence = batch.next_sequence().unwrap_or(self.next_sequence);
         }
         batch.attempts += 1;
@@ -309,6 +310,23 @@ impl PartitionQueue {
         self.has_gap |= batch.sequence.is_some();
         self.settle();
         Some(Verdict::Failed(batch))
+    }
+
+    /// Begins anew with the sequences, for another id or epoch of the producer.
+    pub(crate) fn renew(&mut self) {
+        assert!(self.is_idle(), "records of another epoch are on their way");
+        self.is_first_alone = true;
+        self.next_sequence = Sequence(0);
+        self.expected_sequence = Sequence(0);
+        self.is_recovering = false;
+        self.has_gap = false;
+        self.pause_until = Duration::ZERO;
+    }
+
+    /// Takes out what is not on its way.
+    pub(crate) fn abandon(&mut self) -> Vec<Batch> {
+        self.close();
+        self.ready.drain(..).collect()
     }
 
     /// Takes out everything.

@@ -12,10 +12,13 @@ use crate::operation::server_timeout_ms;
 use crate::producer::Acks;
 use crate::producer::queue::Answer;
 use crate::producer::sender::{Departing, RequestId};
+use crate::producer::transaction::{Asker, Dialect};
 use crate::{ClientConfig, ClientError, Endpoint, Metadata, Reply, TopicPartition};
 
 /// The last version that names topics; later ones have ids.
 const NAMED_TOPICS_MAX: i16 = 12;
+/// The last version that adds no partitions to a transaction.
+const NO_ADDING_MAX: i16 = 11;
 
 /// A Produce request that waits for its answer.
 #[derive(Debug)]
@@ -45,10 +48,15 @@ impl Produce {
         config: &ClientConfig,
         acks: Acks,
         departing: Departing,
+        asker: Option<&Asker>,
     ) -> Self {
         let Departing { request, batches, .. } = departing;
         let ids: Vec<Uuid> = batches.iter().map(|(at, _)| topic_id(metadata, at)).collect();
         let version_max = if ids.contains(&[0; 16]) { NAMED_TOPICS_MAX } else { i16::MAX };
+        let version_max = match asker.map(|asker| asker.dialect) {
+            Some(Dialect::Explicit) => version_max.min(NO_ADDING_MAX),
+            Some(Dialect::Implicit) | None => version_max,
+        };
         let mut topics: Vec<TopicProduceData<'static>> = Vec::new();
         // Batches come in the order of their partitions, so those of a topic are neighbours.
         for ((at, bytes), id) in batches.iter().zip(&ids) {
@@ -64,7 +72,7 @@ impl Produce {
             }
         }
         let body = ProduceRequest {
-            transactional_id: None,
+            transactional_id: asker.map(|asker| asker.id.as_ref().to_owned().into()),
             acks: acks.number(),
             timeout_ms: server_timeout_ms(config),
             topic_data: topics,

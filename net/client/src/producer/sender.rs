@@ -8,7 +8,7 @@ use std::time::Duration;
 use corelog_model::{ErrorCode, NodeId, Offset};
 use corelog_wire::ApiKey;
 
-use crate::producer::batch::{Batch, Identity, NewRecord};
+use crate::producer::batch::{Batch, Identity, NewRecord, Writes};
 use crate::producer::queue::{Answer, Departure, PartitionQueue, Verdict};
 use crate::producer::{Acks, Delivery, ProducerConfig, Reports, Ticket, Totals};
 use crate::{ClientError, Metadata, TopicPartition};
@@ -76,6 +76,15 @@ pub enum PushError {
     Refused(ClientError),
 }
 
+/// What [`Sender::abandon`] dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Abandoned {
+    /// Nothing that ever left.
+    Unsent,
+    /// Batches that were sent before, so that their sequences are used up.
+    Sent,
+}
+
 /// The batches of all partitions, and the requests that carry them.
 #[derive(Debug)]
 pub struct Sender {
@@ -92,6 +101,10 @@ pub struct Sender {
     refresh_not_before: Duration,
     last_errors: BTreeMap<TopicPartition, ClientError>,
     order_lost: Option<ClientError>,
+    /// The partitions of the open transaction; batches for others wait. None without transactions.
+    admitted: Option<BTreeSet<TopicPartition>>,
+    /// Why the first record failed that did since the last look.
+    failure: Option<ClientError>,
     deliveries: Vec<Delivery>,
     waiting_results: usize,
     totals: Totals,
@@ -106,8 +119,11 @@ struct Flight {
 impl Sender {
     /// A sender without records. `identity` is there when the producer is idempotent.
     pub fn new(config: ProducerConfig, identity: Option<Identity>) -> Self {
+        let admitted = config.transactional_id.is_some().then(BTreeSet::new);
         Self {
             config,
+            admitted,
+            failure: None,
             identity,
             queues: BTreeMap::new(),
             requests: BTreeMap::new(),
@@ -148,7 +164,7 @@ impl Sender {
             return Err(PushError::NoRoom);
         }
         if !self.queues.contains_key(at) {
-            let queue = PartitionQueue::new(&self.config, self.identity.is_some());
+            let queue = PartitionQueue::new(&self.config, self.config.is_idempotent);
             self.queues.insert(at.clone(), queue);
         }
         let queue = self.queues.get_mut(at).expect("the queue was made above");
@@ -187,6 +203,49 @@ impl Sender {
     /// Makes every record go out without waiting for others.
     pub fn close_batches(&mut self) {
         self.queues.values_mut().for_each(PartitionQueue::close);
+    }
+
+    /// Lets batches of a transactional producer go to this partition, until [`Sender::renew`].
+    pub fn admit(&mut self, at: &TopicPartition) {
+        if let Some(admitted) = &mut self.admitted
+            && !admitted.contains(at)
+        {
+            admitted.insert(at.clone());
+        }
+    }
+
+    /// Begins a transaction, as another producer or epoch where that has changed. No record waits.
+    pub fn renew(&mut self, identity: Identity) {
+        assert!(self.is_idle(), "records of the last transaction wait");
+        if let Some(admitted) = &mut self.admitted {
+            admitted.clear();
+        }
+        self.failure = None;
+        if self.identity != Some(identity) {
+            self.identity = Some(identity);
+            self.order_lost = None;
+            self.queues.values_mut().for_each(PartitionQueue::renew);
+        }
+    }
+
+    /// Fails every record that is not on its way. What is on its way is abandoned by a further
+    /// call, once it has come back.
+    pub fn abandon(&mut self, error: &ClientError) -> Abandoned {
+        let batches: Vec<(TopicPartition, Batch)> = self
+            .queues
+            .iter_mut()
+            .flat_map(|(at, queue)| queue.abandon().into_iter().map(|batch| (at.clone(), batch)))
+            .collect();
+        let was_sent = batches.iter().any(|(_, batch)| batch.sequence.is_some());
+        for (at, batch) in batches {
+            self.deliver(&at, batch, Err(error.clone()));
+        }
+        if was_sent { Abandoned::Sent } else { Abandoned::Unsent }
+    }
+
+    /// Why the first of the records failed that did since the last call.
+    pub fn take_failure(&mut self) -> Option<ClientError> {
+        self.failure.take()
     }
 
     /// Whether every record has its result.
@@ -309,6 +368,9 @@ impl Sender {
         self.buffered_bytes -= batch.buffered_bytes;
         let count = batch.tickets.len();
         self.totals.count(count, &batch.bytes, outcome.as_ref().err());
+        if let (Err(error), None) = (&outcome, &self.failure) {
+            self.failure = Some(error.clone());
+        }
         let is_wanted = match self.config.reports {
             Reports::Each => true,
             Reports::Failures => outcome.is_err(),
@@ -351,7 +413,8 @@ impl Sender {
         let mut missing = BTreeSet::new();
         for (at, queue) in &mut self.queues {
             queue.close_if_due(now, self.config.linger, in_flight_max);
-            if !queue.is_ready(now, in_flight_max) {
+            let is_admitted = self.admitted.as_ref().is_none_or(|admitted| admitted.contains(at));
+            if !is_admitted || !queue.is_ready(now, in_flight_max) {
                 continue;
             }
             match metadata.leader(at) {
@@ -383,7 +446,9 @@ impl Sender {
     ) -> Option<Departing> {
         let request = RequestId(self.next_request);
         let in_flight_max = self.in_flight_max_of_partition();
-        let departure = Departure { now, request, node, identity: self.identity, in_flight_max };
+        let writes = if self.admitted.is_some() { Writes::InTransaction } else { Writes::Alone };
+        let identity = self.identity;
+        let departure = Departure { now, request, node, identity, writes, in_flight_max };
         let mut batches: Vec<(TopicPartition, Arc<Vec<u8>>)> = Vec::new();
         let mut bytes = 0;
         for at in partitions {

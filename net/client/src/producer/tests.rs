@@ -431,3 +431,84 @@ fn each_record_of_a_batch_has_its_own_offset() {
     assert_eq!(offsets(Ok(Offset(70))), [(4, 70), (9, 71)]);
     assert_eq!(offsets(Ok(Offset::NONE)), [(4, -1), (9, -1)]);
 }
+
+fn transactional() -> Bench {
+    let config = ProducerConfig { transactional_id: Some("x".to_owned()), ..config() };
+    let mut bench = Bench::new(&[1, 1], config);
+    bench.sender.renew(identity(0));
+    bench
+}
+
+fn identity(epoch: i16) -> Identity {
+    Identity { id: ProducerId(7), epoch: ProducerEpoch(epoch) }
+}
+
+#[test]
+fn records_of_a_transaction_wait_until_their_partition_is_in_it() {
+    let mut bench = transactional();
+    bench.push(0, 2);
+    bench.push(1, 2);
+    assert_eq!(bench.tick(), []);
+    bench.sender.admit(&at(1));
+    let outputs = bench.step(Input::Tick);
+    let [Output::Send(departing)] = outputs.as_slice() else { panic!("{outputs:?}") };
+    let (view, _) = BatchView::parse(&departing.batches[0].1).unwrap();
+    assert!(view.is_transactional());
+    assert_eq!(see(departing).1, (1, vec![(1, 0, 2)]));
+    bench.sender.admit(&at(0));
+    let seen: Vec<Seen> = bench.tick().into_iter().map(|(_, seen)| seen).collect();
+    assert_eq!(seen, [(1, vec![(0, 0, 2)])]);
+}
+
+#[test]
+fn sequences_go_on_with_the_epoch_and_begin_anew_with_the_next() {
+    let mut bench = transactional();
+    for (epoch, sequence) in [(0, 0), (0, 2), (1, 0)] {
+        bench.sender.renew(identity(epoch));
+        bench.push(0, 2);
+        assert_eq!(bench.tick(), [], "the partition is not in this transaction yet");
+        bench.sender.admit(&at(0));
+        let sent = bench.tick();
+        let [(request, seen)] = sent.as_slice() else { panic!("{sent:?}") };
+        assert_eq!(*seen, (1, vec![(0, sequence, 2)]));
+        bench.answer(*request, 0, OK);
+        assert_eq!(bench.sender.take_failure(), None);
+    }
+}
+
+#[test]
+fn what_is_abandoned_fails_and_what_is_on_its_way_does_not() {
+    let error = ClientError::Transaction("given up");
+    let mut bench = transactional();
+    bench.sender.admit(&at(0));
+    bench.push(0, 2);
+    let request = bench.tick()[0].0;
+    bench.push(0, 1);
+    bench.push(1, 1);
+    assert_eq!(bench.sender.abandon(&error), Abandoned::Unsent);
+    assert_eq!(bench.results(), [(vec![2], Err(None)), (vec![3], Err(None))]);
+    assert_eq!(bench.sender.take_failure(), Some(error.clone()));
+    assert!(!bench.sender.is_idle());
+    // It comes back, and its sequence is used up.
+    bench.answer(request, 0, ErrorCode::NotLeaderOrFollower);
+    assert_eq!(bench.sender.abandon(&error), Abandoned::Sent);
+    assert!(bench.sender.is_idle());
+    assert_eq!(bench.sender.buffered_bytes(), 0);
+}
+
+#[test]
+fn a_lost_order_ends_with_the_epoch() {
+    let mut bench = transactional();
+    bench.sender.admit(&at(0));
+    bench.push(0, 2);
+    let request = bench.tick()[0].0;
+    bench.answer(request, 0, ErrorCode::InvalidProducerEpoch);
+    let failure = bench.sender.take_failure().and_then(|error| error.code());
+    assert_eq!(failure, Some(ErrorCode::InvalidProducerEpoch));
+    assert!(bench.sender.order_lost().is_some());
+    bench.sender.renew(identity(1));
+    assert_eq!(bench.sender.order_lost(), None);
+    bench.push(0, 2);
+    bench.sender.admit(&at(0));
+    assert_eq!(bench.tick()[0].1, (1, vec![(0, 0, 2)]));
+}
