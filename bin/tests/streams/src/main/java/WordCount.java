@@ -1,0 +1,146 @@
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.LongDeserializer;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.streams.KafkaStreams;
+import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.kstream.KStream;
+import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.kstream.Produced;
+
+/**
+ * Counts words exactly once, with a repartition topic, a state store and its changelog:
+ * WordCount fill|run|check BOOTSTRAP FOLDER.
+ */
+public final class WordCount {
+    private static final String LINES = "streams.lines";
+    private static final String COUNTS = "streams.counts";
+    private static final int PARTITIONS = 3;
+    private static final int TEXTS = 6_000;
+    private static final int VOCABULARY = 40;
+
+    private WordCount() {}
+
+    private static Properties settings(String bootstrap) {
+        Properties settings = new Properties();
+        settings.put("bootstrap.servers", bootstrap);
+        return settings;
+    }
+
+    /** The same texts in each process. */
+    private static List<String> texts() {
+        Random random = new Random(7);
+        List<String> texts = new ArrayList<>();
+        for (int number = 0; number < TEXTS; number++) {
+            StringBuilder text = new StringBuilder();
+            for (int word = 0; word < 5; word++) {
+                text.append("word").append(random.nextInt(VOCABULARY)).append(' ');
+            }
+            texts.add(text.toString());
+        }
+        return texts;
+    }
+
+    private static void fill(String bootstrap) throws Exception {
+        try (Admin admin = Admin.create(settings(bootstrap))) {
+            List<NewTopic> topics = List.of(
+                    new NewTopic(LINES, PARTITIONS, (short) 1),
+                    new NewTopic(COUNTS, PARTITIONS, (short) 1));
+            admin.createTopics(topics).all().get(20, TimeUnit.SECONDS);
+        }
+        StringSerializer text = new StringSerializer();
+        try (KafkaProducer<String, String> producer =
+                new KafkaProducer<>(settings(bootstrap), text, text)) {
+            for (String line : texts()) {
+                producer.send(new ProducerRecord<>(LINES, line));
+            }
+        }
+    }
+
+    private static void run(String bootstrap, String folder) throws Exception {
+        Properties settings = settings(bootstrap);
+        settings.put("application.id", "word-count");
+        settings.put("processing.guarantee", "exactly_once_v2");
+        settings.put("state.dir", folder);
+        settings.put("commit.interval.ms", 100);
+        settings.put("num.stream.threads", 2);
+        settings.put("replication.factor", 1);
+        // A process that was killed is noticed soon.
+        settings.put("session.timeout.ms", 6_000);
+        settings.put("heartbeat.interval.ms", 500);
+        settings.put("default.key.serde", Serdes.StringSerde.class);
+        settings.put("default.value.serde", Serdes.StringSerde.class);
+        StreamsBuilder builder = new StreamsBuilder();
+        KStream<String, String> lines = builder.stream(LINES);
+        lines.flatMapValues(line -> List.of(line.trim().split(" ")))
+                .groupBy((key, word) -> word)
+                .count(Materialized.as("counts"))
+                .toStream()
+                .to(COUNTS, Produced.with(Serdes.String(), Serdes.Long()));
+        KafkaStreams streams = new KafkaStreams(builder.build(), settings);
+        streams.start();
+        System.out.println("streams started");
+        new CountDownLatch(1).await();
+    }
+
+    /** Waits until every word has its count, and checks that no count was skipped or repeated. */
+    private static void check(String bootstrap) {
+        Map<String, Long> expected = new TreeMap<>();
+        for (String line : texts()) {
+            for (String word : line.trim().split(" ")) {
+                expected.merge(word, 1L, Long::sum);
+            }
+        }
+        Properties settings = settings(bootstrap);
+        settings.put("isolation.level", "read_committed");
+        List<TopicPartition> partitions = new ArrayList<>();
+        for (int number = 0; number < PARTITIONS; number++) {
+            partitions.add(new TopicPartition(COUNTS, number));
+        }
+        Map<String, Long> found = new HashMap<>();
+        long until = System.currentTimeMillis() + 120_000;
+        try (KafkaConsumer<String, Long> consumer =
+                new KafkaConsumer<>(settings, new StringDeserializer(), new LongDeserializer())) {
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+            while (!found.equals(expected)) {
+                if (System.currentTimeMillis() > until) {
+                    throw new AssertionError("found " + new TreeMap<>(found) + ", not " + expected);
+                }
+                for (ConsumerRecord<String, Long> record : consumer.poll(Duration.ofMillis(200))) {
+                    Long before = found.put(record.key(), record.value());
+                    if (before != null && record.value() <= before) {
+                        throw new AssertionError(record.key() + " goes from " + before + " to " + record.value());
+                    }
+                }
+            }
+        }
+        System.out.println("PASS kafka-streams counts each word once across kills");
+    }
+
+    public static void main(String[] arguments) throws Exception {
+        switch (arguments[0]) {
+            case "fill" -> fill(arguments[1]);
+            case "run" -> run(arguments[1], arguments[2]);
+            case "check" -> check(arguments[1]);
+            default -> throw new IllegalArgumentException(arguments[0]);
+        }
+    }
+}
