@@ -17,9 +17,9 @@ use corelog_wire::{
 use crate::api::describe_log_dirs::LogDirectory;
 use crate::api::init_producer_id::Asked;
 use crate::api::{
-    Translation, alter_configs, create_partitions, create_topics, delete_topics, describe_cluster,
-    describe_configs, describe_quorum, describe_topic_partitions, elect_leaders, features,
-    init_producer_id, list_config_resources, scram_credentials,
+    Ending, Translation, alter_configs, create_partitions, create_topics, delete_topics,
+    describe_cluster, describe_configs, describe_quorum, describe_topic_partitions, elect_leaders,
+    features, init_producer_id, list_config_resources, scram_credentials,
 };
 use crate::dispatch::{Context, Dispatcher, RequestError, new_topic_id};
 use crate::transaction_requests;
@@ -102,44 +102,31 @@ impl Dispatcher {
         let frame = match api {
             ApiKey::CreateTopics => {
                 let request = CreateTopicsRequest::decode(reader, version)?;
-                let response = match create_topics::translate(request, version, new_topic_id) {
-                    Translation::Answer(response) => response,
-                    Translation::Ask { change, timeout, pending } => {
-                        let ending = self.ask(change, timeout).await?;
+                let asked = create_topics::translate(request, version, new_topic_id);
+                let response = self
+                    .decided(asked, |pending, ending| {
                         pending.respond(ending, &self.shard().image(), self.settings())
-                    }
-                };
+                    })
+                    .await?;
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::DeleteTopics => {
                 let request = DeleteTopicsRequest::decode(reader, version)?;
-                let response = match delete_topics::translate(request, version, self.settings()) {
-                    Translation::Answer(response) => response,
-                    Translation::Ask { change, timeout, pending } => {
-                        pending.respond(self.ask(change, timeout).await?)
-                    }
-                };
+                let asked = delete_topics::translate(request, version, self.settings());
+                let response = self.decided(asked, delete_topics::Pending::respond).await?;
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::CreatePartitions => {
                 let request = CreatePartitionsRequest::decode(reader, version)?;
-                let response = match create_partitions::translate(request) {
-                    Translation::Answer(response) => response,
-                    Translation::Ask { change, timeout, pending } => {
-                        pending.respond(self.ask(change, timeout).await?)
-                    }
-                };
+                let asked = create_partitions::translate(request);
+                let response = self.decided(asked, create_partitions::Pending::respond).await?;
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::IncrementalAlterConfigs => {
                 let request = IncrementalAlterConfigsRequest::decode(reader, version)?;
                 let image = self.shard().image();
-                let response = match alter_configs::translate(request, &image) {
-                    Translation::Answer(response) => response,
-                    Translation::Ask { change, timeout, pending } => {
-                        pending.respond(self.ask(change, timeout).await?)
-                    }
-                };
+                let asked = alter_configs::translate(request, &image);
+                let response = self.decided(asked, alter_configs::Pending::respond).await?;
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::AlterUserScramCredentials => {
@@ -153,12 +140,8 @@ impl Dispatcher {
             ApiKey::AlterConfigs => {
                 let request = AlterConfigsRequest::decode(reader, version)?;
                 let image = self.shard().image();
-                let response = match alter_configs::translate_elder(request, &image) {
-                    Translation::Answer(response) => response,
-                    Translation::Ask { change, timeout, pending } => {
-                        pending.respond(self.ask(change, timeout).await?)
-                    }
-                };
+                let asked = alter_configs::translate_elder(request, &image);
+                let response = self.decided(asked, alter_configs::Pending::respond).await?;
                 let response = alter_configs::answer_of_elder(response);
                 encode_response(correlation_id, version, &response)?
             }
@@ -170,6 +153,20 @@ impl Dispatcher {
             _ => return Ok(None),
         };
         Ok(Some(frame))
+    }
+
+    /// The answer to a request to change the metadata, once the controller has decided.
+    async fn decided<P, R>(
+        &self,
+        asked: Translation<P, R>,
+        respond: impl FnOnce(P, Ending) -> R,
+    ) -> Result<R, RequestError> {
+        match asked {
+            Translation::Answer(response) => Ok(response),
+            Translation::Ask { change, timeout, pending } => {
+                Ok(respond(pending, self.ask(change, timeout).await?))
+            }
+        }
     }
 
     async fn init_producer_id(
