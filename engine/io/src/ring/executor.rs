@@ -9,6 +9,7 @@ use glommio::{LocalExecutorBuilder, Placement, PoolPlacement};
 
 use super::load::heartbeat_was_late;
 use super::timers;
+use crate::mesh::{Receiver, TrySendError, channel};
 
 // While any task is runnable, completions are collected only this often: it decides how long a
 // journal write waits on a busy core. Shorter ones make the sleep that the heartbeat ends likelier.
@@ -55,6 +56,7 @@ where
     T: Send + 'static,
 {
     let placement = config.cpu.map_or(Placement::Unbound, Placement::Fixed);
+    let nudges = nudge()?;
     let handle = LocalExecutorBuilder::new(placement)
         .name(&config.name)
         .spin_before_park(config.spin)
@@ -65,11 +67,28 @@ where
         .spawn(|| async {
             // It beats until nothing is awaited any more: the very last wait may need it too.
             let _heartbeat = glommio::spawn_local(beat());
+            let _nudged =
+                glommio::spawn_local(async move { while nudges.recv_async().await.is_ok() {} });
             let _timers = glommio::spawn_local(timers::drive());
             main().await
         })
         .map_err(io::Error::from)?;
     Ok(CoreThread { handle })
+}
+
+/// Wakes an executor from outside, for one that fell asleep before its heartbeat was armed. The
+/// thread ends with the executor.
+fn nudge() -> io::Result<Receiver<()>> {
+    let (sender, receiver) = channel(1);
+    std::thread::Builder::new().name("nudge".into()).spawn(move || {
+        loop {
+            std::thread::sleep(HEARTBEAT_IDLE);
+            if let Err(TrySendError::Disconnected(())) = sender.try_send(()) {
+                return;
+            }
+        }
+    })?;
+    Ok(receiver)
 }
 
 async fn beat() {
