@@ -5,7 +5,8 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
-use glommio::{LocalExecutorBuilder, Placement, PoolPlacement};
+use flume::RecvTimeoutError;
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, PoolPlacement};
 
 use super::load::heartbeat_was_late;
 use super::timers;
@@ -28,6 +29,11 @@ const RING_DEPTH: usize = 256;
 const HEARTBEAT_AT_WORK: Duration = Duration::from_millis(3);
 const HEARTBEAT_IDLE: Duration = Duration::from_millis(100);
 
+// How long an executor may take to run its first task; another one is made then. On a machine that
+// is that slow the first one was only late, and ends.
+const START_TIME_MAX: Duration = Duration::from_secs(1);
+const STARTS_MAX: usize = 30;
+
 // A beat itself runs two tasks or fewer.
 const TASKS_OF_A_BEAT: u64 = 2;
 
@@ -47,16 +53,44 @@ pub struct ExecutorConfig {
 ///
 /// Errors: the executor could not be made (io_uring unusable, locked memory exhausted, CPU not
 /// allowed).
-pub fn start<F, T>(
-    config: &ExecutorConfig,
-    main: impl FnOnce() -> F + Send + 'static,
-) -> io::Result<CoreThread<T>>
+pub fn start<M, F, T>(config: &ExecutorConfig, main: M) -> io::Result<CoreThread<T>>
 where
+    M: FnOnce() -> F + Send + 'static,
+    F: Future<Output = T> + 'static,
+    T: Send + 'static,
+{
+    for _ in 0..STARTS_MAX {
+        let (sender, receiver) = channel::<M>(1);
+        let (handle, awake) = spawn_executor(config, receiver)?;
+        match awake.recv_timeout(START_TIME_MAX) {
+            Ok(()) => {
+                sender.try_send(main).expect("the channel is empty, and its receiver waits");
+                return Ok(CoreThread { handle });
+            }
+            // One that wakes up later finds nobody and ends.
+            Err(RecvTimeoutError::Timeout) => {}
+            // It could not be made, and says why.
+            Err(RecvTimeoutError::Disconnected) => return Ok(CoreThread { handle }),
+        }
+    }
+    let why = format!("the executor {} does not wake up", config.name);
+    Err(io::Error::new(io::ErrorKind::TimedOut, why))
+}
+
+/// An executor that runs what it receives, and where it says that it is awake: from then on its
+/// nudges reach it. One may fall asleep before it has run anything, and then nothing does.
+fn spawn_executor<M, F, T>(
+    config: &ExecutorConfig,
+    main: Receiver<M>,
+) -> io::Result<(ExecutorJoinHandle<Option<T>>, Receiver<()>)>
+where
+    M: FnOnce() -> F + Send + 'static,
     F: Future<Output = T> + 'static,
     T: Send + 'static,
 {
     let placement = config.cpu.map_or(Placement::Unbound, Placement::Fixed);
     let nudges = nudge()?;
+    let (awake, is_awake) = channel(1);
     let handle = LocalExecutorBuilder::new(placement)
         .name(&config.name)
         .spin_before_park(config.spin)
@@ -64,28 +98,30 @@ where
         .io_memory(REGISTERED_MEMORY_BYTES)
         .ring_depth(RING_DEPTH)
         .blocking_thread_pool_placement(PoolPlacement::Unbound(2))
-        .spawn(|| async {
+        .spawn(|| async move {
             // It beats until nothing is awaited any more: the very last wait may need it too.
             let _heartbeat = glommio::spawn_local(beat());
-            let _nudged =
-                glommio::spawn_local(async move { while nudges.recv_async().await.is_ok() {} });
+            let _nudged = glommio::spawn_local(async move {
+                while nudges.recv_async().await.is_ok() {
+                    // Once it was said, nobody listens any more.
+                    let _ = awake.try_send(());
+                }
+            });
             let _timers = glommio::spawn_local(timers::drive());
-            main().await
+            let main = main.recv_async().await.ok()?;
+            Some(main().await)
         })
         .map_err(io::Error::from)?;
-    Ok(CoreThread { handle })
+    Ok((handle, is_awake))
 }
 
-/// Wakes an executor from outside, for one that fell asleep before its heartbeat was armed. The
-/// thread ends with the executor.
+/// Wakes an executor from outside, at once and then again and again, as its heartbeat may not be
+/// armed yet. The thread ends with the executor.
 fn nudge() -> io::Result<Receiver<()>> {
     let (sender, receiver) = channel(1);
     std::thread::Builder::new().name("nudge".into()).spawn(move || {
-        loop {
+        while !matches!(sender.try_send(()), Err(TrySendError::Disconnected(()))) {
             std::thread::sleep(HEARTBEAT_IDLE);
-            if let Err(TrySendError::Disconnected(())) = sender.try_send(()) {
-                return;
-            }
         }
     })?;
     Ok(receiver)
@@ -107,13 +143,14 @@ async fn beat() {
 /// A running core.
 #[derive(Debug)]
 pub struct CoreThread<T: Send + 'static> {
-    handle: glommio::ExecutorJoinHandle<T>,
+    handle: ExecutorJoinHandle<Option<T>>,
 }
 
 impl<T: Send + 'static> CoreThread<T> {
     /// Waits for the core's main future to end.
     pub fn join(self) -> io::Result<T> {
-        self.handle.join().map_err(io::Error::from)
+        let value = self.handle.join().map_err(io::Error::from)?;
+        value.ok_or_else(|| io::Error::other("the executor ended before it began"))
     }
 }
 
