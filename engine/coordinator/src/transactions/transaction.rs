@@ -147,6 +147,11 @@ impl TransactionValue {
         }
     }
 
+    /// The previous producer id, once `next` is the present one.
+    fn previous_to(&self, next: ProducerId) -> ProducerId {
+        if next == self.producer_id { self.previous_producer_id } else { self.producer_id }
+    }
+
     /// Whether the producer can have no further epoch.
     pub(super) fn is_exhausted(&self) -> bool {
         self.producer_epoch >= EPOCH_MAX
@@ -169,14 +174,9 @@ impl TransactionValue {
         timeout_ms: i32,
         now: Timestamp,
     ) -> TransactionValue {
-        let is_other = producer_id != self.producer_id;
         TransactionValue {
             producer_id,
-            previous_producer_id: if is_other {
-                self.producer_id
-            } else {
-                self.previous_producer_id
-            },
+            previous_producer_id: self.previous_to(producer_id),
             producer_epoch,
             timeout_ms,
             partitions: BTreeSet::new(),
@@ -240,14 +240,9 @@ impl TransactionValue {
             _ => TransactionState::CompleteAbort,
         };
         let (producer_id, producer_epoch) = self.successor();
-        let is_other = producer_id != self.producer_id;
         TransactionValue {
             producer_id,
-            previous_producer_id: if is_other {
-                self.producer_id
-            } else {
-                self.previous_producer_id
-            },
+            previous_producer_id: self.previous_to(producer_id),
             next_producer_id: ProducerId::NONE,
             producer_epoch,
             partitions: BTreeSet::new(),

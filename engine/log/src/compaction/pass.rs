@@ -178,13 +178,7 @@ impl PartitionLog {
         let mut end = plan.first_dirty;
         for segment in dirty() {
             let mut source = self.source(segment).await?;
-            loop {
-                let (is_there, bytes) = source.fill().await?;
-                pace.read(bytes).await?;
-                if !is_there {
-                    break;
-                }
-                let batch = source.take()?;
+            while let Some(batch) = source.next(pace).await? {
                 let noted = note_keys(&mut map, &batch, plan.first_dirty, aborted, &mut scratch);
                 let full_at =
                     noted.map_err(|why| CleanError::damaged(segment.base, why.to_string()))?;
@@ -211,13 +205,7 @@ impl PartitionLog {
         let mut has_changed = group.len() > 1;
         for segment in group {
             let mut source = self.source(segment).await?;
-            loop {
-                let (is_there, bytes) = source.fill().await?;
-                pace.read(bytes).await?;
-                if !is_there {
-                    break;
-                }
-                let batch = source.take()?;
+            while let Some(batch) = source.next(pace).await? {
                 let fate = filter.judge(&batch);
                 let fate =
                     fate.map_err(|why| CleanError::damaged(segment.base, why.to_string()))?;

@@ -5,6 +5,7 @@ use corelog_io::{File, IoError};
 use corelog_model::{BatchHeader, BatchView, HEADER_LEN, Offset};
 
 use super::CleanError;
+use super::pace::Pace;
 
 /// Bytes of one read, and about what is done before others get their turn.
 pub(crate) const PIECE_BYTES: usize = 128 << 10;
@@ -29,9 +30,19 @@ impl Source {
         Self { file, base, end, size, position: 0, bytes: Vec::new(), taken: 0, next: base }
     }
 
+    /// The next batch, at the given pace; `None` at the segment's end.
+    pub(crate) async fn next(
+        &mut self,
+        pace: &mut Pace<'_>,
+    ) -> Result<Option<BatchView<'_>>, CleanError> {
+        let (is_there, bytes) = self.fill().await?;
+        pace.read(bytes).await?;
+        if is_there { self.take().map(Some) } else { Ok(None) }
+    }
+
     /// Reads on until a whole batch is there. False at the segment's end. Returns how many bytes
     /// were read.
-    pub(crate) async fn fill(&mut self) -> Result<(bool, u64), CleanError> {
+    async fn fill(&mut self) -> Result<(bool, u64), CleanError> {
         let began = self.position;
         loop {
             let present = self.bytes.len() - self.taken;
@@ -70,7 +81,7 @@ impl Source {
     }
 
     /// Takes the batch that `fill` found.
-    pub(crate) fn take(&mut self) -> Result<BatchView<'_>, CleanError> {
+    fn take(&mut self) -> Result<BatchView<'_>, CleanError> {
         let header = self.header()?;
         let (from, to) = (header.base_offset(), header.next_offset());
         if from < self.next || self.end < to {
@@ -90,7 +101,7 @@ impl Source {
     }
 
     /// What does not fit, and where.
-    pub(crate) fn damaged(&self, why: &str) -> CleanError {
+    fn damaged(&self, why: &str) -> CleanError {
         let at = self.position - (self.bytes.len() - self.taken) as u64;
         CleanError::damaged(self.base, format!("byte {at}: {why}"))
     }

@@ -132,6 +132,10 @@ impl FirstBatches {
 
     /// What the batch of a partition is appended with; none if it is not the first.
     pub(crate) fn get(&self, partition: &Partition) -> Option<&Enlisted> {
+        // Most requests are of no transaction.
+        if self.tokens.is_empty() {
+            return None;
+        }
         self.tokens.get(&(partition.topic.clone(), partition.log.id().index))
     }
 }
