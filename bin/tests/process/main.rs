@@ -8,6 +8,8 @@ mod crash;
 mod descriptors;
 mod disk_full;
 mod groups;
+mod histories;
+mod history;
 mod hostile;
 mod metrics;
 mod restart;

@@ -217,10 +217,24 @@ impl Broker {
         self.child.wait().expect("the process ends");
     }
 
+    /// Stops it where it is, until it is told to go on.
+    pub(crate) fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        assert!(kill.expect("kill runs").success(), "the process takes a signal");
+    }
+
     /// Asks it to stop, as an init system does, and waits for the end.
     pub(crate) fn terminate(mut self) -> ExitStatus {
-        let kill = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(kill.expect("kill runs").success(), "the process can be told to stop");
+        self.signal("-TERM");
         wait(&mut self.child).expect("a broker that was told to stop ends")
     }
 
