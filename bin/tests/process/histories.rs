@@ -73,6 +73,9 @@ impl Stage {
     async fn read_all(&self) {
         let cluster = self.connect().await;
         let open = self.recorder.begin(FINAL);
+        let from = (0..PARTITIONS).map(|partition| (partition, Some(0)));
+        self.recorder.end(open, Action::Assign(from.collect()), Outcome::Done);
+        let open = self.recorder.begin(FINAL);
         let config = reader::config(Isolation::Committed);
         let mut consumer = Consumer::new(&cluster, config).expect("a good setting");
         let assigned = consumer.assign(TOPIC, Partitions::All, From::Beginning).await;

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 pub(crate) use anomaly::{Anomaly, Phenomenon};
 pub(crate) use check::{check, forbidden};
-pub(crate) use recorder::{Open, Recorder};
+pub(crate) use recorder::Recorder;
 
 /// A client, which does one thing after the other.
 pub(crate) type Process = u32;
