@@ -3,16 +3,17 @@
 
 use corelog_io::sim::FaultCounts;
 
-/// Declares the counters, each with how many seeds it may take until it happened once.
+/// Declares counters, each with how many seeds it may take until it happened once.
 macro_rules! counts {
-    ($($(#[$doc:meta])* $name:ident: once_in $seeds:literal,)*) => {
-        /// How often things happened.
+    ($(#[$about:meta])* $counts:ident
+        $($(#[$doc:meta])* $name:ident: once_in $seeds:literal,)*) => {
+        $(#[$about])*
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-        pub struct Counts {
+        pub struct $counts {
             $($(#[$doc])* pub $name: u64,)*
         }
 
-        impl Counts {
+        impl $counts {
             /// Adds the counts of another run.
             pub fn add(&mut self, other: &Self) {
                 $(self.$name += other.$name;)*
@@ -23,11 +24,60 @@ macro_rules! counts {
             fn each(&self) -> Vec<(&'static str, u64, u64)> {
                 vec![$((stringify!($name), self.$name, $seeds),)*]
             }
+
+            /// What happened too rarely in `seeds` runs, one line each; none is what we want.
+            pub fn missing(&self, seeds: u64) -> Vec<String> {
+                let too_rare = |(name, count, once_in): (&str, u64, u64)| {
+                    let expected = (seeds / once_in).max(1);
+                    (count < expected).then(|| format!("{name}: {count} times, {expected} at least"))
+                };
+                self.each().into_iter().filter_map(too_rare).collect()
+            }
+        }
+
+        impl std::fmt::Display for $counts {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                for (name, count, _) in self.each() {
+                    writeln!(f, "{name:>24} {count}")?;
+                }
+                Ok(())
+            }
         }
     };
 }
 
 counts! {
+    /// How often things happened in chains of transactions.
+    ChainCounts
+    /// Crashes.
+    crashes: once_in 1,
+    /// Transactions that were asked to be committed.
+    asked: once_in 1,
+    /// Those that were answered.
+    committed: once_in 1,
+    /// Transactions that were undone on purpose.
+    aborted: once_in 1,
+    /// Transactions that took too long.
+    timed_out: once_in 2,
+    /// Producers whose successor began while they were at work.
+    fenced: once_in 2,
+    /// Producers that tried something after they were fenced.
+    zombies: once_in 1,
+    /// Batches that came behind the end of their transaction and were refused.
+    late: once_in 1,
+    /// Such batches that were taken, before the marker.
+    late_taken: once_in 50,
+    /// Transactions whose outcome was decided in one life and told in the next.
+    resumed: once_in 10,
+    /// Records that readers saw while others wrote.
+    watched: once_in 1,
+    /// Records that were copied.
+    copied: once_in 1,
+}
+
+counts! {
+    /// How often things happened.
+    Counts
     /// Recoveries that ended with an open storage.
     recoveries: once_in 1,
     /// Recoveries that were themselves interrupted by a crash.
@@ -122,24 +172,6 @@ impl Counts {
             flipped_bits,
             ..Self::default()
         });
-    }
-
-    /// What happened too rarely in `seeds` runs, one line each; none is what we want.
-    pub fn missing(&self, seeds: u64) -> Vec<String> {
-        let too_rare = |(name, count, once_in): (&str, u64, u64)| {
-            let expected = (seeds / once_in).max(1);
-            (count < expected).then(|| format!("{name}: {count} times, {expected} at least"))
-        };
-        self.each().into_iter().filter_map(too_rare).collect()
-    }
-}
-
-impl std::fmt::Display for Counts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (name, count, _) in self.each() {
-            writeln!(f, "{name:>24} {count}")?;
-        }
-        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@
 //! disk, `run` goes from life to life, `sweep` from seed to seed, `counts` tells what happened.
 //! Everything comes from the seed: a seed that fails once fails always, step for step.
 
+pub mod chain;
 pub mod checker;
 mod compacted;
 pub mod counts;
