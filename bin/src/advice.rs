@@ -105,6 +105,12 @@ fn advice_on_code(code: ErrorCode) -> &'static str {
         ErrorCode::NonEmptyGroup | ErrorCode::UnknownMemberId => {
             "stop the members of the group first; corelog group describe shows who they are"
         }
+        ErrorCode::TransactionalIdNotFound => "corelog transaction list shows what there is",
+        ErrorCode::InvalidRegularExpression => "write a regular expression of RE2 as --pattern",
+        // What an abort from outside may meet.
+        ErrorCode::TransactionCoordinatorFenced | ErrorCode::InvalidProducerEpoch => {
+            "the transaction was ended meanwhile; corelog transaction describe-producers shows it"
+        }
         ErrorCode::InvalidGroupId => "give the group a name",
         ErrorCode::TopicDeletionDisabled => "set delete.topic.enable=true on the server",
         code if code.is_retriable() => "try again in a moment",

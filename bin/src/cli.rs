@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::failure::{Exit, Failure};
 use crate::logging::{self, Level};
 use crate::output::{Format, Output};
-use crate::{bench, cluster, consume, group, log, plan, produce, serve, topic, user};
+use crate::{bench, cluster, consume, group, log, plan, produce, serve, topic, transaction, user};
 
 /// A commit log for Linux servers that speaks the Kafka protocol.
 #[derive(Debug, Parser)]
@@ -35,6 +35,8 @@ pub enum Command {
     Consume(consume::Arguments),
     /// Shows groups of consumers, moves their offsets, and deletes them
     Group(group::Arguments),
+    /// Shows transactions, finds those that hang, and aborts them
+    Transaction(transaction::Arguments),
     /// Sets, shows and removes the passwords of users
     User(user::Arguments),
     /// Shows what a cluster consists of and how it does
@@ -59,6 +61,7 @@ impl Cli {
             Command::Produce(arguments) => produce::run(arguments, &mut output),
             Command::Consume(arguments) => consume::run(arguments, &mut output),
             Command::Group(arguments) => group::run(arguments, &mut output),
+            Command::Transaction(arguments) => transaction::run(arguments, &mut output),
             Command::User(arguments) => user::run(arguments, &mut output),
             Command::Cluster(arguments) => cluster::run(arguments, &mut output),
             Command::Log(arguments) => log::run(arguments, &mut output),

@@ -20,4 +20,5 @@ pub mod plan;
 pub mod produce;
 pub mod serve;
 pub mod topic;
+pub mod transaction;
 pub mod user;

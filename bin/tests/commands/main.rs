@@ -6,6 +6,7 @@ mod bench;
 mod group;
 mod plan;
 mod server;
+mod transaction;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;

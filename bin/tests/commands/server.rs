@@ -17,6 +17,11 @@ pub(crate) struct Server {
 impl Server {
     /// A server with one core that is ready for connections.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with settings of its own.
+    pub(crate) fn start_with(settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // Another process may take the port first; then the ready line is missing.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -27,6 +32,7 @@ impl Server {
             .args(["--set", "corelog.journal.file.bytes=4MiB"])
             .args(["--set", "corelog.disk.reserve.bytes=0"])
             .args(["--set", "corelog.metrics.listen="])
+            .args(settings.iter().flat_map(|setting| ["--set", *setting]))
             .arg("--data-dir")
             .arg(&data)
             .stdout(Stdio::piped())

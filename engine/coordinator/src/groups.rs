@@ -3,6 +3,7 @@
 //! leadership.
 
 mod conversion;
+mod counts;
 mod deletion;
 mod group;
 mod loading;
@@ -24,6 +25,7 @@ use crate::output::{GroupResult, JoinRefusal, Left, Output, PartitionResult, Rep
 use group::Group;
 use pending::Pending;
 
+pub use counts::{GroupCounts, GroupTally};
 pub use loading::Loaded;
 pub use queries::{GroupKind, ListFilter, ListedGroup};
 
@@ -48,6 +50,7 @@ pub struct Groups {
     wakeups: BTreeSet<(Duration, String)>,
     /// When expired offsets are looked for next.
     expire_at: Duration,
+    counts: GroupCounts,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +76,7 @@ impl Groups {
             loaded: 0,
             wakeups: BTreeSet::new(),
             expire_at: Duration::ZERO,
+            counts: GroupCounts::default(),
         }
     }
 
@@ -233,8 +237,10 @@ impl Groups {
         let (config, topics) = (&self.config, &*self.topics);
         let mut step = Step { now, config, topics, outputs: Vec::new(), append_next };
         let group = self.by_id.get_mut(id).expect("the caller has looked for the group");
+        let generation = group.generation();
         let result = act(group, &mut step);
         group.advance(&mut step);
+        self.counts.rebalances += u64::from(group.generation() != generation);
         let ending = group.downgrade(id, &mut step);
         let outputs = step.outputs;
         let mut in_flight = 0;

@@ -194,6 +194,8 @@ pub struct CommitOffsets {
     pub member_id: String,
     /// The name of a static member.
     pub instance_id: Option<String>,
+    /// Whether the generation may be an epoch (KIP-848: versions 9+).
+    pub may_carry_epoch: bool,
     /// How long the offsets are kept, where the request says so (versions 2 to 4).
     pub retention: Option<Duration>,
     /// The offsets.

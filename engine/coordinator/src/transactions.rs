@@ -4,6 +4,7 @@
 //! durable.
 
 mod config;
+mod counts;
 mod end;
 mod initialization;
 mod input;
@@ -27,6 +28,7 @@ use crate::records::TransactionRecord;
 use transaction::{Change, Transaction, Waits};
 
 pub use config::TransactionConfig;
+pub use counts::{TransactionCounts, TransactionTally};
 pub use input::{
     AddPartitions, EndTransaction, InitProducer, MarkersWritten, Producer, Ticket, TransactionInput,
 };
@@ -61,6 +63,7 @@ pub struct Transactions {
     abort_at: Duration,
     /// When expired ids are looked for next.
     expire_at: Duration,
+    counts: TransactionCounts,
     outputs: Vec<TransactionOutput>,
 }
 
@@ -110,6 +113,7 @@ impl Transactions {
             retries: BTreeSet::new(),
             abort_at: Duration::ZERO,
             expire_at: Duration::ZERO,
+            counts: TransactionCounts::default(),
             outputs: Vec::new(),
         }
     }
@@ -222,7 +226,7 @@ impl Transactions {
     /// Answers those who waited for what never will be.
     fn refuse(&mut self, waits: Waits, code: ErrorCode) {
         match waits {
-            Waits::Nobody => {}
+            Waits::Nobody | Waits::Late => {}
             Waits::Init(request) | Waits::Fence(request) => {
                 self.reply(request, TransactionReply::Init(Err(code)));
             }

@@ -116,6 +116,11 @@ impl<D: Decider> Coordinator<D> {
         coordinator
     }
 
+    /// Whether it serves requests.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.is_loaded.get()
+    }
+
     /// The partition in which the coordinator keeps what it knows.
     pub(crate) fn partition(&self) -> &Partition {
         &self.partition
@@ -185,7 +190,13 @@ impl<D: Decider> Coordinator<D> {
         self.appends.borrow_mut().clear();
         self.in_flight.borrow_mut().clear();
         let outputs = self.decider.borrow_mut().resign(moment());
+        self.tell_counts();
         self.perform(outputs);
+    }
+
+    /// Hands what was counted since the last time to the metrics of the core.
+    pub(crate) fn tell_counts(&self) {
+        self.decider.borrow_mut().tell_counts(self.shard.metrics());
     }
 
     pub(crate) fn step(&self, input: D::Input) {
@@ -226,6 +237,7 @@ impl<D: Decider> Coordinator<D> {
     /// Forgets everything and loads it from the log, as soon as nothing more can get there that was
     /// said before.
     fn begin_anew(&self) {
+        self.tell_counts();
         self.decider.replace((self.make)());
         self.life.set(self.life.get() + 1);
         self.is_loaded.set(false);

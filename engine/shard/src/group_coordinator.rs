@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use corelog_coordinator::classic_group::GroupDescription;
 use corelog_coordinator::consumer_group;
-use corelog_coordinator::groups::{ListFilter, ListedGroup, Loaded};
+use corelog_coordinator::groups::{GroupTally, ListFilter, ListedGroup, Loaded};
 use corelog_coordinator::offsets::{FetchedOffset, TopicPartition};
 use corelog_coordinator::records::{CoordinatorRecord, RecordError};
 use corelog_coordinator::{AppendId, GroupConfig, Groups, Input, Now, Output, Reply, RequestId};
@@ -16,6 +16,7 @@ use corelog_model::{ErrorCode, ProducerEpoch, ProducerId, TopicName};
 
 use crate::coordinator::registry::Led;
 use crate::coordinator::{Coordinator, Decider, Effect, MarkerFailure, Owner};
+use crate::metrics::ShardMetrics;
 use crate::partition::Partition;
 use crate::shard::Shard;
 
@@ -60,6 +61,21 @@ impl GroupCoordinator {
     /// The partition in which the groups are kept.
     pub fn partition(&self) -> &Partition {
         self.driver.partition()
+    }
+
+    /// Whether it serves requests.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.driver.is_loaded()
+    }
+
+    /// Hands what was counted since the last time to the metrics of the core.
+    pub(crate) fn tell_counts(&self) {
+        self.driver.tell_counts();
+    }
+
+    /// Adds the groups that there are.
+    pub(crate) fn tally(&self, tally: &mut GroupTally) {
+        self.driver.decider().tally(tally);
     }
 
     /// Tells the groups of the topics of the cluster, if these have changed.
@@ -179,6 +195,10 @@ impl Decider for Groups {
 
     fn count(&self) -> usize {
         Groups::count(self)
+    }
+
+    fn tell_counts(&mut self, metrics: &ShardMetrics) {
+        metrics.groups_counted(self.take_counts());
     }
 
     fn tick() -> Input {

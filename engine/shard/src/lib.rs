@@ -4,6 +4,7 @@
 mod config;
 mod control;
 mod coordinator;
+mod coordinator_metrics;
 mod fetch;
 mod group_coordinator;
 mod group_coordinators;

@@ -4,6 +4,8 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use corelog_coordinator::groups::{GroupCounts, GroupTally};
+use corelog_coordinator::transactions::{TransactionCounts, TransactionTally};
 use corelog_io::CoreLoad;
 use corelog_log::journal::JournalFill;
 use corelog_log::{CleanerCounters, LatencyHistogram};
@@ -24,6 +26,9 @@ pub struct ShardMetrics {
     produce_latency: RefCell<LatencyHistogram>,
     fetch_latency: RefCell<LatencyHistogram>,
     queue_time: RefCell<LatencyHistogram>,
+    load_time: RefCell<LatencyHistogram>,
+    transactions: Cell<TransactionCounts>,
+    groups: Cell<GroupCounts>,
 }
 
 fn add(cell: &Cell<u64>, amount: u64) {
@@ -79,6 +84,25 @@ impl ShardMetrics {
         add(&self.authentications_failed, 1);
     }
 
+    /// Counts what coordinators of transactions counted.
+    pub(crate) fn transactions_counted(&self, counts: TransactionCounts) {
+        let mut all = self.transactions.get();
+        all.add(counts);
+        self.transactions.set(all);
+    }
+
+    /// Counts what coordinators of groups counted.
+    pub(crate) fn groups_counted(&self, counts: GroupCounts) {
+        let mut all = self.groups.get();
+        all.add(counts);
+        self.groups.set(all);
+    }
+
+    /// Counts a coordinator that was loaded.
+    pub(crate) fn coordinator_loaded(&self, time: Duration) {
+        self.load_time.borrow_mut().record(time);
+    }
+
     pub(crate) fn snapshot(&self) -> MetricsSnapshot {
         MetricsSnapshot {
             produced_bytes: self.produced_bytes.get(),
@@ -94,6 +118,9 @@ impl ShardMetrics {
             produce_latency: self.produce_latency.borrow().clone(),
             fetch_latency: self.fetch_latency.borrow().clone(),
             queue_time: self.queue_time.borrow().clone(),
+            load_time: self.load_time.borrow().clone(),
+            transactions: self.transactions.get(),
+            groups: self.groups.get(),
             ..MetricsSnapshot::default()
         }
     }
@@ -130,6 +157,20 @@ pub struct MetricsSnapshot {
     pub fetch_latency: LatencyHistogram,
     /// From a frame's last byte to its handler.
     pub queue_time: LatencyHistogram,
+    /// From the start of loading a coordinator until it serves requests.
+    pub load_time: LatencyHistogram,
+    /// What coordinators of transactions counted.
+    pub transactions: TransactionCounts,
+    /// The transactions that are coordinated.
+    pub transactions_now: TransactionTally,
+    /// What coordinators of groups counted.
+    pub groups: GroupCounts,
+    /// The groups that are coordinated.
+    pub groups_now: GroupTally,
+    /// Coordinators that are being loaded.
+    pub coordinators_loading: u64,
+    /// The most records of a partition that readers of committed records have to wait for.
+    pub stable_lag_max: u64,
     /// Journal syncs.
     pub sync_latency: LatencyHistogram,
     /// Journal frames written.

@@ -384,9 +384,10 @@ impl Shard {
                 yield_now().await;
             }
         }
+        self.take_coordinator_counts();
         let journal = state.storage.journal();
         let counters = journal.counters();
-        MetricsSnapshot {
+        let mut snapshot = MetricsSnapshot {
             shard: state.id.0,
             sync_latency: journal.sync_latency(),
             journal_frames: counters.frames,
@@ -405,7 +406,9 @@ impl Shard {
             cleaner: state.storage.cleaner_counters(),
             load: core_load(),
             ..state.metrics.snapshot()
-        }
+        };
+        self.tally_coordinated(&mut snapshot).await;
+        snapshot
     }
 }
 

@@ -15,6 +15,7 @@ use corelog_model::control::TransactionOutcome;
 use corelog_model::{ErrorCode, NodeId, PartitionId, ProducerId};
 
 use crate::coordinator::{Coordinator, Decider, Effect};
+use crate::metrics::ShardMetrics;
 use crate::peers::{MarkersCall, PeerCall};
 use crate::producer_ids::ProducerIdError;
 use crate::shard::Shard;
@@ -63,6 +64,10 @@ impl Decider for Transactions {
 
     fn count(&self) -> usize {
         Transactions::count(self)
+    }
+
+    fn tell_counts(&mut self, metrics: &ShardMetrics) {
+        metrics.transactions_counted(self.take_counts());
     }
 
     fn tick() -> TransactionInput {

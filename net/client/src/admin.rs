@@ -1,4 +1,4 @@
-//! Topics, configs, groups and nodes, without sockets: each question and change is an
+//! Topics, configs, groups, transactions and nodes, without sockets: each question and change is an
 //! [`Operation`](crate::Operation) that the drivers [`crate::Admin`] and [`crate::blocking::Admin`]
 //! carry.
 
@@ -6,6 +6,7 @@ mod configs;
 mod groups;
 mod nodes;
 mod topics;
+mod transactions;
 mod users;
 
 pub use configs::{
@@ -17,4 +18,8 @@ pub use groups::{
 };
 pub use nodes::{ClusterDescription, DescribeCluster};
 pub use topics::{AddPartitions, CreateTopic, CreatedTopic, DeleteRecords, DeleteTopic, NewTopic};
+pub use transactions::{
+    AbortTransaction, ActiveProducer, DescribeProducers, DescribeTransaction, ListTransactions,
+    TransactionDescription, TransactionFilter, TransactionListing,
+};
 pub use users::{ListUsers, RemovePassword, ScramUsers, SetPassword};

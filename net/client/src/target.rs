@@ -15,6 +15,8 @@ pub enum Target {
     Node(NodeId),
     /// The node that coordinates a group.
     Group(Arc<str>),
+    /// The node that coordinates a transactional id.
+    Transactions(Arc<str>),
 }
 
 /// Which topics to ask for.

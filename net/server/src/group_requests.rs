@@ -262,7 +262,7 @@ impl Dispatcher {
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let request = OffsetCommitRequest::decode(reader, context.version)?;
-        let (places, input) = group_offsets::commit(&request, &self.shard.image());
+        let (places, input) = group_offsets::commit(&request, context.version, &self.shard.image());
         Ok(self.ask_later(context, &request.group_id, input, move |answer| {
             match answer_of!(CommitOffsets, answer) {
                 Ok(results) => group_offsets::committed(places, &results),

@@ -66,6 +66,33 @@ static COUNTERS: &[Metric<ReadNumber>] = &[
     metric("corelog_cleaner_passes", "Logs that were compacted.", |core| {
         core.cleaner.passes.into()
     }),
+    metric("corelog_transactions_committed", "Transactions committed.", |core| {
+        core.transactions.committed.into()
+    }),
+    metric("corelog_transactions_aborted", "Transactions aborted, for any reason.", |core| {
+        core.transactions.aborted.into()
+    }),
+    metric("corelog_transactions_timed_out", "Transactions aborted as they took long.", |core| {
+        core.transactions.timed_out.into()
+    }),
+    metric("corelog_transactions_fenced", "Transactions ended by a new producer.", |core| {
+        core.transactions.fenced.into()
+    }),
+    metric("corelog_transaction_markers_written", "Markers that are in partitions.", |core| {
+        core.transactions.markers_written.into()
+    }),
+    metric("corelog_transaction_markers_refused", "Markers that were not taken.", |core| {
+        core.transactions.markers_refused.into()
+    }),
+    metric("corelog_group_rebalances", "New generations and epochs of groups.", |core| {
+        core.groups.rebalances.into()
+    }),
+    metric("corelog_group_offsets_committed", "Offsets that groups stored.", |core| {
+        core.groups.offsets_committed.into()
+    }),
+    metric("corelog_group_offsets_expired", "Offsets that nobody used for long.", |core| {
+        core.groups.offsets_expired.into()
+    }),
     metric("corelog_busy_seconds", "Time at work, without sleeping and polling.", |core| {
         core.load.busy.as_secs_f64().into()
     }),
@@ -116,6 +143,29 @@ static GAUGES: &[Metric<ReadNumber>] = &[
     metric("corelog_cleaner_uncleanable", "Logs whose compaction failed.", |core| {
         core.cleaner.uncleanable.into()
     }),
+    metric("corelog_transactional_ids", "Transactional ids that are known.", |core| {
+        core.transactions_now.ids.into()
+    }),
+    metric("corelog_transactions_open", "Transactions whose outcome is not decided.", |core| {
+        core.transactions_now.open.into()
+    }),
+    metric("corelog_transactions_ending", "Transactions whose markers are under way.", |core| {
+        core.transactions_now.ending.into()
+    }),
+    metric("corelog_transactions_stuck", "Those that another coordinator has to end.", |core| {
+        core.transactions_now.stuck.into()
+    }),
+    metric("corelog_transaction_oldest_open_seconds", "Age of the oldest open one.", |core| {
+        core.transactions_now.oldest_open.as_secs_f64().into()
+    }),
+    metric(
+        "corelog_last_stable_offset_lag_max",
+        "Most offsets of a partition that readers of committed records wait for.",
+        |core| core.stable_lag_max.into(),
+    ),
+    metric("corelog_coordinators_loading", "Coordinators that do not serve yet.", |core| {
+        core.coordinators_loading.into()
+    }),
     metric("corelog_disk_available_bytes", "Bytes left on the disk, NaN if unknown.", |core| {
         match core.available_bytes {
             u64::MAX => f64::NAN.into(),
@@ -141,6 +191,7 @@ static LATENCIES: &[Metric<ReadLatency>] = &[
         &core.queue_time
     }),
     metric("corelog_journal_sync_seconds", "Syncs of the journal.", |core| &core.sync_latency),
+    metric("corelog_coordinator_load_seconds", "Loading of a coordinator.", |core| &core.load_time),
 ];
 
 /// The page. Each core has its snapshot, or none if it does not answer.
@@ -167,6 +218,13 @@ pub(crate) fn metrics_page(cores: &[Option<MetricsSnapshot>], format: Format) ->
         let mut family = text.gauge(name, help);
         for (core, snapshot) in answered() {
             family.add(&core, value(snapshot));
+        }
+    }
+    let mut groups = text.gauge("corelog_groups", "Groups, by their protocol and state.");
+    for ([(_, core)], snapshot) in answered() {
+        for ((kind, state), count) in &snapshot.groups_now {
+            let labels = [("core", core), ("protocol", kind.name()), ("state", state.name())];
+            groups.add(&labels, *count);
         }
     }
     for Metric { name, help, value } in LATENCIES {
@@ -210,6 +268,24 @@ mod tests {
         assert_eq!(lines_of(&page, "corelog_core_up"), expected);
         let expected = [r#"corelog_wrong_core_total{core="1"} 7"#];
         assert_eq!(lines_of(&page, "corelog_wrong_core_total"), expected);
+    }
+
+    #[test]
+    fn groups_are_counted_by_protocol_and_state() {
+        use corelog_coordinator::group_state::GroupState;
+        use corelog_coordinator::groups::GroupKind;
+        let groups_now = [
+            ((GroupKind::Classic, GroupState::Empty), 3),
+            ((GroupKind::Consumer, GroupState::Stable), 1),
+        ];
+        let snapshot =
+            MetricsSnapshot { groups_now: groups_now.into(), ..MetricsSnapshot::default() };
+        let page = metrics_page(&[Some(snapshot)], Format::Prometheus);
+        let expected = [
+            r#"corelog_groups{core="0",protocol="classic",state="Empty"} 3"#,
+            r#"corelog_groups{core="0",protocol="consumer",state="Stable"} 1"#,
+        ];
+        assert_eq!(lines_of(&page, "corelog_groups{"), expected);
     }
 
     #[test]

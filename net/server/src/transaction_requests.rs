@@ -251,7 +251,8 @@ impl Dispatcher {
         let group = request.group_id.to_string();
         let producer = producer(request.producer_id, request.producer_epoch);
         let plain = transactions::plain_commit(&request);
-        let (places, input) = group_offsets::commit(&plain, &self.shard().image());
+        let (places, input) =
+            group_offsets::commit(&plain, group_offsets::EPOCH_FROM, &self.shard().image());
         let input = move |request| match input(request) {
             Input::CommitOffsets(commit) => {
                 Input::CommitTransactionOffsets(CommitTransactionOffsets { producer, commit })

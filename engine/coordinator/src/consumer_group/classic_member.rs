@@ -41,7 +41,7 @@ impl ConsumerGroup {
         self.answer(heartbeat.request, Reply::Heartbeat(result), step);
     }
 
-    /// Members leave, one by one.
+    /// Members leave, one by one, or an operator removes them, whatever their protocol.
     pub(crate) fn classic_leave(&mut self, leave: LeaveGroup, step: &mut Step<'_>) {
         if let Err(code) = self.check_classic(step) {
             return self.answer(leave.request, Reply::Leave(Err(code)), step);
@@ -197,12 +197,23 @@ impl ConsumerGroup {
         let by_name = leaving.instance_id.as_deref().filter(|_| leaving.member_id.is_empty());
         let found = by_name.and_then(|name| self.image.instance(name));
         let id = found.map_or(leaving.member_id.as_str(), |(id, _)| id.as_str());
-        let (id, _) = self.find_classic(id, leaving.instance_id.as_deref())?;
+        let (id, _) = self.find(id, leaving.instance_id.as_deref())?;
         if gone.contains(id) { Err(ErrorCode::UnknownMemberId) } else { Ok(id.clone()) }
     }
 
     /// The member that one who speaks the classic protocol claims to be.
     fn find_classic(
+        &self,
+        member_id: &str,
+        instance_id: Option<&str>,
+    ) -> Result<(&MemberId, &Member), ErrorCode> {
+        let found = self.find(member_id, instance_id)?;
+        let is_classic = found.1.metadata.classic.is_some();
+        if is_classic { Ok(found) } else { Err(ErrorCode::UnknownMemberId) }
+    }
+
+    /// The member that somebody names, by any protocol.
+    fn find(
         &self,
         member_id: &str,
         instance_id: Option<&str>,
@@ -214,7 +225,6 @@ impl ConsumerGroup {
             }
         }
         let found = self.image.members().get_key_value(member_id);
-        let found = found.filter(|(_, member)| member.metadata.classic.is_some());
         found.ok_or(ErrorCode::UnknownMemberId)
     }
 }

@@ -10,12 +10,22 @@ use crate::input::{CommitOffsets, OffsetToCommit};
 use crate::records::CurrentAssignment;
 
 impl ConsumerGroup {
-    /// Whether one may commit all of these offsets.
+    /// Whether one may commit all of these offsets. Who knows only generations is taken for a member
+    /// of the classic protocol, or for a simple consumer while there are no members.
     pub(crate) fn check_commit(
         &self,
         commit: &CommitOffsets,
         topics: &Topics,
     ) -> Result<(), ErrorCode> {
+        let member = self.image.members().get(commit.member_id.as_str());
+        let has_epoch = member.is_some_and(|member| member.metadata.classic.is_none());
+        if has_epoch && !commit.may_carry_epoch && !self.is_dead() {
+            return Err(ErrorCode::UnsupportedVersion);
+        }
+        self.check_committer(commit, topics)
+    }
+
+    fn check_committer(&self, commit: &CommitOffsets, topics: &Topics) -> Result<(), ErrorCode> {
         if self.is_dead() {
             return Err(ErrorCode::CoordinatorNotAvailable);
         }
@@ -47,7 +57,7 @@ impl ConsumerGroup {
         if commit.is_anonymous() && !self.is_dead() {
             return Ok(());
         }
-        self.check_commit(commit, topics).map_err(|code| match code {
+        self.check_committer(commit, topics).map_err(|code| match code {
             ErrorCode::StaleMemberEpoch => ErrorCode::IllegalGeneration,
             code => code,
         })

@@ -73,6 +73,14 @@ impl Group {
         }
     }
 
+    /// Its generation or its epoch.
+    pub(super) fn generation(&self) -> i32 {
+        match &self.members {
+            Members::Classic(classic) => classic.generation(),
+            Members::Consumer(consumer) => consumer.generation(),
+        }
+    }
+
     /// What the members are; empty if the group only has offsets.
     pub(super) fn protocol_type(&self) -> &str {
         match &self.members {

@@ -188,6 +188,7 @@ impl Groups {
         let expired: Vec<_> = expired.collect();
         let mut outputs = Vec::new();
         for (id, partitions, is_over) in expired {
+            self.counts.offsets_expired += partitions.len() as u64;
             if is_over {
                 outputs.extend(self.bury(now, vec![id], None));
                 continue;

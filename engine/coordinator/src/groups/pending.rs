@@ -108,6 +108,7 @@ impl Groups {
             Pending::Ending { group } => self.release(now, group, |_, _| ()),
             Pending::Commit { group, offsets, .. } => {
                 let offsets = std::mem::take(offsets);
+                self.counts.offsets_committed += offsets.len() as u64;
                 self.release(now, group, |group, _| {
                     for (partition, value) in offsets {
                         group.offsets.end(&partition);
@@ -117,6 +118,7 @@ impl Groups {
             }
             Pending::CommitInTransaction { producer_id, group, offsets, .. } => {
                 let (offsets, producer_id) = (std::mem::take(offsets), *producer_id);
+                self.counts.offsets_committed += offsets.len() as u64;
                 if self.by_id.contains_key(group) {
                     let groups = self.transactions.entry(producer_id).or_default();
                     groups.insert(group.clone());

@@ -63,6 +63,10 @@ impl Transactions {
             return;
         }
         let mut is_fenced = false;
+        let is_refused = |(_, result): &&(_, Result<_, _>)| result.is_err();
+        let refused = written.results.iter().filter(is_refused).count() as u64;
+        self.counts.markers_refused += refused;
+        self.counts.markers_written += written.results.len() as u64 - refused;
         for (partition, result) in &written.results {
             match result {
                 Ok(()) => {

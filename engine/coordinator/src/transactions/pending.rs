@@ -23,6 +23,16 @@ impl Transactions {
             transaction.value = Some(value.clone());
             self.succeed(waits, &value);
             match value.state {
+                TransactionState::CompleteCommit => self.counts.committed += 1,
+                TransactionState::CompleteAbort => self.counts.aborted += 1,
+                TransactionState::Empty
+                | TransactionState::Ongoing
+                | TransactionState::PrepareCommit
+                | TransactionState::PrepareAbort
+                | TransactionState::Dead
+                | TransactionState::PrepareEpochFence => {}
+            }
+            match value.state {
                 TransactionState::PrepareCommit | TransactionState::PrepareAbort => {
                     self.begin_marking(now, &id);
                 }
@@ -56,10 +66,12 @@ impl Transactions {
     fn succeed(&mut self, waits: Waits, value: &TransactionValue) {
         match waits {
             Waits::Nobody => {}
+            Waits::Late => self.counts.timed_out += 1,
             Waits::Init(request) => {
                 self.reply(request, TransactionReply::Init(Ok(value.producer())));
             }
             Waits::Fence(request) => {
+                self.counts.fenced += 1;
                 let code = ErrorCode::ConcurrentTransactions;
                 self.reply(request, TransactionReply::Init(Err(code)));
             }

@@ -34,7 +34,7 @@ impl Transactions {
         let late = self.at_leisure().filter_map(|(id, value)| {
             let value = Some(value).filter(is_late)?.fenced(now.wall);
             let last_epoch = ProducerEpoch::NONE;
-            Some((id.clone(), Some(NextValue { value, last_epoch, waits: Waits::Nobody })))
+            Some((id.clone(), Some(NextValue { value, last_epoch, waits: Waits::Late })))
         });
         // One by one, as many partitions make a large record.
         let late: Vec<_> = late.collect();

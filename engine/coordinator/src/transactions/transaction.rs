@@ -44,6 +44,8 @@ pub(super) struct Change {
 #[derive(Debug)]
 pub(super) enum Waits {
     Nobody,
+    /// Nobody: the transaction took too long.
+    Late,
     /// The producer speaks for the transactional id then.
     Init(RequestId),
     /// One who has to ask again, as the transaction of another producer is aborted first.

@@ -172,8 +172,33 @@ fn requests_of_other_generations_and_members_are_refused() {
     // That one is a member, but not of this protocol.
     assert_eq!(rig.classic_beat("a", 2), "UNKNOWN_MEMBER_ID");
     assert_eq!(rig.sync(sync("a", 2)), "UNKNOWN_MEMBER_ID");
-    assert_eq!(rig.classic_leave("a", None), "UNKNOWN_MEMBER_ID");
     assert_eq!(rig.classic_leave("x", None), "UNKNOWN_MEMBER_ID");
+}
+
+#[test]
+fn an_operator_removes_members_of_any_protocol() {
+    let mut rig = settled();
+    assert_eq!(rig.classic_leave("a", None), "ok");
+    assert_eq!(rig.beat(alive("a", 2)), "UNKNOWN_MEMBER_ID");
+    assert_eq!(rig.classic_leave("a", None), "UNKNOWN_MEMBER_ID");
+    // The last member of the new protocol is gone.
+    assert_eq!(rig.classic_beat("c", 2), "REBALANCE_IN_PROGRESS");
+}
+
+#[test]
+fn an_operator_removes_static_members_by_name() {
+    let mut rig = Rig::new();
+    let named = |member: &str, instance: &str| ConsumerGroupHeartbeat {
+        instance_id: Some(instance.into()),
+        ..join(member, &["t"])
+    };
+    assert_eq!(rig.beat(named("a", "one")), "1: t0 t1 t2");
+    assert_eq!(rig.classic_leave("", Some("two")), "UNKNOWN_MEMBER_ID");
+    assert_eq!(rig.classic_leave("b", Some("one")), "FENCED_INSTANCE_ID");
+    assert_eq!(rig.classic_leave("", Some("one")), "ok");
+    assert_eq!(rig.classic_leave("", Some("one")), "UNKNOWN_MEMBER_ID");
+    // The name is free.
+    assert_eq!(rig.beat(named("b", "one")), "3: t0 t1 t2");
 }
 
 #[test]

@@ -12,6 +12,17 @@ const WEEK: u64 = 7 * 24 * 60 * 60;
 impl Rig {
     /// Commits for these partitions, such as `t0`.
     fn commit(&mut self, member: &str, epoch: i32, partitions: &[&str]) -> Vec<&'static str> {
+        self.commit_as(true, member, epoch, partitions)
+    }
+
+    /// Commits as one that knows of epochs, or of generations only.
+    fn commit_as(
+        &mut self,
+        may_carry_epoch: bool,
+        member: &str,
+        epoch: i32,
+        partitions: &[&str],
+    ) -> Vec<&'static str> {
         let request = self.next_request();
         let offsets = partitions.iter().map(|partition| {
             let (topic, partition) = partition.split_at(1);
@@ -30,6 +41,7 @@ impl Rig {
             generation: epoch,
             member_id: member.into(),
             instance_id: None,
+            may_carry_epoch,
             retention: None,
             offsets: offsets.collect(),
         };
@@ -70,6 +82,17 @@ fn a_member_commits_with_its_epoch() {
     assert_eq!(rig.commit("a", 0, &["t0"]), ["STALE_MEMBER_EPOCH"]);
     assert_eq!(rig.commit("b", 1, &["t0"]), ["UNKNOWN_MEMBER_ID"]);
     assert_eq!(rig.commit("", -1, &["t0"]), ["UNKNOWN_MEMBER_ID"]);
+}
+
+#[test]
+fn one_that_knows_no_epochs_commits_where_there_are_no_members() {
+    let mut rig = Rig::new();
+    rig.beat(join("a", &["t"]));
+    assert_eq!(rig.commit_as(false, "a", 1, &["t0"]), ["UNSUPPORTED_VERSION"]);
+    assert_eq!(rig.commit_as(false, "a", 7, &["t0"]), ["UNSUPPORTED_VERSION"]);
+    assert_eq!(rig.commit_as(false, "", -1, &["t0"]), ["UNKNOWN_MEMBER_ID"]);
+    rig.beat(leave("a"));
+    assert_eq!(rig.commit_as(false, "", -1, &["t0"]), ["ok"]);
 }
 
 #[test]

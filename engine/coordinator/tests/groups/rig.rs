@@ -205,6 +205,7 @@ pub(crate) fn commit(request: u64, offsets: &[(&str, i64)]) -> CommitOffsets {
         generation: -1,
         member_id: String::new(),
         instance_id: None,
+        may_carry_epoch: true,
         retention: None,
         offsets: offsets.collect(),
     }

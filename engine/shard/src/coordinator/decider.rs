@@ -10,6 +10,7 @@ use corelog_model::control::TransactionOutcome;
 use corelog_model::{ErrorCode, ProducerEpoch, ProducerId};
 
 use super::Coordinator;
+use crate::metrics::ShardMetrics;
 
 /// A value that decides by `step(now, input) -> outputs`, and that is kept in a log.
 pub(crate) trait Decider: Sized + 'static {
@@ -36,6 +37,8 @@ pub(crate) trait Decider: Sized + 'static {
     fn load_marker(&mut self, producer_id: ProducerId, outcome: TransactionOutcome);
     fn finish_loading(&mut self, now: Now) -> Vec<Self::Output>;
     fn count(&self) -> usize;
+    /// Hands over what was counted since the last time.
+    fn tell_counts(&mut self, metrics: &ShardMetrics);
 
     fn tick() -> Self::Input;
     /// Records are durable, or not in the log.

@@ -4,7 +4,7 @@
 use std::rc::{Rc, Weak};
 
 use corelog_coordinator::groups::Loaded;
-use corelog_io::yield_now;
+use corelog_io::{now, yield_now};
 use corelog_log::{FirstBatch, PartitionLog, ReadError, ReadRequest};
 use corelog_model::control::TransactionMarker;
 use corelog_model::{BatchView, Offset};
@@ -19,6 +19,7 @@ const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
 pub(super) async fn load<D: Decider>(coordinator: Weak<Coordinator<D>>) {
     let Some(there) = coordinator.upgrade() else { return };
     let log = Rc::clone(&there.partition.log);
+    let began = now();
     match read(&there, &log).await {
         Ok(()) => {}
         // Requests go on being told that it is loading: nothing is answered from half the truth.
@@ -27,6 +28,7 @@ pub(super) async fn load<D: Decider>(coordinator: Weak<Coordinator<D>>) {
             return;
         }
     }
+    there.shard.metrics().coordinator_loaded(now().since(began));
     let mut decider = there.decider.borrow_mut();
     let outputs = decider.finish_loading(moment());
     let count = decider.count();

@@ -263,6 +263,7 @@ fn commit_of(broker: &Broker, group: &str, index: i32, offset: Offset) -> Commit
         generation: -1,
         member_id: String::new(),
         instance_id: None,
+        may_carry_epoch: true,
         retention: None,
         offsets: vec![offset],
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use corelog_coordinator::transactions::{TransactionFilter, TransactionState};
 use corelog_io::sim::{DiskFaults, End, Machine};
-use corelog_io::{Task, spawn, timeout};
+use corelog_io::{Task, sleep, spawn, timeout};
 use corelog_model::Offset;
 
 use super::broker::{Broker, PARTITIONS, SOURCE, TARGET, pause};
@@ -147,7 +147,7 @@ async fn count_resumed(world: &World, broker: &Broker) {
                     world.count(|counts| counts.resumed += found.len() as u64);
                     break;
                 }
-                corelog_io::yield_now().await;
+                sleep(Duration::from_micros(10)).await;
             }
         }
     }

@@ -10,10 +10,12 @@ use super::consumer::Committer;
 use crate::ClientError;
 use crate::TopicPartition;
 use crate::admin::{
-    AddPartitions, AlterConfigs, ClusterDescription, ConfigChange, ConfigEntry, CreateTopic,
-    CreatedTopic, DeleteGroup, DeleteRecords, DeleteTopic, DescribeClassicGroup, DescribeCluster,
-    DescribeConfigs, DescribeConsumerGroup, GroupDescription, GroupListing, ListGroups, NewTopic,
-    Resource,
+    AbortTransaction, ActiveProducer, AddPartitions, AlterConfigs, ClusterDescription,
+    ConfigChange, ConfigEntry, CreateTopic, CreatedTopic, DeleteGroup, DeleteRecords, DeleteTopic,
+    DescribeClassicGroup, DescribeCluster, DescribeConfigs, DescribeConsumerGroup,
+    DescribeProducers, DescribeTransaction, GroupDescription, GroupListing, ListGroups,
+    ListTransactions, NewTopic, Resource, TransactionDescription, TransactionFilter,
+    TransactionListing,
 };
 use crate::group::CommittedOffset;
 use crate::metadata::Topic;
@@ -138,6 +140,57 @@ impl Admin {
     /// Deletes a group without members, and its offsets.
     pub async fn delete_group(&self, group: &str) -> Result<(), ClientError> {
         self.cluster.perform(&DeleteGroup { group: group.into() }).await
+    }
+
+    /// The transactional ids of all nodes that pass a filter, by name.
+    pub async fn list_transactions(
+        &self,
+        filter: &TransactionFilter,
+    ) -> Result<Vec<TransactionListing>, ClientError> {
+        self.cluster.refresh_anew(Topics::Named(&[])).await?;
+        let mut listed = Vec::new();
+        for node in self.cluster.metadata().nodes() {
+            listed.extend(self.cluster.perform(&ListTransactions { node: node.id, filter }).await?);
+        }
+        listed.sort();
+        Ok(listed)
+    }
+
+    /// What a transactional id looks like.
+    pub async fn describe_transaction(
+        &self,
+        transactional_id: &str,
+    ) -> Result<TransactionDescription, ClientError> {
+        let transactional_id = transactional_id.into();
+        self.cluster.perform(&DescribeTransaction { transactional_id }).await
+    }
+
+    /// The producers that the leader of a partition knows.
+    pub async fn describe_producers(
+        &self,
+        at: &TopicPartition,
+    ) -> Result<Vec<ActiveProducer>, ClientError> {
+        self.cluster.require_topics(&[&at.topic]).await?;
+        let (node, _) = self.cluster.metadata().require_leader(at)?;
+        self.cluster.perform(&DescribeProducers { node, at: at.clone() }).await
+    }
+
+    /// Aborts the open transaction of a producer in one partition, without its coordinator.
+    pub async fn abort_transaction(
+        &self,
+        at: &TopicPartition,
+        producer: &ActiveProducer,
+    ) -> Result<(), ClientError> {
+        self.cluster.require_topics(&[&at.topic]).await?;
+        let (node, _) = self.cluster.metadata().require_leader(at)?;
+        let abort = AbortTransaction {
+            node,
+            at: at.clone(),
+            producer_id: producer.producer_id,
+            producer_epoch: producer.producer_epoch,
+            coordinator_epoch: producer.coordinator_epoch,
+        };
+        self.cluster.perform(&abort).await
     }
 
     /// What a group has stored for these partitions; none where there is nothing.

@@ -149,6 +149,9 @@ impl Cluster {
             Target::Controller => self.metadata().controller(),
             Target::Any => None,
             Target::Group(group) => Some(self.coordinator(group).await?),
+            Target::Transactions(id) => {
+                Some(self.coordinator_of(Coordinated::Transactions(id)).await?)
+            }
         };
         match node {
             Some(node) => self.connection(node).await?.call(request).await,

@@ -7,10 +7,11 @@ use corelog_model::NodeId;
 use corelog_wire::ApiKey;
 
 use crate::admin::{
-    AddPartitions, ClusterDescription, ConfigEntry, CreateTopic, CreatedTopic, DeleteGroup,
-    DeleteTopic, DescribeClassicGroup, DescribeCluster, DescribeConfigs, DescribeConsumerGroup,
-    GroupDescription, GroupListing, ListGroups, ListUsers, NewTopic, RemovePassword, Resource,
-    ScramUsers, SetPassword,
+    AbortTransaction, ActiveProducer, AddPartitions, ClusterDescription, ConfigEntry, CreateTopic,
+    CreatedTopic, DeleteGroup, DeleteTopic, DescribeClassicGroup, DescribeCluster, DescribeConfigs,
+    DescribeConsumerGroup, DescribeProducers, DescribeTransaction, GroupDescription, GroupListing,
+    ListGroups, ListTransactions, ListUsers, NewTopic, RemovePassword, Resource, ScramUsers,
+    SetPassword, TransactionDescription, TransactionFilter, TransactionListing,
 };
 use crate::blocking::cluster::Cluster;
 use crate::group::offsets::{self, NAMED_TOPICS_MAX, all};
@@ -115,6 +116,62 @@ impl Admin {
     /// Deletes a group without members, and its offsets.
     pub fn delete_group(&mut self, group: &str) -> Result<(), ClientError> {
         self.cluster.perform(&DeleteGroup { group: group.into() })
+    }
+
+    /// The transactional ids of all nodes that pass a filter, by name.
+    pub fn list_transactions(
+        &mut self,
+        filter: &TransactionFilter,
+    ) -> Result<Vec<TransactionListing>, ClientError> {
+        self.cluster.with_retries(|cluster| cluster.refresh(Topics::Named(&[])))?;
+        let nodes: Vec<NodeId> = self.cluster.metadata().nodes().map(|node| node.id).collect();
+        let mut listed = Vec::new();
+        for node in nodes {
+            listed.extend(self.cluster.perform(&ListTransactions { node, filter })?);
+        }
+        listed.sort();
+        Ok(listed)
+    }
+
+    /// What a transactional id looks like.
+    pub fn describe_transaction(
+        &mut self,
+        transactional_id: &str,
+    ) -> Result<TransactionDescription, ClientError> {
+        let transactional_id = transactional_id.into();
+        self.cluster.perform(&DescribeTransaction { transactional_id })
+    }
+
+    /// The producers that the leader of a partition knows.
+    pub fn describe_producers(
+        &mut self,
+        at: &TopicPartition,
+    ) -> Result<Vec<ActiveProducer>, ClientError> {
+        let node = self.leader(at)?;
+        self.cluster.perform(&DescribeProducers { node, at: at.clone() })
+    }
+
+    /// Aborts the open transaction of a producer in one partition, without its coordinator.
+    pub fn abort_transaction(
+        &mut self,
+        at: &TopicPartition,
+        producer: &ActiveProducer,
+    ) -> Result<(), ClientError> {
+        let abort = AbortTransaction {
+            node: self.leader(at)?,
+            at: at.clone(),
+            producer_id: producer.producer_id,
+            producer_epoch: producer.producer_epoch,
+            coordinator_epoch: producer.coordinator_epoch,
+        };
+        self.cluster.perform(&abort)
+    }
+
+    fn leader(&mut self, at: &TopicPartition) -> Result<NodeId, ClientError> {
+        self.cluster.with_retries(|cluster| {
+            cluster.refresh(Topics::Named(&[&at.topic]))?;
+            cluster.metadata().require_leader(at).map(|(node, _)| node)
+        })
     }
 
     /// The users that log in with SCRAM.

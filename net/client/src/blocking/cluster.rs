@@ -164,17 +164,21 @@ impl Cluster {
             Target::Node(node) => Some(node),
             Target::Controller => self.metadata.controller(),
             Target::Any => None,
-            Target::Group(group) => {
-                let coordinator = self.once(&FindCoordinator { of: Coordinated::Group(group) })?;
-                let node = coordinator.id;
-                self.metadata.apply_node(coordinator);
-                Some(node)
-            }
+            Target::Group(group) => Some(self.coordinator_of(Coordinated::Group(group))?),
+            Target::Transactions(id) => Some(self.coordinator_of(Coordinated::Transactions(id))?),
         };
         let Some(node) = node else { return self.call_any(call) };
         let connection = self.connection(node)?;
         let result = call(connection);
         self.keep_or_drop(node, result)
+    }
+
+    /// Asks which node coordinates a group or transactions, once.
+    fn coordinator_of(&mut self, of: Coordinated) -> Result<NodeId, ClientError> {
+        let coordinator = self.once(&FindCoordinator { of })?;
+        let node = coordinator.id;
+        self.metadata.apply_node(coordinator);
+        Ok(node)
     }
 
     fn keep_or_drop<T>(

@@ -22,6 +22,8 @@ use corelog_wire::{
 
 /// The first version of OffsetFetch with several groups (KIP-709).
 pub const BATCHED_FETCH_FROM: i16 = 8;
+/// The first version of OffsetCommit with epochs of members (KIP-848).
+pub const EPOCH_FROM: i16 = 9;
 /// The first version of OffsetFetch in which a whole group fails.
 const GROUP_ERROR_FROM: i16 = 2;
 
@@ -76,6 +78,7 @@ fn existing(image: &ClusterImage, topic: &str, index: i32) -> Result<TopicPartit
 /// Translates an OffsetCommit. What is committed for partitions that do not exist is refused.
 pub fn commit(
     request: &OffsetCommitRequest<'_>,
+    version: i16,
     image: &ClusterImage,
 ) -> (Places, impl FnOnce(RequestId) -> Input + use<>) {
     let mut topics = Vec::with_capacity(request.topics.len());
@@ -108,6 +111,7 @@ pub fn commit(
         generation: request.generation_id_or_member_epoch,
         member_id: request.member_id.to_string(),
         instance_id: request.group_instance_id.as_deref().map(str::to_owned),
+        may_carry_epoch: version >= EPOCH_FROM,
         retention,
         offsets,
     };

@@ -62,7 +62,7 @@ fn commit_request() -> OffsetCommitRequest<'static> {
 #[track_caller]
 fn to_commit(request: &OffsetCommitRequest<'_>, version: i16) -> (Places, CommitOffsets) {
     let request: OffsetCommitRequest<'_> = received(request, version);
-    let (places, input) = commit(&request, &image());
+    let (places, input) = commit(&request, version, &image());
     match input(RequestId(5)) {
         Input::CommitOffsets(commit) => (places, commit),
         other => panic!("a commit: {other:?}"),
@@ -86,6 +86,7 @@ fn a_commit_is_of_the_partitions_that_exist() {
             generation: 3,
             member_id: "m".to_owned(),
             instance_id: (version >= 7).then(|| "i".to_owned()),
+            may_carry_epoch: version >= 9,
             retention: (version <= 4).then(|| Duration::from_secs(9)),
             offsets: vec![offset(1, "why"), offset(0, "")],
         };
