@@ -280,3 +280,6 @@ async fn tell_time<D: Decider>(coordinator: Weak<Coordinator<D>>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,8 @@ use std::thread::available_parallelism;
 use std::time::Instant;
 
 use clap::Parser;
+use corelog_sim::chain::{Chain, play};
+use corelog_sim::counts::ChainCounts;
 use corelog_sim::{Outcome, Scenario, sweep};
 
 const SEEDS_A_LINE: u64 = 250;
@@ -30,6 +32,9 @@ struct Arguments {
     /// Fail too when a fault or a rare path did not happen as often as it must.
     #[arg(long)]
     coverage: bool,
+    /// Run chains of transactions on a whole broker instead.
+    #[arg(long)]
+    chains: bool,
     /// Tell what happened in each run.
     #[arg(short, long)]
     verbose: bool,
@@ -49,6 +54,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let seeds = arguments.seed.map_or(arguments.seeds, |seed| seed..seed + 1);
     let count = seeds.end - seeds.start;
+    if arguments.chains {
+        return run_chains(seeds, arguments.coverage, arguments.verbose);
+    }
     let threads = arguments.threads.or(available_parallelism().ok()).map_or(1, NonZero::get);
     let (began, done) = (Instant::now(), AtomicU64::new(0));
     let seeds_a_second = |done: u64| done as f64 / began.elapsed().as_secs_f64();
@@ -68,6 +76,30 @@ fn main() -> ExitCode {
     }
     let failed = sweep.failed.len();
     println!("{count} seeds, {:.0} a second, {failed} failed", seeds_a_second(count));
+    if failed == 0 && missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Chains have whole brokers, one after the other.
+fn run_chains(seeds: Range<u64>, coverage: bool, verbose: bool) -> ExitCode {
+    let (count, began) = (seeds.end - seeds.start, Instant::now());
+    let (mut counts, mut failed) = (ChainCounts::default(), 0);
+    for seed in seeds {
+        let outcome = play(&Chain::of_seed(seed));
+        counts.add(&outcome.counts);
+        failed += u64::from(!outcome.findings.is_empty());
+        if verbose || !outcome.findings.is_empty() {
+            println!("chain {seed}, trace {:#018x}", outcome.trace_hash);
+        }
+        if verbose {
+            outcome.story.iter().for_each(|line| println!("  {line}"));
+        }
+        outcome.findings.iter().for_each(|finding| println!("  FAILED: {finding}"));
+    }
+    println!("{counts}");
+    let missing = if coverage { counts.missing(count) } else { Vec::new() };
+    missing.iter().for_each(|line| println!("FAILED: too rare: {line}"));
+    let seconds = began.elapsed().as_secs_f64();
+    println!("{count} chains, {:.1} a second, {failed} failed", count as f64 / seconds);
     if failed == 0 && missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -2,11 +2,13 @@
 //! committed value of each key, whatever was aborted before, between and behind, and however far
 //! compaction got.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::Duration;
 
 use corelog_io::sim::{DiskFaults, End, Machine};
+use corelog_io::{sleep, spawn};
 use corelog_log::{
     CleanerConfig, CompactionRules, FirstBatch, LogConfig, PartitionLog, ReadRequest, Storage,
     StorageConfig,
@@ -292,4 +294,49 @@ fn a_crash_at_any_step_of_a_pass_changes_nothing_for_readers_of_committed_record
         assert_eq!(again, *expected.borrow(), "seed {seed}, cleaned after the crash");
     }
     assert!(interrupted > 50, "{interrupted} passes were interrupted");
+}
+
+#[test]
+fn readers_of_committed_records_see_no_aborted_one_while_segments_are_replaced() {
+    let (mut passes, mut looks) = (0, 0);
+    for seed in 0..60 {
+        let machine = Machine::new(seed, DiskFaults::default());
+        let story = async move {
+            let (storage, log) = open(seed).await;
+            let mut load = Load::new(seed);
+            for _ in 0..120 {
+                load.step(&log).await;
+            }
+            for number in 0..PRODUCERS {
+                load.end(&log, number, TransactionOutcome::Abort).await;
+            }
+            storage.checkpoint().await.unwrap();
+            let is_over = Rc::new(Cell::new(false));
+            let (over, read_log, expected) = (is_over.clone(), log.clone(), load.newest.clone());
+            let reader = spawn(async move {
+                let mut looks = 0;
+                while !over.get() {
+                    // Only the newest record of a key counts, and compaction leaves that alone.
+                    assert_eq!(committed(&read_log).await.0, expected, "seed {seed}");
+                    looks += 1;
+                    sleep(Duration::from_micros(50)).await;
+                }
+                looks
+            });
+            let mut passes = 0;
+            for round in 0..4 {
+                let now = Timestamp(5_000 + round * 2 * RETENTION_MS);
+                while storage.clean_next(now).await.unwrap().is_some() {
+                    passes += 1;
+                }
+            }
+            is_over.set(true);
+            (passes, reader.join().await)
+        };
+        let End::Finished((passed, looked)) = machine.run(story) else {
+            panic!("seed {seed} does not end")
+        };
+        (passes, looks) = (passes + passed, looks + looked);
+    }
+    assert!(passes > 100 && looks > 200, "{looks} looks during {passes} passes");
 }

@@ -3,6 +3,7 @@
 //! before that, and asks again what it may ask again.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
 
 use corelog_coordinator::input::{CommitOffsets, CommitTransactionOffsets, OffsetToCommit};
@@ -42,6 +43,12 @@ pub(super) struct Client {
     version: TransactionVersion,
     who: Producer,
     sequences: BTreeMap<PartitionId, i32>,
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}/{})", self.id, self.who.0.get(), self.who.1.get())
+    }
 }
 
 fn may_do_later(code: ErrorCode) -> bool {

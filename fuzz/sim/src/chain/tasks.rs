@@ -44,7 +44,9 @@ pub(super) async fn feed(world: Rc<World>, broker: Rc<Broker>, rounds: u32) {
                 let values = (0..count).map(|_| world.model(|model| model.value(attempt, None)));
                 let values: Vec<String> = values.collect();
                 let index = world.below(PARTITIONS as u64) as i32;
-                result = result.and(client.send(SOURCE, index, &values).await);
+                let sent = client.send(SOURCE, index, &values).await;
+                world.tell(format!("{values:?} to {SOURCE}-{index} by {client}: {sent:?}"));
+                result = result.and(sent);
             }
             if end(&world, &mut client, attempt, TARGET, result).await.is_err() {
                 break;
@@ -107,6 +109,7 @@ async fn end(
             }
         }
     };
+    world.tell(format!("transaction {attempt} of {zombie} ends: {ended:?}"));
     // Who commits has waited for its batches; who aborts may have given some up on the way.
     if world.model(|model| model.is_doomed(attempt)) && world.once_in(2) {
         let late = world.model(|model| {
@@ -116,6 +119,7 @@ async fn end(
         });
         let index = world.below(PARTITIONS as u64) as i32;
         let is_taken = zombie.send_late(topic, index, &late).await.is_ok();
+        world.tell(format!("{late} comes late to {topic}-{index} by {zombie}: {is_taken}"));
         // The marker may have yet to come, which undoes it. What matters is what becomes of it.
         world.count(|counts| if is_taken { counts.late_taken += 1 } else { counts.late += 1 });
     }
@@ -205,14 +209,13 @@ async fn copy_some(
     let mut result = Ok(());
     for part in values.chunks(1 + world.below(3) as usize) {
         let to = world.below(PARTITIONS as u64) as i32;
-        result = result.and(client.send(TARGET, to, part).await);
+        let sent = client.send(TARGET, to, part).await;
+        world.tell(format!("{part:?} to {TARGET}-{to} by {client}: {sent:?}"));
+        result = result.and(sent);
     }
     let is_apart = world.chain.broken == Broken::OffsetsApart;
     if result.is_ok() && !is_apart {
         result = client.send_offset(GROUP, index, next).await;
-    }
-    if let Err(refusal) = &result {
-        world.tell(format!("transaction {attempt} meets {refusal:?}"));
     }
     let broker = client.broker();
     let fate = end(world, client, attempt, TARGET, result).await?;
