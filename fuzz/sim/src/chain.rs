@@ -3,10 +3,9 @@
 //! committed records; one that is fenced writes nothing; nothing is lost or doubled on the way;
 //! what was decided before a crash is gone on with after it; and no transaction stays open.
 //!
-//! `broker` is the two cores, `client` a producer, `reader` a consumer, `tasks` the programs,
+//! `client` is a producer, `reader` a consumer, `tasks` the programs,
 //! `model` what is known to be true, `play` goes from life to life.
 
-mod broker;
 mod client;
 mod model;
 mod play;

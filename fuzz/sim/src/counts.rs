@@ -76,6 +76,29 @@ counts! {
 }
 
 counts! {
+    /// How often things happened in groups.
+    MembershipCounts
+    /// Crashes.
+    crashes: once_in 2,
+    /// Members that joined.
+    joined: once_in 1,
+    /// Assignments that members were told.
+    assigned: once_in 1,
+    /// Members that left.
+    left: once_in 2,
+    /// Members that were silent for longer than their session.
+    stalled: once_in 2,
+    /// Commits that came after that.
+    late: once_in 3,
+    /// Members that were told to join anew.
+    fenced: once_in 20,
+    /// Offsets that were acknowledged.
+    commits: once_in 1,
+    /// Committed offsets that were compared.
+    looks: once_in 1,
+}
+
+counts! {
     /// How often things happened.
     Counts
     /// Recoveries that ended with an open storage.

@@ -7,10 +7,12 @@
 //! disk, `run` goes from life to life, `sweep` from seed to seed, `counts` tells what happened.
 //! Everything comes from the seed: a seed that fails once fails always, step for step.
 
+mod broker;
 pub mod chain;
 pub mod checker;
 mod compacted;
 pub mod counts;
+pub mod membership;
 pub mod model;
 pub mod rot;
 pub mod run;

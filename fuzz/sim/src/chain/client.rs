@@ -20,7 +20,7 @@ use corelog_model::{
 };
 use corelog_shard::{EnlistCall, EnlistMode, Partition, Shard};
 
-use super::broker::{Broker, SOURCE, pause};
+use crate::broker::{Broker, SOURCE, pause};
 
 /// How often something is asked for that may do later.
 const ATTEMPTS: u32 = 2_000;

@@ -90,7 +90,7 @@ impl Model {
             }
         }
         for (number, attempt) in self.attempts.iter().enumerate() {
-            let seen = if attempt.topic == super::broker::SOURCE { source } else { target };
+            let seen = if attempt.topic == crate::broker::SOURCE { source } else { target };
             let is_seen = |origin: &&Origin| seen.get(*origin).is_some_and(|by| *by == [number]);
             let count = attempt.origins.iter().filter(is_seen).count();
             let is_whole = count == attempt.origins.len();

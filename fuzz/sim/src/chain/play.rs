@@ -9,13 +9,13 @@ use corelog_io::sim::{DiskFaults, End, Machine};
 use corelog_io::{Task, sleep, spawn, timeout};
 use corelog_model::Offset;
 
-use super::broker::{Broker, PARTITIONS, SOURCE, TARGET, pause};
 use super::client::Client;
 use super::model::Seen;
 use super::reader::read;
 use super::scenario::{Broken, Chain};
 use super::tasks::{Work, copy, feed, watch};
 use super::world::World;
+use crate::broker::{Broker, PARTITIONS, SOURCE, Start, TARGET, pause};
 use crate::counts::ChainCounts;
 use crate::scenario::Ending;
 
@@ -92,7 +92,8 @@ fn live(machine: &Machine, world: &Rc<World>, ending: Option<Ending>) {
 }
 
 async fn session(world: Rc<World>, ending: Option<Ending>) -> Result<(), String> {
-    let broker = Broker::start(&world.chain).await?;
+    let verifies_transactions = world.chain.broken != Broken::Unverified;
+    let broker = Broker::start(Start { seed: world.chain.seed, verifies_transactions }).await?;
     count_resumed(&world, &broker).await;
     let watchers =
         [SOURCE, TARGET].map(|topic| spawn(watch(Rc::clone(&world), Rc::clone(&broker), topic)));

@@ -8,8 +8,8 @@ use corelog_model::control::{TransactionMarker, TransactionOutcome};
 use corelog_model::{BatchView, LeaderEpoch, Offset};
 use corelog_shard::{FetchBounds, FetchPartition, FetchedPartition, IsolationLevel};
 
-use super::broker::Broker;
 use super::scenario::Broken;
+use crate::broker::Broker;
 
 const BYTES: usize = 4_000;
 const BATCH_BYTES_MAX: usize = 1 << 20;

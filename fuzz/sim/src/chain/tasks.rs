@@ -8,12 +8,12 @@ use corelog_io::sleep;
 use corelog_model::Offset;
 use corelog_model::control::TransactionOutcome::{Abort, Commit};
 
-use super::broker::{Broker, PARTITIONS, SOURCE, TARGET, pause};
 use super::client::{Client, Refusal, commit_apart, committed_offset};
 use super::model::Fate;
 use super::reader::{Committed, read};
 use super::scenario::Broken;
 use super::world::World;
+use crate::broker::{Broker, PARTITIONS, SOURCE, TARGET, pause};
 
 pub(super) const GROUP: &str = "copiers";
 /// Longer than a transaction may take, and than it takes to notice.
@@ -122,6 +122,8 @@ async fn end(
         world.tell(format!("{late} comes late to {topic}-{index} by {zombie}: {is_taken}"));
         // The marker may have yet to come, which undoes it. What matters is what becomes of it.
         world.count(|counts| if is_taken { counts.late_taken += 1 } else { counts.late += 1 });
+        // Who gives up a batch cannot use its sequence again, and gets another epoch (KIP-360).
+        return Err(());
     }
     ended
 }

@@ -1,5 +1,5 @@
-//! A broker of two cores on one simulated machine: transactions are coordinated on one core and
-//! reach partitions on both.
+//! A broker of two cores on one simulated machine: what is coordinated on one core reaches partitions
+//! on both.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -20,25 +20,32 @@ use corelog_shard::{
     TRANSACTIONS_TOPIC, TransactionCoordinator, start_controller_shard, start_shard,
 };
 
-use super::scenario::{Broken, Chain};
-
 /// What is copied from.
-pub(super) const SOURCE: &str = "source";
+pub(crate) const SOURCE: &str = "source";
 /// What is copied to.
-pub(super) const TARGET: &str = "target";
+pub(crate) const TARGET: &str = "target";
 /// Partitions of each.
-pub(super) const PARTITIONS: i32 = 2;
+pub(crate) const PARTITIONS: i32 = 2;
 const CORES: u16 = 2;
 const BROKER: BrokerId = BrokerId(1);
 
+/// How it is started.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    /// That of the run.
+    pub(crate) seed: u64,
+    /// Whether the first batch of a transaction is taken only if its coordinator was asked.
+    pub(crate) verifies_transactions: bool,
+}
+
 /// The broker, as long as it runs.
-pub(super) struct Broker {
+pub(crate) struct Broker {
     shards: Vec<Shard>,
     outboxes: Vec<Outbox>,
     tasks: Vec<Task<()>>,
 }
 
-fn config(chain: &Chain) -> BrokerConfig {
+fn config(start: Start) -> BrokerConfig {
     BrokerConfig {
         broker: BROKER,
         rack: None,
@@ -58,8 +65,8 @@ fn config(chain: &Chain) -> BrokerConfig {
             journal_files_max: 3,
             tail_bytes_max: 96 << 10,
             disk_reserve_bytes: 0,
-            verifies_transactions: chain.broken != Broken::Unverified,
-            sync_path: if chain.seed.is_multiple_of(2) { SyncPath::Write } else { SyncPath::Ring },
+            verifies_transactions: start.verifies_transactions,
+            sync_path: if start.seed.is_multiple_of(2) { SyncPath::Write } else { SyncPath::Ring },
             cleaner: CleanerLimits { backoff_ms: 300, ..CleanerLimits::default() },
             ..ShardLimits::default()
         },
@@ -68,7 +75,7 @@ fn config(chain: &Chain) -> BrokerConfig {
 
 impl Broker {
     /// Starts both cores. The topics are there then.
-    pub(super) async fn start(chain: &Chain) -> Result<Rc<Self>, String> {
+    pub(crate) async fn start(start: Start) -> Result<Rc<Self>, String> {
         let (control, requests) = Control::new(4);
         let (outboxes, inboxes): (Vec<_>, Vec<_>) = (0..CORES).map(|_| channel(4)).unzip();
         let endpoint = |shard| ShardEndpoint {
@@ -87,7 +94,7 @@ impl Broker {
         let (mut seed, mut started) = (Some(seed), Vec::new());
         for ((number, inbox), requests) in (0..CORES).zip(inboxes).zip(served) {
             let links = Links { control: control.clone(), peers: peers.clone(), requests };
-            let config = config(chain);
+            let config = config(start);
             let core = match seed.take() {
                 Some(seed) => start_controller_shard(config, seed, links, inbox).await,
                 None => start_shard(config, ShardId(number), links, inbox).await,
@@ -136,7 +143,7 @@ impl Broker {
     }
 
     /// Everything is written, and both cores end.
-    pub(super) async fn stop(&self) -> Result<(), String> {
+    pub(crate) async fn stop(&self) -> Result<(), String> {
         for (shard, outbox) in self.shards.iter().zip(&self.outboxes).rev() {
             // Nobody else ends it.
             let _ = outbox.send_async(ShardCommand::Stop).await;
@@ -147,12 +154,12 @@ impl Broker {
     }
 
     /// Each core.
-    pub(super) fn shards(&self) -> &[Shard] {
+    pub(crate) fn shards(&self) -> &[Shard] {
         &self.shards
     }
 
     /// A partition, and the core that leads it.
-    pub(super) fn partition(&self, topic: &str, index: i32) -> (Shard, Partition) {
+    pub(crate) fn partition(&self, topic: &str, index: i32) -> (Shard, Partition) {
         let found = self.shards.iter().find_map(|shard| {
             let partition = shard.partition_by_name(topic, PartitionIndex(index)).ok()?;
             Some((shard.clone(), partition))
@@ -161,13 +168,13 @@ impl Broker {
     }
 
     /// Who coordinates a transactional id.
-    pub(super) fn coordinator(&self, id: &str) -> TransactionCoordinator {
+    pub(crate) fn coordinator(&self, id: &str) -> TransactionCoordinator {
         let found = self.shards.iter().find_map(|shard| shard.transaction_coordinator(id).ok());
         found.expect("every transactional id has a coordinator")
     }
 
     /// Who coordinates a group, and on which core.
-    pub(super) fn group(&self, group: &str) -> (Shard, Rc<GroupCoordinator>) {
+    pub(crate) fn group(&self, group: &str) -> (Shard, Rc<GroupCoordinator>) {
         let found = self.shards.iter().find_map(|shard| match shard.group_coordinator(group) {
             Ok(coordinator) => Some((shard.clone(), coordinator)),
             Err(CoordinatorRefusal::NotAvailable | CoordinatorRefusal::Elsewhere { .. }) => None,
@@ -177,6 +184,6 @@ impl Broker {
 }
 
 /// A moment until something is asked for again.
-pub(super) async fn pause() {
+pub(crate) async fn pause() {
     sleep(Duration::from_millis(5)).await;
 }

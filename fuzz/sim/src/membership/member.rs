@@ -1,0 +1,207 @@
+//! One member: heartbeats, and commits for what it owns.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use corelog_coordinator::consumer_group::{
+    ConsumerGroupHeartbeat, GroupError, HeartbeatReply, JOINS, LEAVES, MemberId, Partitions,
+};
+use corelog_coordinator::input::{CommitOffsets, OffsetToCommit};
+use corelog_coordinator::offsets::TopicPartition;
+use corelog_coordinator::{Input, Reply, RequestId};
+use corelog_io::sleep;
+use corelog_model::{ErrorCode, LeaderEpoch, Offset, PartitionId};
+
+use super::Misrule;
+use super::world::{Known, World};
+use crate::broker::{Broker, PARTITIONS, SOURCE, TARGET, pause};
+
+pub(super) const GROUP: &str = "members";
+/// Longer than a session.
+const STALL: Duration = Duration::from_secs(60);
+const REBALANCE: Duration = Duration::from_secs(20);
+/// What a member that keeps what it gave up does so for.
+const KEEPS: Duration = Duration::from_secs(2);
+
+/// The name of a partition of either topic.
+fn name_of(broker: &Broker, id: PartitionId) -> TopicPartition {
+    let all = [SOURCE, TARGET]
+        .into_iter()
+        .flat_map(|topic| (0..PARTITIONS).map(move |index| (topic, index)));
+    let mut partitions = all.map(|(topic, index)| broker.partition(topic, index).1);
+    let found = partitions.find(|partition| partition.log.id() == id);
+    let found = found.expect("members are assigned partitions that there are");
+    (found.topic.clone(), found.log.id().index)
+}
+
+fn beat(known: &Known, epoch: i32) -> ConsumerGroupHeartbeat {
+    let names: BTreeSet<Arc<str>> = [SOURCE, TARGET].map(Arc::from).into();
+    let joins = epoch == JOINS;
+    ConsumerGroupHeartbeat {
+        request: RequestId(0),
+        group: GROUP.to_owned(),
+        member: MemberId::from(known.id.as_str()),
+        epoch,
+        instance_id: None,
+        rack_id: None,
+        rebalance_timeout: joins.then_some(REBALANCE),
+        topic_names: joins.then_some(names),
+        topic_regex: None,
+        server_assignor: None,
+        owned: Some(known.owned.clone()),
+        client_id: "client".into(),
+        client_host: "host".into(),
+    }
+}
+
+async fn ask(broker: &Broker, beat: ConsumerGroupHeartbeat) -> Result<HeartbeatReply, GroupError> {
+    let (_, coordinator) = broker.group(GROUP);
+    let input = |request| Input::ConsumerGroupHeartbeat(ConsumerGroupHeartbeat { request, ..beat });
+    match coordinator.ask(input).await {
+        Some(Reply::ConsumerGroupHeartbeat(result)) => result,
+        _ => Err(GroupError::Unavailable { code: ErrorCode::CoordinatorNotAvailable }),
+    }
+}
+
+/// Commits an offset as a member in an epoch.
+async fn commit(
+    broker: &Broker,
+    (member, epoch): (&str, i32),
+    id: PartitionId,
+    offset: Offset,
+) -> Result<(), ErrorCode> {
+    let (topic, partition) = name_of(broker, id);
+    let (topic_id, leader_epoch, metadata) = (id.topic, LeaderEpoch::NONE, String::new());
+    let offset = OffsetToCommit { topic, topic_id, partition, offset, leader_epoch, metadata };
+    let commit = |request| {
+        Input::CommitOffsets(CommitOffsets {
+            request,
+            group: GROUP.to_owned(),
+            generation: epoch,
+            member_id: member.to_owned(),
+            instance_id: None,
+            may_carry_epoch: true,
+            retention: None,
+            offsets: vec![offset],
+        })
+    };
+    let (_, coordinator) = broker.group(GROUP);
+    match coordinator.ask(commit).await {
+        Some(Reply::CommitOffsets(results)) => results[0].result,
+        _ => Err(ErrorCode::CoordinatorNotAvailable),
+    }
+}
+
+/// What is committed for a partition.
+pub(super) fn committed(broker: &Broker, id: PartitionId) -> Result<Option<Offset>, ErrorCode> {
+    let (_, coordinator) = broker.group(GROUP);
+    let found = coordinator.fetch_offsets(GROUP, Some(&[name_of(broker, id)]))?;
+    Ok(found.into_iter().find_map(|one| one.committed).map(|value| value.offset))
+}
+
+/// A member does its part for so many rounds.
+pub(super) async fn take_part(world: Rc<World>, broker: Rc<Broker>, number: u64, rounds: u64) {
+    let mut known = world.members.borrow().get(&number).cloned().unwrap_or_default();
+    for _ in 0..rounds {
+        if world.is_ending.get() {
+            return;
+        }
+        round(&world, &broker, number, &mut known).await;
+        world.members.borrow_mut().insert(number, known.clone());
+        sleep(Duration::from_millis(world.below(4_000))).await;
+    }
+}
+
+/// It owns nothing any more, and is not in the group.
+fn drop_out(world: &World, number: u64, known: &mut Known) {
+    *known = Known::default();
+    world.own(number, &known.owned);
+    world.members.borrow_mut().insert(number, known.clone());
+}
+
+async fn round(world: &World, broker: &Broker, number: u64, known: &mut Known) {
+    match (known.epoch, world.below(30)) {
+        (Some(_), 0) => {
+            // It gives everything up before it says so.
+            let leaver = Known { owned: Partitions::new(), ..known.clone() };
+            drop_out(world, number, known);
+            world.count(|counts| counts.left += 1);
+            drop(ask(broker, beat(&leaver, LEAVES)).await);
+        }
+        (Some(epoch), 1) => stall(world, broker, number, known, epoch).await,
+        (Some(epoch), _) => {
+            speak(world, broker, number, known, epoch).await;
+            work(world, broker, number, known).await;
+        }
+        (None, _) => {
+            known.id = world.new_id(number);
+            speak(world, broker, number, known, JOINS).await;
+        }
+    }
+}
+
+/// It is silent for longer than its session. A client notices that and owns nothing any more; a
+/// commit that it had on its way comes late.
+async fn stall(world: &World, broker: &Broker, number: u64, known: &mut Known, epoch: i32) {
+    let (id, owned) = (known.id.clone(), known.owned.clone());
+    drop_out(world, number, known);
+    world.count(|counts| counts.stalled += 1);
+    sleep(STALL).await;
+    for partition in owned {
+        let late = commit(broker, (&id, epoch), partition, Offset::ZERO).await;
+        world.count(|counts| counts.late += 1);
+        if late.is_ok() && world.owner(partition).is_some_and(|owner| owner != number) {
+            world.find(format!("{id} is out, and committed for {partition}"));
+        }
+    }
+}
+
+async fn speak(world: &World, broker: &Broker, number: u64, known: &mut Known, epoch: i32) {
+    match ask(broker, beat(known, epoch)).await {
+        Ok(reply) => {
+            if epoch == JOINS {
+                world.count(|counts| counts.joined += 1);
+            }
+            known.epoch = Some(reply.epoch);
+            let Some(assignment) = reply.assignment else { return };
+            world.count(|counts| counts.assigned += 1);
+            if world.run.broken == Misrule::Keeping && !known.owned.is_subset(&assignment) {
+                // It says what it should, and does otherwise.
+                let said = Known { owned: assignment.clone(), ..known.clone() };
+                drop(ask(broker, beat(&said, reply.epoch)).await);
+                sleep(KEEPS).await;
+            }
+            known.owned = assignment;
+            world.own(number, &known.owned);
+        }
+        Err(GroupError::UnknownMember { .. } | GroupError::FencedEpoch { .. }) => {
+            world.count(|counts| counts.fenced += 1);
+            drop_out(world, number, known);
+        }
+        // It asks again later; what it was told before holds.
+        Err(_) => {
+            if epoch == JOINS {
+                *known = Known::default();
+            }
+            pause().await;
+        }
+    }
+}
+
+/// Goes on with what is committed, and commits a little more.
+async fn work(world: &World, broker: &Broker, number: u64, known: &Known) {
+    let Some(epoch) = known.epoch else { return };
+    for partition in &known.owned {
+        let Ok(offset) = committed(broker, *partition) else { continue };
+        world.check(*partition, offset);
+        let next = Offset(offset.map_or(1, |offset| offset.0 + 1 + world.below(5) as i64));
+        let result = commit(broker, (&known.id, epoch), *partition, next).await;
+        if result.is_ok() {
+            world.count(|counts| counts.commits += 1);
+            world.acknowledge(*partition, next);
+        }
+        world.tell(format!("{} ({number}) commits {next} of {partition}: {result:?}", known.id));
+    }
+}
