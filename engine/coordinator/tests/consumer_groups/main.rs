@@ -1,6 +1,7 @@
 //! What consumer groups (KIP-848) do, heartbeat by heartbeat.
 
 mod classic;
+mod counts;
 mod expressions;
 mod membership;
 mod migration;

@@ -2,6 +2,7 @@
 //! compares whole outputs.
 
 mod bounds;
+mod counts;
 mod end;
 mod initialization;
 mod loading;
