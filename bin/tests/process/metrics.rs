@@ -8,13 +8,18 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use corelog_client::ClientConfig;
-use corelog_client::blocking::Connection;
-use corelog_model::{Codec, ErrorCode};
+use corelog_client::blocking::{Admin, Connection, Producer};
+use corelog_client::group::CommittedOffset;
+use corelog_client::producer::Message;
+use corelog_client::{ClientConfig, ProducerConfig, TopicPartition};
+use corelog_model::{Codec, ErrorCode, Offset};
 use corelog_wire::api::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use corelog_wire::{ListOffsetsRequest, ListOffsetsResponse};
 
-use crate::support::{Broker, DataFolder, Launch, PartitionLogs, Writer, WriterKind, create_topic};
+use crate::support::{
+    Broker, DataFolder, Launch, PartitionLogs, Writer, WriterKind, connect, create_topic,
+    wait_until,
+};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const TOPIC: &str = "counted";
@@ -176,4 +181,52 @@ fn a_metrics_port_in_use_is_refused_by_name_and_none_is_none() {
     let broker = launch.clone().start();
     assert_eq!(broker.metrics, None);
     assert_eq!(broker.terminate().code(), Some(0));
+}
+
+#[test]
+fn transactions_and_groups_are_counted() {
+    let folder = DataFolder::new();
+    let mut launch = launch(&folder).cores("2");
+    let broker = launch.start();
+    let endpoint = launch.endpoint();
+    create_topic(&endpoint, TOPIC, 2, &[]);
+    let config = ProducerConfig {
+        transactional_id: Some("counted".to_owned()),
+        ..ProducerConfig::default()
+    };
+    let mut producer = Producer::new(connect(&endpoint), config).expect("a good setting");
+    producer.init_transactions().expect("the producer gets its id");
+    let open = |producer: &mut Producer| {
+        producer.begin().expect("a transaction begins");
+        let message = Message::of_value(TOPIC, b"value");
+        producer.send(&message).expect("there is room for the record");
+        producer.flush().expect("the record is written");
+    };
+    for _ in 0..3 {
+        open(&mut producer);
+        producer.commit().expect("the transaction is committed");
+    }
+    open(&mut producer);
+    producer.abort().expect("the transaction is aborted");
+    open(&mut producer);
+    let offset = CommittedOffset { offset: Offset(2), leader_epoch: None, metadata: None };
+    let offsets = [(TopicPartition::new(TOPIC, 0), offset)].into();
+    let mut admin = Admin::new(connect(&endpoint));
+    admin.set_group_offsets("counted", &offsets).expect("the offset is stored");
+    // The last transaction is answered before its markers are written.
+    wait_until("the aborted transaction is complete", || {
+        sum(&samples(&broker), "corelog_transactions_aborted_total") == 1.0
+    });
+    let samples = samples(&broker);
+    for (name, expected) in [
+        ("corelog_transactions_committed_total", 3.0),
+        ("corelog_transactions_open", 1.0),
+        ("corelog_transactional_ids", 1.0),
+        ("corelog_transactions_stuck", 0.0),
+        ("corelog_group_offsets_committed_total", 1.0),
+        ("corelog_groups", 1.0),
+        ("corelog_coordinators_loading", 0.0),
+    ] {
+        assert_eq!(sum(&samples, name), expected, "{name}");
+    }
 }

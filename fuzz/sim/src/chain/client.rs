@@ -193,7 +193,7 @@ impl Client {
         values: &[String],
         token: Option<&Verification>,
     ) -> Result<(), Refusal> {
-        let refused = |error: &dyn std::fmt::Display| Refusal::Log(error.to_string());
+        let refused = |error: &dyn fmt::Display| Refusal::Log(error.to_string());
         let first = self.sequences.get(&partition.log.id()).copied().unwrap_or_default();
         let mut builder = BatchBuilder::new(Codec::None, None);
         builder.set_producer(self.who.0, self.who.1, Sequence(first));
