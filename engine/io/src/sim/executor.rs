@@ -9,7 +9,12 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-type Work = Pin<Box<dyn Future<Output = ()>>>;
+/// A task, with the waker that it has as long as it lives: who keeps a waker from an earlier poll
+/// sees that it is the same one.
+struct Work {
+    future: Pin<Box<dyn Future<Output = ()>>>,
+    waker: Waker,
+}
 
 /// Tasks that were woken. Wakers must be Send, so this is the one place with a lock; a run has one
 /// thread.
@@ -67,7 +72,9 @@ impl Executor {
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + 'static) -> u64 {
         let task = self.next_task.get();
         self.next_task.set(task + 1);
-        self.tasks.borrow_mut().insert(task, Box::pin(work));
+        let waker = Waker::from(Arc::new(TaskWaker { task, ready: Arc::clone(&self.ready) }));
+        let work = Work { future: Box::pin(work), waker };
+        self.tasks.borrow_mut().insert(task, work);
         self.ready.push(task);
         task
     }
@@ -85,8 +92,8 @@ impl Executor {
         let Some(mut work) = self.tasks.borrow_mut().remove(&task) else {
             return Some(task);
         };
-        let waker = Waker::from(Arc::new(TaskWaker { task, ready: Arc::clone(&self.ready) }));
-        if work.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+        let waker = work.waker.clone();
+        if work.future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
             self.tasks.borrow_mut().insert(task, work);
         }
         Some(task)
