@@ -254,7 +254,7 @@ fn partitions_of_a_topic_have_offsets_of_their_own() {
 #[test]
 fn offsets_are_counted_when_they_are_stored() {
     let mut rig = Rig::new();
-    rig.step(Input::CommitOffsets(commit(1, &[("t", 7), ("u", 8)])));
+    rig.commit(commit(1, &[("t", 7), ("u", 8)]));
     assert_eq!(rig.groups.take_counts().offsets_committed, 0);
     rig.appended(0);
     assert_eq!(rig.groups.take_counts().offsets_committed, 2);
