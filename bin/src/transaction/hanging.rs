@@ -57,7 +57,7 @@ impl FindHanging {
         &self,
         admin: &mut Admin,
     ) -> Result<Vec<(TopicPartition, ActiveProducer)>, ClientError> {
-        let before = now() - self.older_than_ms;
+        let before = now() + self.older_than_ms.saturating_neg();
         let mut late = Vec::new();
         for at in self.partitions(admin)? {
             let producers = admin.describe_producers(&at)?.into_iter();
