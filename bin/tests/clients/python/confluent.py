@@ -167,9 +167,10 @@ def read():
     passed(f"reads {len(topics)} topics of all clients")
 
 
-def member(group):
+def member(group, protocol):
     consumer = Consumer({
         "bootstrap.servers": BOOTSTRAP,
+        "group.protocol": protocol,
         "group.id": group,
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
@@ -179,17 +180,21 @@ def member(group):
     return consumer
 
 
-def group():
-    name = "clients.confluent.group"
+def share(protocol):
+    name = f"clients.confluent.{protocol}"
     numbers, shares, until = set(), [], time.monotonic() + 60
-    members = [member(name), member(name)]
-    while len(numbers) < RECORDS or shares != [2, 2]:
+    members = [member(name, protocol), member(name, protocol)]
+    positions = 0
+    # One that came later may have to read on where the other was when it came.
+    while len(numbers) < RECORDS or shares != [2, 2] or positions < RECORDS:
         assert time.monotonic() < until, f"{len(numbers)} records, partitions: {shares}"
         for consumer in members:
             for message in consumer.consume(500, timeout=0.05):
                 assert message.error() is None, message.error()
                 numbers.add(message.timestamp()[1])
         shares = [len(consumer.assignment()) for consumer in members]
+        places = [at for one in members for at in one.position(one.assignment())]
+        positions = sum(max(at.offset, 0) for at in places)
     for consumer in members:
         consumer.commit(asynchronous=False)
     members.pop().close()
@@ -197,7 +202,7 @@ def group():
         assert time.monotonic() < until, "the partitions of one that left are not taken over"
         assert members[0].poll(0.05) is None, "what was committed comes again"
     members.pop().close()
-    last = member(name)
+    last = member(name, protocol)
     while len(last.assignment()) < PARTITIONS:
         assert time.monotonic() < until, "one member alone does not get everything"
         assert last.poll(0.05) is None, "what was committed comes again"
@@ -205,7 +210,12 @@ def group():
     assert sum(offsets) == RECORDS, offsets
     last.close()
     only(ADMIN.delete_consumer_groups([name]))
-    passed("shares a topic in a group")
+    passed(f"shares a topic in a {protocol} group")
+
+
+def group():
+    for protocol in ["classic", "consumer"]:
+        share(protocol)
 
 
 def transactional(name):
