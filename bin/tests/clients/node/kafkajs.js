@@ -1,20 +1,16 @@
 // An unmodified kafkajs: kafkajs.js write|read|group|transactions BOOTSTRAP NODES. Its consumer needs a group, so
 // write and read use the Fetch call of its own brokers, which decodes them as the consumer does.
-// The rule of the records is that of records.py.
 
 const assert = require('node:assert')
 const kafkajs = require('kafkajs')
 const lz4 = require('lz4-napi')
 const snappy = require('snappy')
 const { ZstdCodec } = require('zstd-codec')
+const { firstTimestamp, partitions, record, records } = require('./records.js')
 
 const { CompressionTypes, CompressionCodecs, Kafka, logLevel } = kafkajs
 const [command, bootstrap, nodes] = process.argv.slice(2)
 const name = `kafkajs ${require('kafkajs/package.json').version}`
-const partitions = 4
-const records = 1000
-const firstTimestamp = 1_700_000_000_000
-const noNullHeaders = ['kafka-python', 'kafkajs']
 
 const codecs = {
   none: CompressionTypes.None,
@@ -58,27 +54,6 @@ async function unpackSnappy(bytes) {
     at = end
   }
   return Buffer.concat(blocks)
-}
-
-function headers(number, writer) {
-  const text = (it) => Buffer.from(it)
-  if (number % 3 === 0) {
-    return { number: text(`${number}`), twice: [text('a'), text('b')], empty: text('') }
-  }
-  if (number % 3 === 1) return {}
-  return { null: noNullHeaders.includes(writer) ? text('') : null }
-}
-
-function record(number, writer) {
-  let value = Buffer.from(`${number}/`.repeat(1 + (number % 60)))
-  if (number % 10 === 4) value = null
-  if (number % 10 === 5) value = Buffer.alloc(0)
-  return {
-    key: number % 10 === 9 ? null : Buffer.from(`clé-${number}`),
-    value,
-    headers: headers(number, writer),
-    timestamp: `${firstTimestamp + 1000 * number}`,
-  }
 }
 
 // kafkajs names only the first offset of each send, so one send goes to one partition.
