@@ -1,5 +1,5 @@
 # Sourced by the steps that run other people's programs: brokers, ports, processes, waiting.
-# A step sets work, a folder of its own, and program, and calls `stop_all` at its end.
+# A step sets program, work (a folder of its own) and bootstrap, and calls `stop_all` at its end.
 # shellcheck shell=bash
 declare -A processes=()
 # A pattern of names: processes whose end is no failure by itself.
@@ -62,7 +62,6 @@ start_broker() {
   local name=$1 port=$2 setting settings=()
   shift 2
   for setting in "$@"; do settings+=(--set "$setting"); done
-  rm -f "$work/$name.log.ready"
   start "$name" "$program" serve --data-dir "$work/$name.data" --listen "127.0.0.1:$port" \
     --set corelog.metrics.listen= "${settings[@]}"
   await 60 "broker $name is ready" answers "$port"
@@ -71,6 +70,13 @@ start_broker() {
 # $1: port. What listens there speaks the protocol.
 answers() {
   timeout 5 "$program" topic list --bootstrap "127.0.0.1:$1"
+}
+
+# $1: topic. The sum of its end offsets, what is aborted too.
+end_offset() {
+  "$program" topic describe "$1" --json --bootstrap "$bootstrap" |
+    python3 -c 'import json, sys
+print(sum(one["end"] for one in json.load(sys.stdin)["partitions"]))'
 }
 
 # For `trap stop_all EXIT`: ends what runs, and after a failure shows what each of it said.
