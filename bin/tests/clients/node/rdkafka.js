@@ -183,8 +183,18 @@ async function transactional() {
   return producer
 }
 
-// All values of a topic.
-async function texts(topic, isolation) {
+// All values of a topic, once there are so many: a commit is answered before it shows to readers
+// of what is committed.
+async function texts(topic, isolation, count) {
+  let found
+  await until(`${topic} has no ${count} records`, 60, async () => {
+    found = await values(topic, isolation)
+    return found.length >= count
+  })
+  return found
+}
+
+async function values(topic, isolation) {
   const settings = { 'isolation.level': isolation, 'enable.partition.eof': true }
   const [consumer, found, ended] = [reader(settings), [], new Set()]
   consumer.on('partition.eof', ({ partition }) => ended.add(partition))
@@ -233,11 +243,11 @@ async function transactions() {
     return false
   })
   await disconnect(consumer)
-  const committed = await texts(target, 'read_committed')
+  const committed = await texts(target, 'read_committed', count)
   committed.sort((one, other) => one - other)
   assert.deepStrictEqual(committed, [...Array(count).keys()].map(String))
   assert(aborted > 0)
-  assert.strictEqual((await texts(target, 'read_uncommitted')).length, count + aborted)
+  assert.strictEqual((await texts(target, 'read_uncommitted', count + aborted)).length, count + aborted)
   await disconnect(producer)
   passed('copies in transactions')
 }

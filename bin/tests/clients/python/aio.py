@@ -185,11 +185,13 @@ async def group(admin):
 async def texts(topic, isolation):
     """All values of a topic."""
     found = []
+    partitions = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+    # The ends of everything: a commit is answered before it shows to readers of what is committed.
+    async with reader() as everything:
+        ends = await everything.end_offsets(partitions)
     async with reader(isolation_level=isolation) as consumer:
-        partitions = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
         consumer.assign(partitions)
         await consumer.seek_to_beginning()
-        ends = await consumer.end_offsets(partitions)
         async with asyncio.timeout(60):
             while any([await consumer.position(at) < ends[at] for at in partitions]):
                 found += [record.value.decode() for record in await poll(consumer)]

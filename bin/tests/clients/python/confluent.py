@@ -228,8 +228,16 @@ def transactional(name):
     return producer
 
 
-def texts(topic, isolation):
-    """All values of a topic."""
+def texts(topic, isolation, count):
+    """All values of a topic, once there are so many or a minute has passed: a commit is answered
+    before it shows to readers of what is committed."""
+    until = time.monotonic() + 60
+    while len(found := values(topic, isolation)) < count and time.monotonic() < until:
+        pass
+    return found
+
+
+def values(topic, isolation):
     consumer = Consumer({
         "bootstrap.servers": BOOTSTRAP,
         "group.id": "none",
@@ -293,9 +301,9 @@ def transactions():
         for place in consumer.committed(consumer.assignment(), timeout=20):
             consumer.seek(TopicPartition(source, place.partition, max(place.offset, 0)))
     consumer.close()
-    committed = texts(target, "read_committed")
+    committed = texts(target, "read_committed", count)
     assert sorted(committed, key=int) == [str(number) for number in range(count)], len(committed)
-    everything = len(texts(target, "read_uncommitted"))
+    everything = len(texts(target, "read_uncommitted", count + aborted))
     assert aborted > 0 and everything == count + aborted, (everything, aborted)
     producer.begin_transaction()
     producer.produce(target, value="zombie")
@@ -309,7 +317,7 @@ def transactions():
     second.begin_transaction()
     second.produce(target, value="second")
     second.commit_transaction(30)
-    committed = texts(target, "read_committed")
+    committed = texts(target, "read_committed", count + 1)
     assert len(committed) == count + 1 and "second" in committed, len(committed)
     passed("copies in transactions")
 

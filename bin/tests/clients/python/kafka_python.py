@@ -222,7 +222,10 @@ def texts(topic, isolation):
     partitions = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
     reader.assign(partitions)
     reader.seek_to_beginning()
-    ends = reader.end_offsets(partitions)
+    # The ends of everything: a commit is answered before it shows to readers of what is committed.
+    everything = KafkaConsumer(bootstrap_servers=BOOTSTRAP)
+    ends = everything.end_offsets(partitions)
+    everything.close()
     while any(reader.position(at) < ends[at] for at in partitions):
         assert time.monotonic() < until, f"{topic} does not end"
         for part in reader.poll(timeout_ms=100).values():
