@@ -240,25 +240,21 @@ async function texts(topic, isolation) {
   const plain = kafka.producer()
   await plain.connect()
   const messages = [...Array(partitions).keys()].map((partition) => ({ partition, value: 'end' }))
-  await plain.send({ topic, messages })
+  const last = new Map()
+  for (const { partition, baseOffset } of await plain.send({ topic, messages })) {
+    last.set(partition, baseOffset)
+  }
   await plain.disconnect()
   const readUncommitted = isolation === 'read_uncommitted'
   const groupId = `texts.${topic}.${Date.now()}`
   const consumer = kafka.consumer({ groupId, readUncommitted, maxWaitTimeInMs: 20 })
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
-  const last = new Map()
-  const admin = kafka.admin()
-  await admin.connect()
-  for (const { partition, high } of await admin.fetchTopicOffsets(topic)) {
-    last.set(partition, Number(high) - 1)
-  }
-  await admin.disconnect()
   await consumer.run({
     eachMessage: async ({ partition, message }) => {
       const value = message.value.toString()
       if (value !== 'end') found.push(value)
-      if (Number(message.offset) === last.get(partition)) ended.add(partition)
+      if (message.offset === last.get(partition)) ended.add(partition)
     },
   })
   for (let waited = 0; ended.size < partitions; waited += 50) {
