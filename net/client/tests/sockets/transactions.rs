@@ -1,6 +1,8 @@
 //! The transactional producer through sockets: what it asks in which order, and what it makes of
 //! coordinators that move, refuse, or go away with the answer.
 
+use std::time::Duration;
+
 use corelog_client::producer::{Message, ProducerConfig};
 use corelog_client::{ClientError, Cluster, Producer};
 use corelog_model::ErrorCode;
@@ -79,8 +81,11 @@ async fn producer_of(fake: &Fake) -> Producer {
     let endpoint = fake.endpoint();
     fake.knows(metadata(std::slice::from_ref(&endpoint), &[(1, 0)]));
     let cluster = Cluster::connect(&[endpoint], config()).await.unwrap();
-    let config =
-        ProducerConfig { transactional_id: Some(ID.to_owned()), ..ProducerConfig::default() };
+    let config = ProducerConfig {
+        transactional_id: Some(ID.to_owned()),
+        delivery_timeout: Duration::from_secs(5),
+        ..ProducerConfig::default()
+    };
     Producer::new(&cluster, config).await.unwrap()
 }
 
@@ -164,6 +169,8 @@ async fn a_partition_that_is_refused_leaves_only_aborting() {
     initializes(&fake, ErrorCode::None);
     adds(&fake, ErrorCode::TopicAuthorizationFailed);
     ends(&fake, false, ErrorCode::None);
+    // The sequences of what was given up are not used again: it asks for another epoch.
+    initializes(&fake, ErrorCode::None);
     let producer = producer_of(&fake).await;
     producer.init_transactions().await.unwrap();
     producer.begin().await.unwrap();
