@@ -175,6 +175,8 @@ async fn speak(world: &World, broker: &Broker, number: u64, known: &mut Known, e
             }
             known.owned = assignment;
             world.own(number, &known.owned);
+            // It is not the member that crashes.
+            world.members.borrow_mut().insert(number, known.clone());
         }
         Err(GroupError::UnknownMember { .. } | GroupError::FencedEpoch { .. }) => {
             world.count(|counts| counts.fenced += 1);
