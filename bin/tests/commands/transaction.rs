@@ -82,7 +82,7 @@ fn write_unknown(server: &Server) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     builder.append(Timestamp(now.as_millis() as i64), None, Some(b"lost"), &[]);
     let bytes = builder.build(Offset::ZERO);
-    let records = Records::from(&bytes[..]);
+    let records = Records::Bytes(&bytes);
     let topic = TopicProduceData {
         name: "t".into(),
         partition_data: vec![PartitionProduceData { index: 0, records }],
