@@ -2,7 +2,7 @@
 //! coordinator before the first batch of a transaction reaches a partition, with a token taken
 //! before that, and asks again what it may ask again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
@@ -43,6 +43,8 @@ pub(super) struct Client {
     version: TransactionVersion,
     who: Producer,
     sequences: BTreeMap<PartitionId, i32>,
+    /// The partitions of its transaction, where it adds them itself.
+    added: BTreeSet<TopicPartition>,
 }
 
 impl fmt::Display for Client {
@@ -64,8 +66,8 @@ fn may_do_later(code: ErrorCode) -> bool {
 impl Client {
     pub(super) fn new(broker: &Rc<Broker>, id: &str, version: TransactionVersion) -> Self {
         let who = (ProducerId::NONE, ProducerEpoch::NONE);
-        let (broker, id, sequences) = (Rc::clone(broker), id.to_owned(), BTreeMap::new());
-        Self { broker, id, version, who, sequences }
+        let (broker, id) = (Rc::clone(broker), id.to_owned());
+        Self { broker, id, version, who, sequences: BTreeMap::new(), added: BTreeSet::new() }
     }
 
     pub(super) fn broker(&self) -> Rc<Broker> {
@@ -93,6 +95,7 @@ impl Client {
             match self.broker.coordinator(&self.id).init(init).await {
                 Ok(who) => {
                     self.be(who);
+                    self.added.clear();
                     return Ok(());
                 }
                 Err(code) if may_do_later(code) => last = code,
@@ -127,30 +130,46 @@ impl Client {
         if partition.log.has_open_transaction(id, epoch) {
             return Ok(None);
         }
+        let mode = match self.version {
+            TransactionVersion::Classic => EnlistMode::Verify,
+            TransactionVersion::EpochPerTransaction => EnlistMode::Add(self.version),
+        };
         let mut last = ErrorCode::None;
         for _ in 0..ATTEMPTS {
-            if self.version == TransactionVersion::Classic {
-                last = self.enlist(shard, &name, EnlistMode::Add(self.version)).await;
+            let token = partition.log.begin_verification(id, epoch, first);
+            let mut token = token.map_err(|error| Refusal::Log(error.to_string()))?;
+            if self.version == TransactionVersion::EpochPerTransaction {
+                token = token.with_epoch_per_transaction();
             }
+            last = self.enlist(shard, &name, mode).await;
             if last == ErrorCode::None {
-                let token = partition.log.begin_verification(id, epoch, first);
-                let mut token = token.map_err(|error| Refusal::Log(error.to_string()))?;
-                let mode = match self.version {
-                    TransactionVersion::Classic => EnlistMode::Verify,
-                    TransactionVersion::EpochPerTransaction => {
-                        token = token.with_epoch_per_transaction();
-                        EnlistMode::Add(self.version)
-                    }
-                };
-                last = self.enlist(shard, &name, mode).await;
-                if last == ErrorCode::None {
-                    return Ok(Some(token));
-                }
+                return Ok(Some(token));
             }
             if !may_do_later(last) {
                 break;
             }
-            last = ErrorCode::None;
+            pause().await;
+        }
+        Err(Refusal::Code(last))
+    }
+
+    /// Adds a partition to the transaction, as clients do for which the leader does not. That takes
+    /// until the transaction before has ended everywhere.
+    async fn add(&mut self, shard: &Shard, partition: &Partition) -> Result<(), Refusal> {
+        let name = (partition.topic.clone(), partition.log.id().index);
+        if self.version == TransactionVersion::EpochPerTransaction || self.added.contains(&name) {
+            return Ok(());
+        }
+        let mut last = ErrorCode::None;
+        for _ in 0..ATTEMPTS {
+            last = self.enlist(shard, &name, EnlistMode::Add(self.version)).await;
+            if last == ErrorCode::None {
+                self.added.insert(name);
+                return Ok(());
+            }
+            if !may_do_later(last) {
+                break;
+            }
             pause().await;
         }
         Err(Refusal::Code(last))
@@ -168,6 +187,7 @@ impl Client {
         let (shard, partition) = self.broker.partition(topic, index);
         let id = partition.log.id();
         let first = Sequence(self.sequences.get(&id).copied().unwrap_or_default());
+        self.add(&shard, &partition).await?;
         let token = self.verify(&shard, &partition, first).await?;
         self.append(&shard, &partition, values, token.as_ref()).await?;
         let next = self.sequences.entry(id).or_default();
@@ -210,13 +230,14 @@ impl Client {
 
     /// Commits how far a group has read, in its transaction.
     pub(super) async fn send_offset(
-        &self,
+        &mut self,
         group: &str,
         index: i32,
         offset: Offset,
     ) -> Result<(), Refusal> {
         let (shard, coordinator) = self.broker.group(group);
         let partition = coordinator.partition().clone();
+        self.add(&shard, &partition).await?;
         let token = self.verify(&shard, &partition, Sequence::NONE).await?;
         let commit = commit_of(&self.broker, group, index, offset);
         let producer = self.who;
@@ -240,6 +261,7 @@ impl Client {
             };
             match self.broker.coordinator(&self.id).end(end).await {
                 Ok(who) => {
+                    self.added.clear();
                     if self.version == TransactionVersion::EpochPerTransaction {
                         self.be(who);
                     }
