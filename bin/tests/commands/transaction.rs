@@ -135,5 +135,7 @@ fn failures_about_transactions_say_what_to_try() {
     check(&["transaction", "list", "--pattern", "("], ["list transactions", "RE2"]);
     check(&["transaction", "list", "--state", "Open"], ["list transactions", "state"]);
     let producers = ["transaction", "describe-producers", "x", "--partition", "0"];
-    check(&producers, ["producers of x-0", "corelog topic list"]);
+    check(&producers, ["producers of partition x-0", "corelog topic list"]);
+    let producers = ["transaction", "describe-producers", "t", "--partition", "7"];
+    check(&producers, ["producers of partition t-7", "corelog topic describe"]);
 }

@@ -29,6 +29,9 @@ pub(crate) const PARTITIONS: i32 = 2;
 const CORES: u16 = 2;
 const BROKER: BrokerId = BrokerId(1);
 
+/// Number of its id, name, partitions and configs.
+type NewTopicOf<'a> = (u8, &'a str, i32, &'a [(&'a str, &'a str)]);
+
 /// How it is started.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Start {
@@ -113,7 +116,7 @@ impl Broker {
     async fn create_topics(&self) -> Result<(), String> {
         let small = ("segment.bytes", "1048576");
         let internal = [("cleanup.policy", "compact"), ("min.cleanable.dirty.ratio", "0.1"), small];
-        let topics: [(u8, &str, i32, &[(&str, &str)]); 4] = [
+        let topics: [NewTopicOf<'_>; 4] = [
             (2, SOURCE, PARTITIONS, &[small]),
             (3, TARGET, PARTITIONS, &[small]),
             (4, GROUPS_TOPIC, 2, &internal),

@@ -78,7 +78,7 @@ fn live(machine: &Machine, world: &Rc<World>, ending: Option<Ending>) {
     }
     world.set_ending(false);
     let session = session(Rc::clone(world), ending);
-    let end = machine.run(async move { timeout(PATIENCE, session).await });
+    let end = machine.run(async move { Box::pin(timeout(PATIENCE, session)).await });
     world.tell(format!("{end:?} after {} steps", machine.steps()));
     world.model(super::model::Model::crash);
     match end {
@@ -97,16 +97,15 @@ async fn session(world: Rc<World>, ending: Option<Ending>) -> Result<(), String>
     count_resumed(&world, &broker).await;
     let watchers =
         [SOURCE, TARGET].map(|topic| spawn(watch(Rc::clone(&world), Rc::clone(&broker), topic)));
-    let tasks = match ending {
-        Some(_) => work(&world, &broker),
-        None => {
-            // Nothing of the feeder stays open.
-            let mut feeder = Client::new(&broker, "feeder", world.chain.version);
-            let begun = feeder.init().await;
-            begun.map_err(|refusal| format!("the feeder cannot begin: {refusal:?}"))?;
-            let copy = |index| spawn(copy(Rc::clone(&world), Rc::clone(&broker), index, Work::All));
-            (0..PARTITIONS).map(copy).collect()
-        }
+    let tasks = if ending.is_some() {
+        work(&world, &broker)
+    } else {
+        // Nothing of the feeder stays open.
+        let mut feeder = Client::new(&broker, "feeder", world.chain.version);
+        let begun = feeder.init().await;
+        begun.map_err(|refusal| format!("the feeder cannot begin: {refusal:?}"))?;
+        let copy = |index| spawn(copy(Rc::clone(&world), Rc::clone(&broker), index, Work::All));
+        (0..PARTITIONS).map(copy).collect()
     };
     for task in tasks {
         task.join().await;

@@ -26,7 +26,7 @@ pub(super) async fn read(
     broker: &Broker,
     (topic, index): (&str, i32),
     offset: Offset,
-    broken: Broken,
+    rules: Broken,
 ) -> Result<(Vec<Committed>, Offset), String> {
     let (shard, partition) = broker.partition(topic, index);
     let wanted = FetchPartition {
@@ -43,14 +43,13 @@ pub(super) async fn read(
     };
     let mut fetched = shard.fetch(&[wanted], bounds).await;
     let fetched = fetched.pop().ok_or("a fetch of one partition has one answer")?;
-    records(fetched, offset, broken)
-        .map_err(|error| format!("{topic}-{index} at {offset}: {error}"))
+    records(fetched, offset, rules).map_err(|error| format!("{topic}-{index} at {offset}: {error}"))
 }
 
 fn records(
     fetched: FetchedPartition,
     from: Offset,
-    broken: Broken,
+    rules: Broken,
 ) -> Result<(Vec<Committed>, Offset), String> {
     let bytes = fetched.batches.map_err(|error| error.to_string())?.to_vec();
     let mut upcoming = fetched.aborted.ok_or("aborted transactions are not told")?;
@@ -68,7 +67,7 @@ fn records(
             if marker.is_some_and(|marker| marker.outcome == TransactionOutcome::Abort) {
                 aborted.remove(&producer);
             }
-        } else if !aborted.contains(&producer) || broken == Broken::AbortedRead {
+        } else if !aborted.contains(&producer) || rules == Broken::AbortedRead {
             let records = batch.records(&mut scratch, BATCH_BYTES_MAX);
             for record in records.map_err(|error| error.to_string())? {
                 let record = record.map_err(|error| error.to_string())?;

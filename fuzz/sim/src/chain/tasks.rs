@@ -260,7 +260,7 @@ fn watch_one(
         Ok((origin, _)) if seen.insert(origin) => return true,
         Ok((origin, _)) => world.find(format!("{origin} is in the {topic} twice: {record:?}")),
         Err(why) => {
-            world.find(format!("{record:?} of the {topic} is read as committed, but {why}"))
+            world.find(format!("{record:?} of the {topic} is read as committed, but {why}"));
         }
     }
     false

@@ -70,7 +70,7 @@ fn live(machine: &Machine, world: &Rc<World>, ending: Option<Ending>) {
     }
     world.is_ending.set(false);
     let session = session(Rc::clone(world), ending);
-    let end = machine.run(async move { timeout(PATIENCE, session).await });
+    let end = machine.run(async move { Box::pin(timeout(PATIENCE, session)).await });
     world.tell(format!("{end:?} after {} steps", machine.steps()));
     match end {
         End::Finished(Ok(Ok(()))) => {}

@@ -170,7 +170,13 @@ impl Admin {
     fn leader(&mut self, at: &TopicPartition) -> Result<NodeId, ClientError> {
         self.cluster.with_retries(|cluster| {
             cluster.refresh(Topics::Named(&[&at.topic]))?;
-            cluster.metadata().require_leader(at).map(|(node, _)| node)
+            let metadata = cluster.metadata();
+            let topic = metadata.require_topic(&at.topic)?;
+            if !topic.partitions.contains_key(&at.partition) {
+                let (topic, count) = (at.topic.as_ref().to_owned(), topic.partitions.len());
+                return Err(ClientError::NoPartition { topic, partition: at.partition, count });
+            }
+            metadata.require_leader(at).map(|(node, _)| node)
         })
     }
 

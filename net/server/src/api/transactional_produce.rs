@@ -124,6 +124,10 @@ impl FirstBatches {
         } else {
             EnlistMode::Add(TransactionVersion::EpochPerTransaction)
         };
+        // Where nobody is to verify, a coordinator is asked only to add.
+        if mode == EnlistMode::Verify && !shard.config().limits.verifies_transactions {
+            return self;
+        }
         let tokens = enlist(shard, (id, producer), &self.begins, mode).await;
         let told = |token: Enlisted| token.map_err(|code| told_producer(code, version));
         self.tokens = tokens.into_iter().map(|(name, token)| (name, told(token))).collect();
