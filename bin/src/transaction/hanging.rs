@@ -1,6 +1,6 @@
-//! `corelog transaction find-hanging`: transactions that are open in a partition for longer than any
-//! may be, and that no coordinator counts that partition in. Readers of committed records wait for
-//! them for ever.
+//! `corelog transaction find-hanging`: transactions that are open in a partition for longer than
+//! any may be, and that no coordinator counts that partition in. Readers of committed records wait
+//! for them for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! A broker of two cores on one simulated machine: what is coordinated on one core reaches partitions
-//! on both.
+//! A broker of two cores on one simulated machine: what is coordinated on one core reaches
+//! partitions on both.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -29,7 +29,8 @@ macro_rules! counts {
             pub fn missing(&self, seeds: u64) -> Vec<String> {
                 let too_rare = |(name, count, once_in): (&str, u64, u64)| {
                     let expected = (seeds / once_in).max(1);
-                    (count < expected).then(|| format!("{name}: {count} times, {expected} at least"))
+                    let is_rare = count < expected;
+                    is_rare.then(|| format!("{name}: {count} times, {expected} at least"))
                 };
                 self.each().into_iter().filter_map(too_rare).collect()
             }

@@ -10,8 +10,8 @@ use crate::input::{CommitOffsets, OffsetToCommit};
 use crate::records::CurrentAssignment;
 
 impl ConsumerGroup {
-    /// Whether one may commit all of these offsets. Who knows only generations is taken for a member
-    /// of the classic protocol, or for a simple consumer while there are no members.
+    /// Whether one may commit all of these offsets. Who knows only generations is no member with an
+    /// epoch: it speaks the classic protocol, or is a simple consumer while there are no members.
     pub(crate) fn check_commit(
         &self,
         commit: &CommitOffsets,

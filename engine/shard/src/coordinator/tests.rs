@@ -1,5 +1,5 @@
-//! A coordinator whose partition is led in another epoch: the one before knows nothing any more, the
-//! next one says that it is loading, and then knows what was stored. On a core of the simulated
+//! A coordinator whose partition is led in another epoch: the one before knows nothing any more,
+//! the next one says that it is loading, and then knows what was stored. On a core of the simulated
 //! machine.
 
 use std::future::Future;
