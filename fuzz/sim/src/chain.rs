@@ -1,6 +1,6 @@
 //! Programs that read from one topic and write to another in transactions, exactly once, on a
-//! broker of two cores that crashes. What is claimed: transactions are all or nothing for readers of
-//! committed records; one that is fenced writes nothing; nothing is lost or doubled on the way;
+//! broker of two cores that crashes. What is claimed: transactions are all or nothing for readers
+//! of committed records; one that is fenced writes nothing; nothing is lost or doubled on the way;
 //! what was decided before a crash is gone on with after it; and no transaction stays open.
 //!
 //! `client` is a producer, `reader` a consumer, `tasks` the programs,

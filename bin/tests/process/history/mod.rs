@@ -1,8 +1,8 @@
 //! What clients did and saw, and what of it no correct log can give. A history is a value:
-//! processes that talk to a broker record it, and [`check`] looks at it when all is over, so the same rules
-//! judge a short run, a long one, and histories that are written by hand. It is here and in no
-//! package, because only tests of real processes have clients whose every step is known; a long run
-//! is the same test with more time.
+//! processes that talk to a broker record it, and [`check`] looks at it when all is over, so the
+//! same rules judge a short run, a long one, and histories that are written by hand. It is here and
+//! in no package, because only tests of real processes have clients whose every step is known; a
+//! long run is the same test with more time.
 //!
 //! The anomalies and their names are those that the literature knows from logs with transactions:
 //! phenomena of isolation (G0, G1a, G1c) and of order within a partition (skips and steps back).

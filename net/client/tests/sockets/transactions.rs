@@ -168,8 +168,8 @@ async fn a_partition_that_is_refused_leaves_only_aborting() {
     finds(&fake);
     initializes(&fake, ErrorCode::None);
     adds(&fake, ErrorCode::TopicAuthorizationFailed);
-    // No partition was added, so nothing has to end. The sequences of what was given up are not used
-    // again: the producer asks for another epoch.
+    // No partition was added, so nothing has to end. The sequences of what was given up are not
+    // used again: the producer asks for another epoch.
     initializes(&fake, ErrorCode::None);
     let producer = producer_of(&fake).await;
     producer.init_transactions().await.unwrap();
