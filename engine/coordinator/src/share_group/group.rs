@@ -292,7 +292,17 @@ impl ShareGroup {
     }
 
     fn has_to_initialize(&self) -> bool {
-        !self.is_initializing && !self.durable.states.initializing.is_empty()
+        !self.is_initializing && self.to_initialize().next().is_some()
+    }
+
+    /// The partitions of which it is durable that the share coordinators are being told, and that
+    /// they have not taken yet.
+    fn to_initialize(&self) -> impl Iterator<Item = PartitionId> {
+        let states = &self.image.states;
+        self.durable.states.initializing_partitions().filter(|id| {
+            let topic = states.initializing.get(&id.topic);
+            topic.is_some_and(|topic| topic.partitions.contains(&id.index))
+        })
     }
 
     /// Has the share coordinators told of partitions that they are to know: once it is durable that
@@ -302,7 +312,7 @@ impl ShareGroup {
             return;
         }
         self.is_initializing = true;
-        let partitions: Vec<PartitionId> = self.durable.states.initializing_partitions().collect();
+        let partitions: Vec<PartitionId> = self.to_initialize().collect();
         let (group, state_epoch) = (self.id.to_string(), self.durable.epoch());
         step.outputs.push(Output::InitializeStates { group, state_epoch, partitions });
     }

@@ -110,7 +110,6 @@ impl ShareGroup {
         step: &mut Step<'_>,
     ) {
         self.is_initializing = false;
-        self.initialize_at = step.now.clock + pause;
         if self.is_dead() {
             return;
         }
@@ -124,6 +123,7 @@ impl ShareGroup {
             }
         }
         if states == self.image.states {
+            self.initialize_at = step.now.clock + pause;
             return;
         }
         self.record_states(states);
