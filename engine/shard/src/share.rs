@@ -16,3 +16,6 @@ pub use fetching::{ShareFetchBounds, ShareFetchError, ShareFetched};
 pub(crate) use live::LiveShares;
 pub use offsets::ShareOffset;
 pub use settings::{ShareReset, ShareSettings};
+
+#[cfg(test)]
+mod tests;

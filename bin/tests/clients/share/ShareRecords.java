@@ -1,9 +1,11 @@
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.consumer.AcknowledgeType;
@@ -26,7 +28,13 @@ import org.apache.kafka.common.serialization.StringSerializer;
 final class ShareRecords {
     private static final Duration PATIENCE = Duration.ofSeconds(120);
 
+    /** After so long without a record none comes any more: locks last for less. */
+    private static final Duration QUIET = Duration.ofSeconds(12);
+
     private final Map<Integer, String> done = new ConcurrentHashMap<>();
+    /** Records of which a broker that went away did not say whether they are done with. */
+    private final Map<Integer, String> open = new ConcurrentHashMap<>();
+    private volatile long lastRecord = System.nanoTime();
     private final AtomicInteger released = new AtomicInteger();
     private final List<String> problems = new ArrayList<>();
     private final int records;
@@ -64,9 +72,11 @@ final class ShareRecords {
         for (String problem : run.problems) {
             System.out.println("PROBLEM " + problem);
         }
-        System.out.println("done " + run.done.size() + " released " + run.released.get()
+        run.open.keySet().removeAll(run.done.keySet());
+        int known = run.done.size() + run.open.size();
+        System.out.println("done " + known + " open " + run.open.size() + " released " + run.released.get()
                 + " busy " + busy.get());
-        System.exit(run.problems.isEmpty() && run.done.size() == records ? 0 : 1);
+        System.exit(run.problems.isEmpty() && known == records ? 0 : 1);
     }
 
     private static void produce(String brokers, String topic, int records) throws Exception {
@@ -95,7 +105,7 @@ final class ShareRecords {
                 new KafkaShareConsumer<>(config, new StringDeserializer(), new StringDeserializer())) {
             consumer.subscribe(List.of(topic));
             long end = System.nanoTime() + PATIENCE.toNanos();
-            while (done.size() < records && System.nanoTime() < end) {
+            while (!isOver() && System.nanoTime() < end) {
                 ConsumerRecords<String, String> polled = consumer.poll(Duration.ofMillis(500));
                 Map<Integer, String> said = new ConcurrentHashMap<>();
                 for (ConsumerRecord<String, String> record : polled) {
@@ -104,13 +114,12 @@ final class ShareRecords {
                 if (polled.isEmpty()) {
                     continue;
                 }
+                lastRecord = System.nanoTime();
                 Map<TopicIdPartition, Optional<KafkaException>> results =
                         consumer.commitSync(Duration.ofSeconds(60));
-                // Whether what was said of a partition that failed holds is not known.
-                if (results.values().stream().noneMatch(Optional::isPresent)) {
-                    done.putAll(said);
-                    accepted += said.size();
-                }
+                boolean isKnown = results.values().stream().noneMatch(Optional::isPresent);
+                (isKnown ? done : open).putAll(said);
+                accepted += said.size();
             }
         } catch (RuntimeException problem) {
             synchronized (problems) {
@@ -118,6 +127,15 @@ final class ShareRecords {
             }
         }
         return accepted > 0;
+    }
+
+    private boolean isOver() {
+        if (done.size() == records) {
+            return true;
+        }
+        Set<Integer> known = new HashSet<>(done.keySet());
+        known.addAll(open.keySet());
+        return known.size() == records && System.nanoTime() - lastRecord > QUIET.toNanos();
     }
 
     private void say(

@@ -282,3 +282,79 @@ impl Answer {
         (topics, self.records.into_values().flatten().collect(), self.names_leaders)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use corelog_wire::api::share_fetch::{FetchPartition, FetchTopic};
+
+    use super::*;
+    use crate::api::scene::{received, served};
+
+    fn batch(types: &[i8]) -> share_fetch::AcknowledgementBatch {
+        let acknowledge_types = types.to_vec();
+        share_fetch::AcknowledgementBatch { first_offset: 3, last_offset: 4, acknowledge_types }
+    }
+
+    fn request(epoch: i32, types: &[i8]) -> ShareFetchRequest<'static> {
+        let acknowledgement_batches =
+            if types.is_empty() { Vec::new() } else { vec![batch(types)] };
+        let partition = FetchPartition { partition_index: 1, acknowledgement_batches };
+        ShareFetchRequest {
+            group_id: Some("g".into()),
+            member_id: Some("m".into()),
+            share_session_epoch: epoch,
+            max_records: 5,
+            topics: vec![FetchTopic { topic_id: [7; 16], partitions: vec![partition] }],
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_request_says_who_asks_for_what() {
+        for version in served::<ShareFetchRequest<'_>>() {
+            let asked: ShareFetchRequest<'_> = received(&request(2, &[1, 2]), version);
+            let fetch = ShareFetch::parse(&asked, version, 100).unwrap();
+            assert_eq!(fetch.change.key, (Arc::from("g"), MemberId::from("m")));
+            assert_eq!(fetch.change.wanted, [partition_id([7; 16], 1)]);
+            assert_eq!((fetch.bounds.records_max, fetch.bounds.bytes_max), (5, 100));
+            let types = vec![AcknowledgeType::Accept, AcknowledgeType::Release];
+            let said = AcknowledgementBatch { first: Offset(3), last: Offset(4), types };
+            assert_eq!(fetch.said, [(partition_id([7; 16], 1), Ok(vec![said]))]);
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let nameless = ShareFetchRequest { member_id: None, ..request(1, &[]) };
+        let mode = ShareFetchRequest { share_acquire_mode: 2, ..request(1, &[]) };
+        for asked in [request(0, &[1]), request(-2, &[]), nameless, mode] {
+            let refused = ShareFetch::parse(&asked, 2, 100).map(|_| ());
+            assert_eq!(refused, Err(ErrorCode::InvalidRequest));
+        }
+        let groupless = ShareFetchRequest { group_id: None, ..request(1, &[]) };
+        let refused = ShareFetch::parse(&groupless, 2, 100).map(|_| ());
+        assert_eq!(refused, Err(ErrorCode::InvalidGroupId));
+    }
+
+    #[test]
+    fn records_are_renewed_where_the_request_says_so() {
+        assert_eq!(said_of(&[batch(&[4])], false), Err(ErrorCode::InvalidRequest));
+        assert_eq!(said_of(&[batch(&[5])], true), Err(ErrorCode::InvalidRequest));
+        assert_eq!(said_of(&[batch(&[4])], true).unwrap()[0].types, [AcknowledgeType::Renew]);
+    }
+
+    #[test]
+    fn topics_and_partitions_are_told_in_order_with_their_records() {
+        let mut answer = Answer::default();
+        for (topic, index) in [(2, 0), (1, 1), (1, 0)] {
+            answer.partition(partition_id([topic; 16], index));
+        }
+        let (topics, records, names_leaders) = answer.finish();
+        let told = topics.iter().map(|topic| {
+            let indexes = topic.partitions.iter().map(|data| data.partition_index);
+            (topic.topic_id[0], indexes.collect::<Vec<_>>())
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [(1, vec![0, 1]), (2, vec![0])]);
+        assert_eq!((records.len(), names_leaders), (0, false));
+    }
+}

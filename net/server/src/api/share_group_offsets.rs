@@ -217,3 +217,75 @@ pub fn deleted(
     });
     DeleteShareGroupOffsetsResponse { responses: responses.collect(), ..Default::default() }
 }
+
+#[cfg(test)]
+mod tests {
+    use corelog_coordinator::records::StateTopic;
+    use corelog_wire::api::alter_share_group_offsets::{AlterPartition, AlterTopic};
+
+    use super::*;
+    use crate::api::scene::{cluster, with_topic};
+
+    fn image() -> ClusterImage {
+        with_topic(&cluster(&[1]), ("t", 1), (2, 1), &[])
+    }
+
+    fn states(topic: TopicId) -> StateTopics {
+        let partitions = [PartitionIndex(1)].into();
+        let known = StateTopic { name: Arc::from("t"), partitions };
+        StateTopics { initialized: [(topic, known)].into(), ..StateTopics::default() }
+    }
+
+    #[test]
+    fn a_group_is_described_by_what_it_has_or_by_name() {
+        let image = image();
+        let topic = image.topic_id("t").unwrap();
+        let states = states(topic);
+        let all = wanted(None, &states, &image);
+        assert_eq!(all, [("t".to_owned(), Some(topic), vec![PartitionIndex(1)])]);
+        let named = [
+            DescribeTopic { topic_name: "t".into(), partitions: vec![0] },
+            DescribeTopic { topic_name: "u".into(), partitions: vec![0] },
+        ];
+        let named = wanted(Some(&named), &states, &image);
+        assert_eq!(named[0], ("t".to_owned(), Some(topic), vec![PartitionIndex(0)]));
+        assert_eq!(named[1], ("u".to_owned(), None, vec![PartitionIndex(0)]));
+        assert!(!is_known(&states, PartitionId::new(topic, PartitionIndex(0))));
+        assert!(is_known(&states, PartitionId::new(topic, PartitionIndex(1))));
+    }
+
+    #[test]
+    fn what_cannot_be_set_is_refused_by_partition() {
+        let image = image();
+        let partition =
+            |partition_index, start_offset| AlterPartition { partition_index, start_offset };
+        let request = AlterShareGroupOffsetsRequest {
+            group_id: "g".into(),
+            topics: vec![AlterTopic {
+                topic_name: "t".into(),
+                partitions: vec![partition(0, 5), partition(1, -1), partition(2, 0)],
+            }],
+        };
+        let mut alteration = Alteration::parse(&request, &image);
+        let offsets = std::mem::take(&mut alteration.offsets);
+        let id = PartitionId::new(image.topic_id("t").unwrap(), PartitionIndex(0));
+        assert_eq!(offsets, [(id, Arc::from("t"), Offset(5))]);
+        let answer = alteration.answer(Ok(vec![(id, Ok(()))]));
+        let codes: Vec<i16> =
+            answer.responses[0].partitions.iter().map(|one| one.error_code).collect();
+        let unknown = ErrorCode::UnknownTopicOrPartition.code();
+        assert_eq!(codes, [0, ErrorCode::InvalidRequest.code(), unknown]);
+        let refused = Alteration::parse(&request, &image).answer(Err(ErrorCode::NonEmptyGroup));
+        assert_eq!(refused.error_code, ErrorCode::NonEmptyGroup.code());
+    }
+
+    #[test]
+    fn only_topics_that_the_group_had_are_deleted() {
+        let image = image();
+        let topic = image.topic_id("t").unwrap();
+        let topics = vec![("t".to_owned(), Some(topic)), ("u".to_owned(), None)];
+        let answer = deleted(topics, &states(topic), Ok(()));
+        let codes: Vec<i16> = answer.responses.iter().map(|one| one.error_code).collect();
+        assert_eq!(codes, [0, ErrorCode::UnknownTopicOrPartition.code()]);
+    }
+}
