@@ -182,7 +182,9 @@ impl Groups {
         let expired = self.by_id.iter().filter_map(|(id, group)| {
             let unused = |topic: &_, committed| group.unused_since(topic, committed);
             let partitions = group.offsets.expired(now.wall, retention_ms, unused);
-            let is_over = group.is_over()
+            // A share group stays until it is deleted, as what it has read is kept elsewhere.
+            let is_over = group.share().is_none()
+                && group.is_over()
                 && group.in_flight == 0
                 && partitions.len() == group.offsets.count();
             (is_over || !partitions.is_empty()).then(|| (id.clone(), partitions, is_over))

@@ -271,6 +271,15 @@ fn only_a_group_without_members_is_changed_and_deleted() {
 }
 
 #[test]
+fn an_empty_group_stays_until_it_is_deleted() {
+    let mut rig = Rig::with_member();
+    rig.beat("a", -1, None).unwrap();
+    rig.clock = 30 * 24 * 60 * 60;
+    rig.settle(Input::Tick);
+    assert_eq!(rig.groups.describe_share_group("g").unwrap().state, GroupState::Empty);
+}
+
+#[test]
 fn offsets_that_were_set_are_known() {
     let mut rig = Rig::with_member();
     rig.beat("a", -1, None).unwrap();
