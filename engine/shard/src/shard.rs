@@ -285,9 +285,10 @@ impl Shard {
         let (topic, led) = self.led(SHARE_TOPIC);
         let begin = |partition| begin_states(self, partition);
         self.state.share_states.take_over(topic, led, begin);
-        let partitions = self.state.partitions.borrow();
+        let (partitions, image) = (self.state.partitions.borrow(), self.image());
         self.state.shares.keep(|before| {
-            let now = partitions.get(&before.log.id());
+            let id = before.log.id();
+            let now = partitions.get(&id).filter(|_| image.partition(id).is_some());
             now.is_some_and(|now| now.leader_epoch == before.leader_epoch)
         });
     }
