@@ -218,7 +218,8 @@ impl Dispatcher {
                     let ids = topics.iter().filter_map(|(_, id)| *id).collect();
                     there.delete_share_offsets(&group, Some(ids)).await
                 }
-                (Err(code), _) | (Ok(_), Err(code)) => Err(code.to_owned()),
+                (Err(code), _) => Err(code),
+                (Ok(_), Err(code)) => Err(*code),
             };
             let known = known.unwrap_or_default();
             let response = share_group_offsets::deleted(topics, &known, result);

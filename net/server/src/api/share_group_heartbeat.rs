@@ -27,7 +27,7 @@ pub fn heartbeat(
         client_id: Arc::from(caller.client_id),
         client_host: Arc::from(caller.client_host),
     };
-    |request| Input::ShareGroupHeartbeat(ShareGroupHeartbeat { request, ..heartbeat })
+    move |request| Input::ShareGroupHeartbeat(ShareGroupHeartbeat { request, ..heartbeat })
 }
 
 /// Answers it.
