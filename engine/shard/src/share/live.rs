@@ -91,6 +91,14 @@ impl LiveShare {
         }
     }
 
+    /// Whether no member has records of it, and all that is to be stored is.
+    fn is_idle(&self) -> bool {
+        match &*self.phase.borrow() {
+            Phase::Ready { share, .. } => share.next_wakeup().is_none() && !share.is_writing(),
+            Phase::Loading | Phase::Gone(_) => false,
+        }
+    }
+
     fn end(&self, code: ErrorCode) {
         self.phase.replace(Phase::Gone(code));
         self.news.notify();
@@ -215,7 +223,8 @@ impl LiveShares {
         self.by_key.borrow().get(&key).cloned()
     }
 
-    /// One that is there, or is loaded from now on. `None` if there are too many.
+    /// One that is there, or is loaded from now on, in place of one that nobody uses if there are
+    /// many. `None` if all are used.
     pub(super) fn get_or_begin(
         &self,
         shard: &Shard,
@@ -228,7 +237,10 @@ impl LiveShares {
         }
         let mut by_key = self.by_key.borrow_mut();
         if by_key.len() >= shard.config().share.partitions_max {
-            return None;
+            let idle =
+                by_key.iter().find(|(_, live)| live.is_idle() && Rc::strong_count(live) == 1);
+            let idle = idle.map(|(key, _)| key.clone())?;
+            by_key.remove(&idle);
         }
         let key = SharePartitionKey { group: Arc::clone(group), partition: id };
         let live = LiveShare::begin(shard, key.clone(), partition.clone());
