@@ -402,6 +402,7 @@ fn broker_config(config: &Config, sync: SyncPath) -> BrokerConfig {
         },
         groups: config.groups.coordinator.clone(),
         transactions: config.transactions.coordinator.clone(),
+        share: config.share.settings.clone(),
     }
 }
 
@@ -434,6 +435,8 @@ fn api_settings(
         broker_configs,
         groups_topic: config.groups.topic,
         transactions_topic: config.transactions.topic,
+        share_topic: config.share.topic,
+        share_sessions_max: (config.share.settings.sessions_max / config.cpus.len()).max(1),
         ..ApiSettings::default()
     }
 }

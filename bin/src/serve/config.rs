@@ -17,6 +17,7 @@ use self::endpoint::Endpoint;
 use self::listener::Listener;
 use self::problem::Problem;
 use self::settings::Settings;
+use self::share::{ShareRules, share_group_rules, share_rules};
 use super::machine::Machine;
 
 pub mod cores;
@@ -28,6 +29,7 @@ pub mod properties;
 pub mod raw;
 pub mod security;
 pub mod settings;
+pub mod share;
 pub mod source;
 
 /// The journal, the segments and every direct write are made of blocks of this size.
@@ -63,6 +65,8 @@ pub struct Config {
     pub groups: GroupRules,
     /// Transactions.
     pub transactions: TransactionRules,
+    /// Of share groups.
+    pub share: ShareRules,
 }
 
 /// How groups are coordinated, and the topic they are kept in.
@@ -232,6 +236,7 @@ impl Config {
             storage: storage_limits(settings),
             groups,
             transactions: transaction_rules(settings),
+            share: share_rules(settings),
         })
     }
 
@@ -288,6 +293,7 @@ fn group_rules(settings: &Settings, problems: &mut Vec<Problem>) -> GroupRules {
         offsets_retention: Duration::from_secs(60 * settings.unsigned("offsets.retention.minutes")),
         offsets_retention_check_interval: millis("offsets.retention.check.interval.ms"),
         consumer: consumer_group_rules(settings, problems),
+        share: share_group_rules(settings),
         ..GroupConfig::default()
     };
     let topic = InternalTopic {

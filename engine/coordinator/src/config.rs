@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::consumer_group::ConsumerGroupConfig;
+use crate::share_group::ShareGroupConfig;
 
 /// The settings of a coordinator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct GroupConfig {
     pub offsets_retention_check_interval: Duration,
     /// Of groups whose coordinator assigns.
     pub consumer: ConsumerGroupConfig,
+    /// Of share groups.
+    pub share: ShareGroupConfig,
 }
 
 impl Default for GroupConfig {
@@ -47,6 +50,7 @@ impl Default for GroupConfig {
             offsets_retention: Duration::from_secs(7 * 24 * 60 * 60),
             offsets_retention_check_interval: Duration::from_secs(10 * 60),
             consumer: ConsumerGroupConfig::default(),
+            share: ShareGroupConfig::default(),
         }
     }
 }

@@ -29,12 +29,14 @@ pub use crate::records::MemberMetadata;
 pub use assignor::{Assignor, MemberSpec};
 pub(crate) use classic_member::milliseconds;
 pub use config::ConsumerGroupConfig;
+pub(crate) use deadlines::Deadlines;
 pub use description::{GroupDescription, MemberDescription};
 pub use error::GroupError;
 pub(crate) use group::ConsumerGroup;
 pub use heartbeat::{ConsumerGroupHeartbeat, HeartbeatReply, JOINS, LEAVES, LEAVES_FOR_A_WHILE};
 pub(crate) use image::GroupImage;
 pub use migration::MigrationPolicy;
+pub(crate) use replies::Replies;
 pub use topics::{Topic, Topics};
 
 /// Partitions of any topics, in order.

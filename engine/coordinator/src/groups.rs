@@ -10,6 +10,7 @@ mod loading;
 mod offset_requests;
 mod pending;
 mod queries;
+mod share;
 mod transactional_offsets;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,6 +98,9 @@ impl Groups {
                 self.at(now, &beat.group.clone(), beat, act)
             }
             Input::ConsumerGroupHeartbeat(beat) => self.consumer_group_heartbeat(now, &beat),
+            Input::ShareGroupHeartbeat(beat) => self.share_group_heartbeat(now, &beat),
+            Input::ShareStates(call) => self.change_share_states(now, &call),
+            Input::StatesInitialized { group, done } => self.states_initialized(now, &group, &done),
             Input::Leave(leave) => self.at(now, &leave.group.clone(), leave, Group::leave),
             Input::CommitOffsets(commit) => self.commit_offsets(now, commit),
             Input::CommitTransactionOffsets(commit) => self.commit_in_transaction(now, commit),
@@ -332,6 +336,11 @@ fn refusal(input: Input, code: ErrorCode) -> Option<Output> {
             let refused = Err(GroupError::Unavailable { code });
             (beat.request, Reply::ConsumerGroupHeartbeat(refused))
         }
+        Input::ShareGroupHeartbeat(beat) => {
+            let refused = Err(GroupError::Unavailable { code });
+            (beat.request, Reply::ShareGroupHeartbeat(refused))
+        }
+        Input::ShareStates(call) => (call.request, Reply::ShareStates(Err(code))),
         Input::Leave(leave) if code == ErrorCode::UnknownMemberId => {
             let left = leave.members.into_iter().map(|member| Left {
                 member_id: member.member_id,
@@ -359,6 +368,7 @@ fn refusal(input: Input, code: ErrorCode) -> Option<Output> {
         }
         Input::TransactionEnded { .. }
         | Input::TopicsDeleted(_)
+        | Input::StatesInitialized { .. }
         | Input::Appended(_)
         | Input::AppendFailed { .. }
         | Input::Topics(_)

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use corelog_model::control::TransactionOutcome;
 use corelog_model::{
-    ErrorCode, LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, Timestamp, TopicId,
-    TopicName,
+    ErrorCode, LeaderEpoch, Offset, PartitionId, PartitionIndex, ProducerEpoch, ProducerId,
+    Timestamp, TopicId, TopicName,
 };
 
 pub use crate::consumer_group::ConsumerGroupHeartbeat;
 use crate::consumer_group::Topics;
+pub use crate::share_group::{ShareGroupHeartbeat, ShareStatesCall};
 
 /// A request that waits for its reply. The driver chooses a number that no open request has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +42,18 @@ pub enum Input {
     Heartbeat(Heartbeat),
     /// A member of a consumer group speaks.
     ConsumerGroupHeartbeat(ConsumerGroupHeartbeat),
+    /// A member of a share group speaks.
+    ShareGroupHeartbeat(ShareGroupHeartbeat),
+    /// What the share coordinators know of a group is changed.
+    ShareStates(ShareStatesCall),
+    /// The share coordinators were told of partitions of a group. Told once for each time that was
+    /// output.
+    StatesInitialized {
+        /// The group.
+        group: String,
+        /// What they know from now on.
+        done: Vec<PartitionId>,
+    },
     /// Members leave.
     Leave(LeaveGroup),
     /// Offsets are to be committed.

@@ -1,11 +1,12 @@
 //! What the coordinator tells the driver to do: answer requests and append records.
 
-use corelog_model::{ErrorCode, PartitionIndex, ProducerEpoch, ProducerId, TopicName};
+use corelog_model::{ErrorCode, PartitionId, PartitionIndex, ProducerEpoch, ProducerId, TopicName};
 
 use crate::config::GroupConfig;
 use crate::consumer_group::{GroupError, HeartbeatReply, Topics};
 use crate::input::{AppendId, Now, RequestId};
 use crate::records::CoordinatorRecord;
+use crate::share_group::ShareStatesReply;
 
 /// An output of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,22 @@ pub enum Output {
         /// The records, never none.
         records: Vec<CoordinatorRecord>,
     },
+    /// Have the share coordinators begin with partitions of a group, and tell what became of it.
+    InitializeStates {
+        /// The group.
+        group: String,
+        /// The epoch of the states.
+        state_epoch: i32,
+        /// The partitions, never none.
+        partitions: Vec<PartitionId>,
+    },
+    /// Have the share coordinators forget partitions of a group that are no more.
+    DeleteStates {
+        /// The group.
+        group: String,
+        /// The partitions, never none.
+        partitions: Vec<PartitionId>,
+    },
     /// Drop these groups and load them anew: what is in the log is not what they go by. Every open
     /// request has been answered.
     Reload,
@@ -52,6 +69,10 @@ pub enum Reply {
     Heartbeat(Result<(), ErrorCode>),
     /// To a member of a consumer group.
     ConsumerGroupHeartbeat(Result<HeartbeatReply, GroupError>),
+    /// To a member of a share group.
+    ShareGroupHeartbeat(Result<HeartbeatReply, GroupError>),
+    /// To one that changes what the share coordinators know of a group.
+    ShareStates(Result<ShareStatesReply, ErrorCode>),
     /// To members that leave, one by one in the order of the request.
     Leave(Result<Vec<Left>, ErrorCode>),
     /// To one that commits offsets, in a transaction or not, one by one in the order of the

@@ -1,11 +1,13 @@
-//! The records of `__consumer_offsets` and `__transaction_state` in Kafka's own formats. A key says
-//! in its first two bytes of which kind the record is; no value is a tombstone. Formats: Kafka's
-//! schemas of the coordinators.
+//! The records of `__consumer_offsets`, `__transaction_state` and `__share_group_state` in Kafka's
+//! own formats. A key says in its first two bytes of which kind the record is; no value is a
+//! tombstone. Formats: Kafka's schemas of the coordinators.
 
 mod consumer_group;
 mod group_metadata;
 mod offset_commit;
 mod reader;
+mod share_group;
+mod share_state;
 mod transaction;
 mod writer;
 
@@ -18,6 +20,10 @@ pub use consumer_group::{
 pub use group_metadata::{GroupMember, GroupMetadataKey, GroupMetadataValue};
 pub use offset_commit::{OffsetCommitKey, OffsetCommitValue};
 pub(crate) use reader::Reader;
+pub use share_group::{
+    ShareCurrent, ShareEntry, ShareGroupRecord, ShareMember, StateTopic, StateTopics,
+};
+pub use share_state::{SharePartitionKey, ShareSnapshot, ShareStateRecord, ShareUpdate};
 pub use transaction::{TransactionRecord, TransactionValue};
 pub(crate) use writer::Writer;
 
@@ -70,6 +76,20 @@ pub enum RecordError {
         /// The state, as stored.
         state: i8,
     },
+    /// Not one of the states of records that are stored.
+    #[error("a record cannot be stored in state {state}")]
+    DeliveryState {
+        /// The state, as stored.
+        state: i8,
+    },
+    /// Offsets that no records can have.
+    #[error("no records are at the offsets {first} to {last}")]
+    Offsets {
+        /// The first, as stored.
+        first: i64,
+        /// The last, as stored.
+        last: i64,
+    },
     /// Not one epoch for each partition.
     #[error("{epochs} epochs for {partitions} partitions")]
     Epochs {
@@ -105,6 +125,8 @@ pub enum CoordinatorRecord {
     },
     /// Something about a consumer group (key versions 3 to 8 and 16).
     ConsumerGroup(ConsumerGroupRecord),
+    /// Something about a share group (key versions 10 to 15).
+    ShareGroup(ShareGroupRecord),
 }
 
 /// What a key and a value of the log are.
@@ -133,9 +155,12 @@ impl CoordinatorRecord {
                 key: GroupMetadataKey::read(reader)?,
                 value: value.map(GroupMetadataValue::decode).transpose()?,
             },
-            _ => match ConsumerGroupRecord::decode(key_version, reader, value)? {
+            _ => match ConsumerGroupRecord::decode(key_version, reader.clone(), value)? {
                 Some(record) => CoordinatorRecord::ConsumerGroup(record),
-                None => return Ok(Decoded::Unknown { key_version }),
+                None => match ShareGroupRecord::decode(key_version, reader, value)? {
+                    Some(record) => CoordinatorRecord::ShareGroup(record),
+                    None => return Ok(Decoded::Unknown { key_version }),
+                },
             },
         };
         Ok(Decoded::Known(record))
@@ -147,6 +172,7 @@ impl CoordinatorRecord {
             CoordinatorRecord::OffsetCommit { key, .. } => key.encode(),
             CoordinatorRecord::GroupMetadata { key, .. } => key.encode(),
             CoordinatorRecord::ConsumerGroup(record) => record.encode_key(),
+            CoordinatorRecord::ShareGroup(record) => record.encode_key(),
         }
     }
 
@@ -160,6 +186,7 @@ impl CoordinatorRecord {
                 value.as_ref().map(GroupMetadataValue::encode)
             }
             CoordinatorRecord::ConsumerGroup(record) => record.encode_value(),
+            CoordinatorRecord::ShareGroup(record) => record.encode_value(),
         }
     }
 
@@ -169,6 +196,7 @@ impl CoordinatorRecord {
             CoordinatorRecord::OffsetCommit { key, .. } => &key.group,
             CoordinatorRecord::GroupMetadata { key, .. } => &key.group,
             CoordinatorRecord::ConsumerGroup(record) => &record.group,
+            CoordinatorRecord::ShareGroup(record) => &record.group,
         }
     }
 }
@@ -179,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_key_of_another_kind_is_unknown_and_not_an_error() {
-        for key_version in [-1, 9, 15, 17, 24] {
+        for key_version in [-1, 9, 17, 24] {
             let key = [&i16::to_be_bytes(key_version)[..], b"whatever"].concat();
             let decoded = CoordinatorRecord::decode(&key, Some(b"more"));
             assert_eq!(decoded, Ok(Decoded::Unknown { key_version }));

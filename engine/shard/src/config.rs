@@ -10,6 +10,8 @@ use corelog_io::SyncPath;
 use corelog_log::{CleanerConfig, StorageConfig};
 use corelog_model::{BrokerId, ShardId};
 
+use crate::share::ShareSettings;
+
 /// Settings that every core of one broker shares.
 #[derive(Debug, Clone)]
 pub struct BrokerConfig {
@@ -29,6 +31,8 @@ pub struct BrokerConfig {
     pub groups: GroupConfig,
     /// Rules for transactions.
     pub transactions: TransactionConfig,
+    /// Rules for share groups.
+    pub share: ShareSettings,
 }
 
 /// Bounds of one core.

@@ -182,7 +182,7 @@ async fn read_isolated(
 }
 
 /// Resolves with the first of them that does.
-async fn first_of(mut waiting: Vec<Waiting>) {
+pub(crate) async fn first_of(mut waiting: Vec<Waiting>) {
     poll_fn(|cx| {
         let ready = waiting.iter_mut().any(|one| Pin::new(one).poll(cx).is_ready());
         if ready { Poll::Ready(()) } else { Poll::Pending }

@@ -8,11 +8,13 @@ use corelog_coordinator::classic_group::GroupDescription;
 use corelog_coordinator::consumer_group;
 use corelog_coordinator::groups::{GroupTally, ListFilter, ListedGroup, Loaded};
 use corelog_coordinator::offsets::{FetchedOffset, TopicPartition};
-use corelog_coordinator::records::{CoordinatorRecord, RecordError};
+use corelog_coordinator::records::{CoordinatorRecord, RecordError, StateTopics};
+use corelog_coordinator::share_group::ShareGroupDescription;
 use corelog_coordinator::{AppendId, GroupConfig, Groups, Input, Now, Output, Reply, RequestId};
+use corelog_io::spawn;
 use corelog_log::Verification;
 use corelog_model::control::{TransactionMarker, TransactionOutcome, TransactionVersion};
-use corelog_model::{ErrorCode, ProducerEpoch, ProducerId, TopicName};
+use corelog_model::{ErrorCode, PartitionId, ProducerEpoch, ProducerId, TopicName};
 
 use crate::coordinator::registry::Led;
 use crate::coordinator::{Coordinator, Decider, Effect, MarkerFailure, Owner};
@@ -39,8 +41,7 @@ impl GroupCoordinator {
     pub async fn ask(&self, request: impl FnOnce(RequestId) -> Input) -> Option<Reply> {
         let request = |id| {
             let request = request(id);
-            if matches!(request, Input::ConsumerGroupHeartbeat(_) | Input::Join(_) | Input::Sync(_))
-            {
+            if looks_at_topics(&request) {
                 self.tell_topics();
             }
             request
@@ -56,6 +57,10 @@ impl GroupCoordinator {
         request: impl FnOnce(RequestId) -> Input,
     ) -> Option<Reply> {
         self.driver.ask(verification, request).await
+    }
+
+    pub(crate) fn shard(&self) -> &Shard {
+        self.driver.shard()
     }
 
     /// The partition in which the groups are kept.
@@ -131,6 +136,16 @@ impl GroupCoordinator {
         self.driver.decider().describe_consumer_group(group)
     }
 
+    /// What a share group looks like, see [`Groups::describe_share_group`].
+    pub fn describe_share_group(&self, group: &str) -> Result<ShareGroupDescription, ErrorCode> {
+        self.driver.decider().describe_share_group(group)
+    }
+
+    /// Of which partitions the share coordinators know, see [`Groups::share_states`].
+    pub fn share_states(&self, group: &str) -> Result<StateTopics, ErrorCode> {
+        self.driver.decider().share_states(group)
+    }
+
     /// The groups that pass a filter.
     pub fn list(&self, filter: &ListFilter) -> Result<Vec<ListedGroup>, ErrorCode> {
         self.driver.decider().list(filter)
@@ -156,7 +171,7 @@ impl Decider for Groups {
     type Input = Input;
     type Output = Output;
     type Reply = Reply;
-    type Own = std::convert::Infallible;
+    type Own = StatesErrand;
 
     const NOUN: &'static str = "groups";
 
@@ -228,11 +243,51 @@ impl Decider for Groups {
                 let records = records.into_iter().map(bytes).collect();
                 Effect::Append { append, records, owner: Some(Owner { producer, request }) }
             }
+            Output::InitializeStates { group, state_epoch, partitions } => {
+                Effect::Own(StatesErrand::Initialize { group, state_epoch, partitions })
+            }
+            Output::DeleteStates { group, partitions } => {
+                Effect::Own(StatesErrand::Delete { group, partitions })
+            }
             Output::Reload => Effect::Reload,
         }
     }
 
-    fn perform(_: &Coordinator<Self>, own: std::convert::Infallible) {
-        match own {}
+    /// Each errand has a task of its own, at most one of each group for those that are waited for.
+    /// It ends by itself, and tells a coordinator that is still there.
+    fn perform(coordinator: &Coordinator<Self>, errand: StatesErrand) {
+        let (shard, coordinator) = (coordinator.shard().clone(), coordinator.downgrade());
+        let task = spawn(async move {
+            match errand {
+                StatesErrand::Initialize { group, state_epoch, partitions } => {
+                    let done = shard.initialize_states(&group, state_epoch, partitions).await;
+                    if let Some(there) = coordinator.upgrade() {
+                        there.step(Input::StatesInitialized { group, done });
+                    }
+                }
+                StatesErrand::Delete { group, partitions } => {
+                    shard.delete_states(&group, partitions).await;
+                }
+            }
+        });
+        task.detach();
     }
+}
+
+/// What groups say to their driver alone.
+pub(crate) enum StatesErrand {
+    Initialize { group: String, state_epoch: i32, partitions: Vec<PartitionId> },
+    Delete { group: String, partitions: Vec<PartitionId> },
+}
+
+/// Whether what comes of a request depends on the topics of the cluster.
+fn looks_at_topics(request: &Input) -> bool {
+    matches!(
+        request,
+        Input::ConsumerGroupHeartbeat(_)
+            | Input::ShareGroupHeartbeat(_)
+            | Input::ShareStates(_)
+            | Input::Join(_)
+            | Input::Sync(_)
+    )
 }

@@ -18,6 +18,7 @@ mod peers;
 mod produce;
 mod producer_ids;
 mod shard;
+mod share;
 mod start;
 mod transaction_coordinator;
 mod transaction_markers;
@@ -26,7 +27,9 @@ mod transactions;
 pub use config::{BrokerConfig, CleanerLimits, ShardLimits};
 pub use control::{Control, ControlRequest, ControlUnavailable};
 pub use coordinator::MarkerFailure;
-pub use coordinator::place::{GROUPS_TOPIC, TRANSACTIONS_TOPIC, coordinator_partition};
+pub use coordinator::place::{
+    GROUPS_TOPIC, SHARE_TOPIC, TRANSACTIONS_TOPIC, coordinator_partition,
+};
 pub use corelog_log::CleanerConfig;
 pub use fetch::{FetchBounds, FetchError, FetchPartition, FetchedPartition};
 pub use group_coordinator::GroupCoordinator;
@@ -40,5 +43,9 @@ pub use peers::{EnlistCall, EnlistMode, MarkersCall, PeerAnswer, PeerCall, PeerR
 pub use produce::{Acknowledgement, ProduceError, Produced};
 pub use producer_ids::ProducerIdError;
 pub use shard::{Inbox, Links, Outbox, Shard, ShardCommand};
+pub use share::{
+    Settling, ShareFetchBounds, ShareFetchError, ShareFetched, ShareOffset, ShareReset,
+    ShareSettings, share_coordinator_of,
+};
 pub use start::{ControllerSeed, StartError, Started, start_controller_shard, start_shard};
 pub use transactions::{TransactionCoordinator, transaction_coordinator_of};

@@ -1,5 +1,5 @@
-//! What cores ask of each other for transactions: to write markers, and to let a transaction reach
-//! partitions. A request is addressed to a node, may fail, and may come again; whoever sends it
+//! What cores ask of each other: for transactions to write markers and to let a transaction reach
+//! partitions, and for share groups what share coordinators keep and how far partitions go. A request is addressed to a node, may fail, and may come again; whoever sends it
 //! tries again, and whoever gets it does the same as the first time. It will travel to other
 //! machines the same way.
 
@@ -8,10 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use corelog_coordinator::offsets::TopicPartition;
+use corelog_coordinator::records::SharePartitionKey;
+use corelog_coordinator::share_states::{StateCall, StateReply};
 use corelog_io::mesh::{Receiver, Sender, answer, channel};
 use corelog_io::timeout;
 use corelog_model::control::{TransactionMarker, TransactionVersion};
-use corelog_model::{BrokerId, ErrorCode, NodeId, ProducerEpoch, ProducerId, ShardId};
+use corelog_model::{
+    BrokerId, ErrorCode, NodeId, Offset, PartitionId, ProducerEpoch, ProducerId, ShardId,
+};
 
 /// Requests that wait at a core until it takes them.
 const QUEUED_MAX: usize = 1024;
@@ -65,11 +69,35 @@ pub enum EnlistMode {
 /// What became of each partition of a request, in its order.
 pub type PeerAnswer = Vec<(TopicPartition, Result<(), ErrorCode>)>;
 
+/// What a node is asked for share groups.
+#[derive(Debug)]
+pub(crate) enum ShareCall {
+    /// Something of a share-partition whose share coordinator it is.
+    State { key: SharePartitionKey, call: StateCall },
+    /// The first offset and the end of a partition that it leads.
+    Ends(PartitionId),
+    /// To drop what it knows of a share-partition, whose state was set anew.
+    Drop(SharePartitionKey),
+}
+
+/// What it answers.
+#[derive(Debug)]
+pub(crate) enum ShareAnswer {
+    State(StateReply),
+    Ends(Result<(Offset, Offset), ErrorCode>),
+    Dropped,
+}
+
 /// A request on its way to a core.
 #[derive(Debug)]
 pub struct PeerRequest {
-    pub(crate) call: PeerCall,
-    pub(crate) answer: Sender<PeerAnswer>,
+    pub(crate) kind: PeerRequestKind,
+}
+
+#[derive(Debug)]
+pub(crate) enum PeerRequestKind {
+    Transaction { call: PeerCall, answer: Sender<PeerAnswer> },
+    Share { call: ShareCall, answer: Sender<ShareAnswer> },
 }
 
 /// The way to every core of the broker, on any core.
@@ -114,7 +142,8 @@ impl Peers {
         let sender = self.by_node.get(&node);
         let sent = match sender {
             Some(sender) => {
-                let request = PeerRequest { call, answer };
+                let kind = PeerRequestKind::Transaction { call, answer };
+                let request = PeerRequest { kind };
                 timeout(ANSWER_TIME_MAX, sender.send_async(request))
                     .await
                     .is_ok_and(|sent| sent.is_ok())
@@ -122,6 +151,25 @@ impl Peers {
             None => false,
         };
         Asked { partitions, answer: sent.then_some(receiver) }
+    }
+
+    /// Asks a node for a share-partition. `REQUEST_TIMED_OUT` if it does not say.
+    pub(crate) async fn ask_state(&self, node: NodeId, call: ShareCall) -> StateReply {
+        match self.ask_share(node, call).await {
+            Some(ShareAnswer::State(reply)) => reply,
+            Some(ShareAnswer::Ends(_) | ShareAnswer::Dropped) | None => {
+                Err(ErrorCode::RequestTimedOut)
+            }
+        }
+    }
+
+    /// Asks a node for share groups; none if it does not answer.
+    pub(crate) async fn ask_share(&self, node: NodeId, call: ShareCall) -> Option<ShareAnswer> {
+        let (answer, receiver) = answer();
+        let request = PeerRequest { kind: PeerRequestKind::Share { call, answer } };
+        let sender = self.by_node.get(&node)?;
+        timeout(ANSWER_TIME_MAX, sender.send_async(request)).await.ok()?.ok()?;
+        timeout(ANSWER_TIME_MAX, receiver.recv_async()).await.ok()?.ok()
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use corelog_cluster::{ClusterImage, TopicChange, TopicImage};
-use corelog_coordinator::Transactions;
+use corelog_coordinator::{ShareStates, Transactions};
 use corelog_io::mesh::{Receiver, Sender};
 use corelog_io::{
     DiskSpace, IoError, Permits, Task, core_load, disk_space, sleep, spawn, yield_now,
@@ -20,7 +20,7 @@ use corelog_model::{NodeId, PartitionId, PartitionIndex, ShardId, Timestamp, Top
 use crate::config::BrokerConfig;
 use crate::control::Control;
 use crate::coordinator::Coordinator;
-use crate::coordinator::place::{GROUPS_TOPIC, TRANSACTIONS_TOPIC};
+use crate::coordinator::place::{GROUPS_TOPIC, SHARE_TOPIC, TRANSACTIONS_TOPIC};
 use crate::coordinator::registry::Registry;
 use crate::group_coordinators::GroupCoordinators;
 use crate::metadata_log::METADATA_PARTITION;
@@ -28,6 +28,7 @@ use crate::metrics::{MetricsSnapshot, ShardMetrics};
 use crate::partition::{Partition, PartitionRefusal, log_config};
 use crate::peers::{PeerRequest, Peers};
 use crate::producer_ids::ProducerIds;
+use crate::share::{LiveShares, begin_states};
 use crate::transactions::serve_peers;
 
 const DISK_CHECK_PERIOD: Duration = Duration::from_secs(1);
@@ -81,6 +82,8 @@ struct State {
     producer_ids: ProducerIds,
     coordinators: GroupCoordinators,
     transactions: Registry<Coordinator<Transactions>>,
+    share_states: Registry<Coordinator<ShareStates>>,
+    shares: LiveShares,
     peers: Peers,
     background: RefCell<Vec<Task<()>>>,
     report: RecoveryReport,
@@ -114,6 +117,8 @@ impl Shard {
             producer_ids: ProducerIds::none(),
             coordinators: GroupCoordinators::default(),
             transactions: Registry::default(),
+            share_states: Registry::default(),
+            shares: LiveShares::default(),
             peers: links.peers,
             background: RefCell::default(),
             report,
@@ -222,6 +227,14 @@ impl Shard {
         &self.state.transactions
     }
 
+    pub(crate) fn share_states(&self) -> &Registry<Coordinator<ShareStates>> {
+        &self.state.share_states
+    }
+
+    pub(crate) fn shares(&self) -> &LiveShares {
+        &self.state.shares
+    }
+
     pub(crate) fn peers(&self) -> &Peers {
         &self.state.peers
     }
@@ -262,13 +275,22 @@ impl Shard {
         Ok(())
     }
 
-    /// Coordinates the groups and transactions of the partitions that this core leads now.
+    /// Coordinates the groups, transactions and share groups of the partitions that this core leads now.
     fn coordinate(&self) {
         let (topic, led) = self.led(GROUPS_TOPIC);
         self.state.coordinators.take_over(self, topic, led, &self.state.config.groups);
         let (topic, led) = self.led(TRANSACTIONS_TOPIC);
         let begin = |partition| self.begin_transactions(partition);
         self.state.transactions.take_over(topic, led, begin);
+        let (topic, led) = self.led(SHARE_TOPIC);
+        let begin = |partition| begin_states(self, partition);
+        self.state.share_states.take_over(topic, led, begin);
+        let (partitions, image) = (self.state.partitions.borrow(), self.image());
+        self.state.shares.keep(|before| {
+            let id = before.log.id();
+            let now = partitions.get(&id).filter(|_| image.partition(id).is_some());
+            now.is_some_and(|now| now.leader_epoch == before.leader_epoch)
+        });
     }
 
     /// The partitions of a topic that this core leads.
@@ -372,6 +394,8 @@ impl Shard {
         self.state.background.take();
         self.state.coordinators.resign_all();
         self.state.transactions.resign_all();
+        self.state.share_states.resign_all();
+        self.state.shares.keep(|_| false);
         self.state.storage.close().await
     }
 

@@ -17,7 +17,9 @@ use corelog_model::{ErrorCode, NodeId, PartitionId, Timestamp};
 use crate::coordinator::Coordinator;
 use crate::coordinator::place::{TRANSACTIONS_TOPIC, coordinator_partition};
 use crate::group_coordinators::CoordinatorRefusal;
-use crate::peers::{EnlistCall, EnlistMode, PeerAnswer, PeerCall, PeerRequest, all};
+use crate::peers::{
+    EnlistCall, EnlistMode, PeerAnswer, PeerCall, PeerRequest, PeerRequestKind, all,
+};
 use crate::shard::Shard;
 
 /// A coordinator of transactions on this core.
@@ -182,12 +184,19 @@ impl Shard {
 
 /// Does what other cores ask, one after the other; several of these run at a time.
 pub(crate) async fn serve_peers(shard: Shard, requests: Receiver<PeerRequest>) {
-    while let Ok(PeerRequest { call, answer }) = requests.recv_async().await {
-        let answered = match call {
-            PeerCall::WriteMarkers(call) => shard.write_markers(call).await,
-            PeerCall::Enlist(call) => shard.enlist_here(call).await,
-        };
+    while let Ok(PeerRequest { kind }) = requests.recv_async().await {
         // Who asked may have given up.
-        drop(answer.try_send(answered));
+        match kind {
+            PeerRequestKind::Transaction { call, answer } => {
+                let answered = match call {
+                    PeerCall::WriteMarkers(call) => shard.write_markers(call).await,
+                    PeerCall::Enlist(call) => shard.enlist_here(call).await,
+                };
+                drop(answer.try_send(answered));
+            }
+            PeerRequestKind::Share { call, answer } => {
+                drop(answer.try_send(shard.serve_share(call).await));
+            }
+        }
     }
 }

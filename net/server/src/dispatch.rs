@@ -26,6 +26,8 @@ use crate::fetch_session::SessionCache;
 use crate::frame::Frame;
 use crate::group_requests::is_of_groups;
 use crate::reply::Reply;
+use crate::share_requests::is_of_shares;
+use crate::share_session::ShareSessions;
 use crate::transaction_requests::is_of_transactions;
 
 /// What became of a frame.
@@ -45,6 +47,7 @@ pub(crate) struct Dispatcher {
     pub(crate) shard: Shard,
     pub(crate) settings: Rc<ApiSettings>,
     sessions: Rc<RefCell<SessionCache>>,
+    share_sessions: Rc<RefCell<ShareSessions>>,
     fetch_bytes_max: usize,
     /// By which requests come; nodes are named with its address.
     listener: Rc<str>,
@@ -54,6 +57,7 @@ pub(crate) struct Dispatcher {
 pub(crate) struct CoreState {
     settings: Rc<ApiSettings>,
     sessions: Rc<RefCell<SessionCache>>,
+    share_sessions: Rc<RefCell<ShareSessions>>,
     fetch_bytes_max: usize,
 }
 
@@ -61,7 +65,9 @@ impl CoreState {
     pub(crate) fn new(settings: ApiSettings, sessions_max: usize, fetch_bytes_max: usize) -> Self {
         let sessions = SessionCache::new(sessions_max, corelog_io::random_u64());
         let sessions = Rc::new(RefCell::new(sessions));
-        Self { settings: Rc::new(settings), sessions, fetch_bytes_max }
+        let share_sessions = ShareSessions::new(settings.share_sessions_max);
+        let share_sessions = Rc::new(RefCell::new(share_sessions));
+        Self { settings: Rc::new(settings), sessions, share_sessions, fetch_bytes_max }
     }
 }
 
@@ -88,6 +94,7 @@ impl Dispatcher {
             shard,
             settings: Rc::clone(&core.settings),
             sessions: Rc::clone(&core.sessions),
+            share_sessions: Rc::clone(&core.share_sessions),
             fetch_bytes_max: core.fetch_bytes_max,
             listener: listener.into(),
         }
@@ -100,6 +107,15 @@ impl Dispatcher {
 
     pub(crate) fn shard(&self) -> &Shard {
         &self.shard
+    }
+
+    pub(crate) fn share_sessions(&self) -> &Rc<RefCell<ShareSessions>> {
+        &self.share_sessions
+    }
+
+    /// Bytes of records in an answer at most.
+    pub(crate) fn fetch_bytes_max(&self) -> usize {
+        self.fetch_bytes_max
     }
 
     pub(crate) fn settings(&self) -> &ApiSettings {
@@ -135,6 +151,10 @@ impl Dispatcher {
             api if is_of_groups(api) => {
                 let client_id = header.client_id.as_deref().unwrap_or_default();
                 self.start_of_groups(api, context, &mut reader, (client_id, origin.peer)).await
+            }
+            api if is_of_shares(api) => {
+                let client_id = header.client_id.as_deref().unwrap_or_default();
+                self.start_of_shares(api, context, &mut reader, (client_id, origin.peer)).await
             }
             api if is_of_transactions(api) => self.start_of_transactions(api, context, &mut reader),
             api => self.start_other(api, context, &mut reader).await,
@@ -317,6 +337,6 @@ pub(crate) fn finish(frame: Result<EncodedFrame, EncodeError>) -> Option<Reply> 
     frame.map(Reply::new).map_err(|error| log_encode_error(&error)).ok()
 }
 
-fn log_encode_error(error: &EncodeError) {
+pub(crate) fn log_encode_error(error: &EncodeError) {
     tracing::error!(%error, "an answer cannot be encoded");
 }

@@ -26,6 +26,7 @@ use crate::dispatch::{
     AUTO_CREATE_TIME_MAX, Context, Dispatcher, RequestError, Started, finish, new_topic_id,
 };
 use crate::error::KafkaError;
+use crate::share_requests::forget_states;
 
 /// Whether requests of this API go to coordinators, or look for one.
 pub(crate) const fn is_of_groups(api: ApiKey) -> bool {
@@ -62,7 +63,7 @@ fn unexpected(answer: &Answer) -> ! {
 }
 
 /// What is told about who asks.
-fn caller((client_id, host): (&str, IpAddr)) -> Caller {
+pub(crate) fn caller((client_id, host): (&str, IpAddr)) -> Caller {
     Caller {
         client_id: client_id.to_owned(),
         client_host: format!("/{host}"),
@@ -70,7 +71,7 @@ fn caller((client_id, host): (&str, IpAddr)) -> Caller {
     }
 }
 
-fn operations_of_group(is_asked_for: bool) -> i32 {
+pub(crate) fn operations_of_group(is_asked_for: bool) -> i32 {
     if is_asked_for {
         operations::OF_GROUP
     } else {
@@ -153,7 +154,7 @@ impl Dispatcher {
     }
 
     /// Asks the coordinator of a group; what it says becomes the response.
-    fn ask_later<R: Message<'static> + 'static>(
+    pub(crate) fn ask_later<R: Message<'static> + 'static>(
         &self,
         context: Context,
         group: &str,
@@ -336,7 +337,7 @@ impl Dispatcher {
     }
 
     /// The coordinator of a group, if it is on this core.
-    fn coordinator(&self, group: &str) -> Result<Rc<GroupCoordinator>, ErrorCode> {
+    pub(crate) fn coordinator(&self, group: &str) -> Result<Rc<GroupCoordinator>, ErrorCode> {
         self.shard.group_coordinator(group).map_err(|refusal| refusal.error_code())
     }
 
@@ -356,6 +357,11 @@ impl Dispatcher {
                 let input = |request| {
                     Input::DeleteGroups(DeleteGroups { request, groups: vec![group.clone()] })
                 };
+                // What is known elsewhere of a share group goes first.
+                if let Err(code) = forget_states(&shard, &group).await {
+                    results.push(GroupResult { group, result: Err(code) });
+                    continue;
+                }
                 match answer_of!(DeleteGroups, ask(&shard, &group, input).await) {
                     Ok(deleted) => results.extend(deleted),
                     Err(code) => results.push(GroupResult { group, result: Err(code) }),

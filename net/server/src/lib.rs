@@ -21,6 +21,8 @@ mod listener;
 mod metrics_page;
 pub mod metrics_text;
 mod reply;
+mod share_requests;
+mod share_session;
 mod socket;
 mod tls_acceptor;
 mod tls_stream;

@@ -43,6 +43,9 @@ pub use api::alter_partition_reassignments::{
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
 };
 pub use api::alter_replica_log_dirs::{AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse};
+pub use api::alter_share_group_offsets::{
+    AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse,
+};
 pub use api::alter_user_scram_credentials::{
     AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse,
 };
@@ -59,6 +62,9 @@ pub use api::create_topics::{CreateTopicsRequest, CreateTopicsResponse};
 pub use api::delete_acls::{DeleteAclsRequest, DeleteAclsResponse};
 pub use api::delete_groups::{DeleteGroupsRequest, DeleteGroupsResponse};
 pub use api::delete_records::{DeleteRecordsRequest, DeleteRecordsResponse};
+pub use api::delete_share_group_offsets::{
+    DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse,
+};
 pub use api::delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
 pub use api::describe_acls::{DescribeAclsRequest, DescribeAclsResponse};
 pub use api::describe_client_quotas::{DescribeClientQuotasRequest, DescribeClientQuotasResponse};
@@ -68,6 +74,9 @@ pub use api::describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
 pub use api::describe_log_dirs::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 pub use api::describe_producers::{DescribeProducersRequest, DescribeProducersResponse};
 pub use api::describe_quorum::{DescribeQuorumRequest, DescribeQuorumResponse};
+pub use api::describe_share_group_offsets::{
+    DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse,
+};
 pub use api::describe_topic_partitions::{
     DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
 };
@@ -101,6 +110,10 @@ pub use api::offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLea
 pub use api::produce::{ProduceRequest, ProduceResponse};
 pub use api::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse};
 pub use api::sasl_handshake::{SaslHandshakeRequest, SaslHandshakeResponse};
+pub use api::share_acknowledge::{ShareAcknowledgeRequest, ShareAcknowledgeResponse};
+pub use api::share_fetch::{ShareFetchRequest, ShareFetchResponse};
+pub use api::share_group_describe::{ShareGroupDescribeRequest, ShareGroupDescribeResponse};
+pub use api::share_group_heartbeat::{ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse};
 pub use api::sync_group::{SyncGroupRequest, SyncGroupResponse};
 pub use api::txn_offset_commit::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 pub use api::update_features::{UpdateFeaturesRequest, UpdateFeaturesResponse};

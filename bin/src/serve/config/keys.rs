@@ -9,6 +9,7 @@ mod corelog;
 mod foreign;
 mod groups;
 mod security;
+mod share;
 mod topic;
 mod transactions;
 mod value;
@@ -154,6 +155,7 @@ static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| {
         topic::KEYS,
         groups::KEYS,
         transactions::KEYS,
+        share::KEYS,
         security::KEYS,
         corelog::KEYS,
     ];
@@ -323,7 +325,7 @@ mod tests {
 
     #[test]
     fn the_most_specific_reason_is_given() {
-        assert_ne!(reason("group.share.max.size"), reason("group.streams.max.size"));
+        assert_ne!(reason("group.share.assignors"), reason("group.streams.max.size"));
         assert_ne!(reason("controller.quota.window.num"), reason("controller.quorum.voters"));
     }
 

@@ -10,19 +10,19 @@ use crate::output::{JoinRefusal, Reply, Step};
 
 /// The replies behind records that are being appended.
 #[derive(Debug, Default)]
-pub(super) struct Replies {
+pub(crate) struct Replies {
     /// In the order of the records.
     waiting: VecDeque<(AppendId, RequestId, Reply)>,
 }
 
 impl Replies {
     /// How many replies wait.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }
 
     /// Answers when these records, the newest, are durable; at once if there are none.
-    pub(super) fn hold(
+    pub(crate) fn hold(
         &mut self,
         newest: Option<AppendId>,
         request: RequestId,
@@ -36,7 +36,7 @@ impl Replies {
     }
 
     /// Lets go of the replies that waited for these records.
-    pub(super) fn release(&mut self, append: AppendId, step: &mut Step<'_>) {
+    pub(crate) fn release(&mut self, append: AppendId, step: &mut Step<'_>) {
         while self.waiting.front().is_some_and(|(behind, ..)| *behind <= append)
             && let Some((_, request, reply)) = self.waiting.pop_front()
         {
@@ -45,7 +45,7 @@ impl Replies {
     }
 
     /// Refuses all requests that wait.
-    pub(super) fn refuse(&mut self, code: ErrorCode, step: &mut Step<'_>) {
+    pub(crate) fn refuse(&mut self, code: ErrorCode, step: &mut Step<'_>) {
         for (_, request, reply) in self.waiting.drain(..) {
             step.reply(request, refusal(reply, code));
         }
@@ -58,6 +58,10 @@ fn refusal(reply: Reply, code: ErrorCode) -> Reply {
         Reply::ConsumerGroupHeartbeat(_) => {
             Reply::ConsumerGroupHeartbeat(Err(GroupError::Unavailable { code }))
         }
+        Reply::ShareGroupHeartbeat(_) => {
+            Reply::ShareGroupHeartbeat(Err(GroupError::Unavailable { code }))
+        }
+        Reply::ShareStates(_) => Reply::ShareStates(Err(code)),
         Reply::Join(Ok(joined)) => {
             Reply::Join(Err(JoinRefusal { code, member_id: joined.member_id }))
         }

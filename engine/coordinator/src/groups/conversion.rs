@@ -4,13 +4,16 @@
 
 use corelog_model::ErrorCode;
 
-use super::Groups;
 use super::group::{Group, Members};
 use super::pending::Pending;
+use super::{Groups, refusal};
 use crate::classic_group::ClassicGroup;
 use crate::consumer_group::{ConsumerGroup, ConsumerGroupHeartbeat, GroupError, JOINS};
 use crate::input::{Heartbeat, JoinGroup, LeaveGroup, Now, SyncGroup};
 use crate::output::{Output, Reply, Step};
+
+const INCONSISTENT: ErrorCode = ErrorCode::InconsistentGroupProtocol;
+const UNKNOWN: ErrorCode = ErrorCode::UnknownMemberId;
 
 impl Groups {
     /// A member of a consumer group speaks.
@@ -97,7 +100,12 @@ impl Groups {
     ) -> Result<Vec<Output>, ErrorCode> {
         let id = &join.group;
         let group = self.by_id.entry(id.clone()).or_insert_with(|| Group::new(id, now.wall));
-        let Members::Consumer(consumer) = &group.members else { return Ok(Vec::new()) };
+        let consumer = match &group.members {
+            Members::Classic(_) => return Ok(Vec::new()),
+            Members::Consumer(consumer) => consumer,
+            // One stays what it is for as long as it exists.
+            Members::Share(_) => return Err(INCONSISTENT),
+        };
         if consumer.is_dead() {
             return Err(ErrorCode::CoordinatorNotAvailable);
         }
@@ -134,6 +142,8 @@ impl Group {
         match &mut self.members {
             Members::Classic(classic) => classic.join(join, step),
             Members::Consumer(consumer) => consumer.classic_join(&join, step),
+            // A group is made ready for who joins it.
+            Members::Share(_) => step.outputs.extend(refusal(join.into(), INCONSISTENT)),
         }
     }
 
@@ -142,6 +152,7 @@ impl Group {
         match &mut self.members {
             Members::Classic(classic) => classic.sync(sync, step),
             Members::Consumer(consumer) => consumer.classic_sync(&sync, step),
+            Members::Share(_) => step.outputs.extend(refusal(sync.into(), UNKNOWN)),
         }
     }
 
@@ -150,6 +161,9 @@ impl Group {
         match &mut self.members {
             Members::Classic(classic) => classic.heartbeat(heartbeat, step),
             Members::Consumer(consumer) => consumer.classic_heartbeat(heartbeat, step),
+            Members::Share(_) => {
+                step.outputs.extend(refusal(heartbeat.clone().into(), UNKNOWN));
+            }
         }
     }
 
@@ -158,6 +172,7 @@ impl Group {
         match &mut self.members {
             Members::Classic(classic) => classic.leave(leave, step),
             Members::Consumer(consumer) => consumer.classic_leave(leave, step),
+            Members::Share(_) => step.outputs.extend(refusal(leave.into(), UNKNOWN)),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! One group: a classic group or a consumer group, and its offsets. A group that only has offsets
-//! is a classic one without members. What both kinds can be asked is asked here.
+//! One group: a classic group, a consumer group or a share group, and its offsets. A group that
+//! only has offsets is a classic one without members. What all kinds can be asked is asked here.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::input::{AppendId, CommitOffsets, Now};
 use crate::offsets::{GroupOffsets, tombstone};
 use crate::output::Step;
 use crate::records::CoordinatorRecord;
+use crate::share_group::ShareGroup;
 
 /// The group.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(super) enum Members {
     Classic(Box<ClassicGroup>),
     /// The coordinator assigns.
     Consumer(Box<ConsumerGroup>),
+    /// The coordinator assigns, and several may read the same.
+    Share(Box<ShareGroup>),
 }
 
 impl Group {
@@ -48,21 +51,28 @@ impl Group {
     pub(super) fn classic(&self) -> Option<&ClassicGroup> {
         match &self.members {
             Members::Classic(classic) => Some(classic),
-            Members::Consumer(_) => None,
+            Members::Consumer(_) | Members::Share(_) => None,
         }
     }
 
     pub(super) fn classic_mut(&mut self) -> Option<&mut ClassicGroup> {
         match &mut self.members {
             Members::Classic(classic) => Some(classic),
-            Members::Consumer(_) => None,
+            Members::Consumer(_) | Members::Share(_) => None,
         }
     }
 
     pub(super) fn consumer(&self) -> Option<&ConsumerGroup> {
         match &self.members {
-            Members::Classic(_) => None,
+            Members::Classic(_) | Members::Share(_) => None,
             Members::Consumer(consumer) => Some(consumer),
+        }
+    }
+
+    pub(super) fn share(&self) -> Option<&ShareGroup> {
+        match &self.members {
+            Members::Classic(_) | Members::Consumer(_) => None,
+            Members::Share(share) => Some(share),
         }
     }
 
@@ -70,6 +80,7 @@ impl Group {
         match &self.members {
             Members::Classic(_) => GroupKind::Classic,
             Members::Consumer(_) => GroupKind::Consumer,
+            Members::Share(_) => GroupKind::Share,
         }
     }
 
@@ -86,6 +97,7 @@ impl Group {
         match &self.members {
             Members::Classic(classic) => classic.protocol_type(),
             Members::Consumer(_) => "consumer",
+            Members::Share(_) => "share",
         }
     }
 
@@ -94,12 +106,18 @@ impl Group {
         match &self.members {
             Members::Classic(classic) => classic.state(),
             Members::Consumer(consumer) => consumer.state(),
+            Members::Share(share) => share.state(),
         }
     }
 
-    /// Whether others may see it: a consumer group once it is durable.
+    /// Whether others may see it: a group whose coordinator assigns once it is
+    /// durable.
     pub(super) fn is_visible(&self) -> bool {
-        self.consumer().is_none_or(ConsumerGroup::exists)
+        match &self.members {
+            Members::Classic(_) => true,
+            Members::Consumer(consumer) => consumer.exists(),
+            Members::Share(share) => share.exists(),
+        }
     }
 
     /// Whether it is being deleted.
@@ -107,6 +125,7 @@ impl Group {
         match &self.members {
             Members::Classic(classic) => classic.state() == GroupState::Dead,
             Members::Consumer(consumer) => consumer.is_dead(),
+            Members::Share(share) => share.is_dead(),
         }
     }
 
@@ -115,6 +134,7 @@ impl Group {
         match &self.members {
             Members::Classic(classic) => classic.state() == GroupState::Empty,
             Members::Consumer(consumer) => consumer.is_over(),
+            Members::Share(share) => share.is_over(),
         }
     }
 
@@ -123,6 +143,7 @@ impl Group {
         let is_vacant = match &self.members {
             Members::Classic(classic) => classic.is_vacant(),
             Members::Consumer(consumer) => consumer.is_vacant(),
+            Members::Share(share) => share.is_vacant(),
         };
         is_vacant && self.offsets.is_empty() && self.in_flight == 0
     }
@@ -132,6 +153,7 @@ impl Group {
         match &self.members {
             Members::Classic(classic) => classic.is_over(),
             Members::Consumer(consumer) => consumer.is_over(),
+            Members::Share(share) => share.is_over(),
         }
     }
 
@@ -140,6 +162,7 @@ impl Group {
         match &mut self.members {
             Members::Classic(classic) => classic.begin_sessions(now),
             Members::Consumer(consumer) => consumer.begin_sessions(now, &config.consumer),
+            Members::Share(share) => share.begin_sessions(now, &config.share),
         }
     }
 
@@ -148,6 +171,7 @@ impl Group {
         match &mut self.members {
             Members::Classic(classic) => classic.advance(step),
             Members::Consumer(consumer) => consumer.advance(step),
+            Members::Share(share) => share.advance(step),
         }
     }
 
@@ -156,6 +180,7 @@ impl Group {
         match &self.members {
             Members::Classic(classic) => classic.next_wakeup(),
             Members::Consumer(consumer) => consumer.next_wakeup(),
+            Members::Share(share) => share.next_wakeup(),
         }
     }
 
@@ -164,6 +189,7 @@ impl Group {
         match &mut self.members {
             Members::Classic(classic) => classic.appended(append, step),
             Members::Consumer(consumer) => consumer.appended(append, step),
+            Members::Share(share) => share.appended(append, step),
         }
     }
 
@@ -172,6 +198,7 @@ impl Group {
         match &mut self.members {
             Members::Classic(classic) => classic.abandon(code, step),
             Members::Consumer(consumer) => consumer.abandon(code, step),
+            Members::Share(share) => share.abandon(code, step),
         }
     }
 
@@ -193,6 +220,7 @@ impl Group {
         match &mut self.members {
             Members::Classic(classic) => classic.bury(),
             Members::Consumer(consumer) => consumer.bury(),
+            Members::Share(share) => share.bury(),
         }
     }
 
@@ -201,6 +229,7 @@ impl Group {
         match &mut self.members {
             Members::Classic(classic) => classic.revive(),
             Members::Consumer(consumer) => consumer.revive(),
+            Members::Share(share) => share.revive(),
         }
     }
 
@@ -210,6 +239,7 @@ impl Group {
             Members::Classic(classic) if classic.is_stored() => vec![classic.tombstone()],
             Members::Classic(_) => Vec::new(),
             Members::Consumer(consumer) => consumer.tombstones(),
+            Members::Share(share) => share.tombstones(),
         }
     }
 
@@ -230,6 +260,7 @@ impl Group {
         match &mut self.members {
             Members::Classic(classic) => classic.check_commit(commit, now),
             Members::Consumer(consumer) => consumer.check_commit(commit, step.topics),
+            Members::Share(share) => not_for(share),
         }
     }
 
@@ -242,6 +273,7 @@ impl Group {
         match &self.members {
             Members::Classic(classic) => classic.check_transactional_commit(commit),
             Members::Consumer(consumer) => consumer.check_transactional_commit(commit, step.topics),
+            Members::Share(share) => not_for(share),
         }
     }
 
@@ -251,6 +283,7 @@ impl Group {
             Members::Classic(classic) => classic.check_delete_offsets(),
             Members::Consumer(consumer) if consumer.is_dead() => Err(ErrorCode::GroupIdNotFound),
             Members::Consumer(_) => Ok(()),
+            Members::Share(share) => not_for(share),
         }
     }
 
@@ -259,6 +292,7 @@ impl Group {
         match &self.members {
             Members::Classic(classic) => classic.uses(topic),
             Members::Consumer(consumer) => consumer.uses(topic),
+            Members::Share(_) => false,
         }
     }
 
@@ -272,6 +306,13 @@ impl Group {
         match &self.members {
             Members::Classic(classic) => classic.unused_since(topic, committed),
             Members::Consumer(consumer) => consumer.unused_since(topic, committed),
+            // It has none.
+            Members::Share(_) => Some(committed),
         }
     }
+}
+
+/// Share groups have no offsets of this kind.
+fn not_for(share: &ShareGroup) -> Result<(), ErrorCode> {
+    if share.is_dead() { Err(ErrorCode::GroupIdNotFound) } else { Err(ErrorCode::UnknownMemberId) }
 }

@@ -10,6 +10,7 @@ use crate::consumer_group::ConsumerGroup;
 use crate::input::Now;
 use crate::offsets::Positioned;
 use crate::records::{CoordinatorRecord, Decoded, RecordError};
+use crate::share_group::ShareGroup;
 
 /// What became of a record of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,13 +58,13 @@ impl Groups {
                         Members::Classic(Box::new(classic))
                     }
                     // It ends a classic group, and this is one of another kind.
-                    None if group.consumer().is_some() => return,
+                    None if group.classic().is_none() => return,
                     None => Members::Classic(Box::new(ClassicGroup::new(id, Timestamp::NONE))),
                 };
             }
             CoordinatorRecord::ConsumerGroup(record) => {
                 let group = self.loading(record.group.to_string());
-                if group.classic().is_some() {
+                if group.consumer().is_none() {
                     // It ends a consumer group, and this is one of another kind.
                     if record.entry.is_tombstone() {
                         return;
@@ -73,6 +74,20 @@ impl Groups {
                 }
                 if let Members::Consumer(consumer) = &mut group.members {
                     consumer.load(record.entry);
+                }
+            }
+            CoordinatorRecord::ShareGroup(record) => {
+                let group = self.loading(record.group.to_string());
+                if group.share().is_none() {
+                    // It ends a share group, and this is one of another kind.
+                    if record.entry.is_tombstone() {
+                        return;
+                    }
+                    let share = ShareGroup::new(&record.group, Vec::new());
+                    group.members = Members::Share(Box::new(share));
+                }
+                if let Members::Share(share) = &mut group.members {
+                    share.load(record.entry);
                 }
             }
         }
@@ -86,7 +101,9 @@ impl Groups {
         let ids: Vec<String> = self.by_id.keys().cloned().collect();
         for id in ids {
             if let Some(group) = self.by_id.get_mut(&id) {
-                if group.consumer().is_some_and(ConsumerGroup::is_vacant) {
+                let is_vacant = group.consumer().is_some_and(ConsumerGroup::is_vacant)
+                    || group.share().is_some_and(ShareGroup::is_vacant);
+                if is_vacant {
                     let nobody = ClassicGroup::new(id.clone(), Timestamp::NONE);
                     group.members = Members::Classic(Box::new(nobody));
                 }

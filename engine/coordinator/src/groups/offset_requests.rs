@@ -59,7 +59,7 @@ impl Groups {
         }
         match self.by_id.get(group).map(|group| &group.members) {
             Some(Members::Consumer(consumer)) => consumer.check_fetch(member_id, epoch),
-            Some(Members::Classic(_)) | None => Ok(()),
+            Some(Members::Classic(_) | Members::Share(_)) | None => Ok(()),
         }
     }
 
@@ -155,7 +155,9 @@ impl Groups {
         });
         let gone: Vec<_> = gone.collect();
         let forget = |(id, partitions)| self.drop_offsets(now, id, partitions);
-        gone.into_iter().flat_map(forget).collect()
+        let mut outputs: Vec<Output> = gone.into_iter().flat_map(forget).collect();
+        outputs.extend(self.forget_share_topics(now, topics));
+        outputs
     }
 
     /// Removes offsets without a request.
@@ -180,7 +182,9 @@ impl Groups {
         let expired = self.by_id.iter().filter_map(|(id, group)| {
             let unused = |topic: &_, committed| group.unused_since(topic, committed);
             let partitions = group.offsets.expired(now.wall, retention_ms, unused);
-            let is_over = group.is_over()
+            // A share group stays until it is deleted, as what it has read is kept elsewhere.
+            let is_over = group.share().is_none()
+                && group.is_over()
                 && group.in_flight == 0
                 && partitions.len() == group.offsets.count();
             (is_over || !partitions.is_empty()).then(|| (id.clone(), partitions, is_over))

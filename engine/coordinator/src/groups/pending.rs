@@ -194,8 +194,11 @@ impl Groups {
     fn is_irrevocable(&self, append: AppendId, pending: &Pending) -> bool {
         match pending {
             Pending::Members { group } => {
-                let consumer = self.by_id.get(group).and_then(Group::consumer);
+                let group = self.by_id.get(group);
+                let consumer = group.and_then(Group::consumer);
+                let share = group.and_then(Group::share);
                 consumer.is_some_and(|consumer| consumer.appends(append))
+                    || share.is_some_and(|share| share.appends(append))
             }
             Pending::Ending { .. } => true,
             Pending::Commit { .. }

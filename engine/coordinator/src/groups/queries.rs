@@ -7,6 +7,8 @@ use super::group::Group;
 use crate::classic_group::GroupDescription;
 use crate::consumer_group;
 use crate::group_state::GroupState;
+use crate::records::StateTopics;
+use crate::share_group::{ShareGroup, ShareGroupDescription};
 
 /// The kinds of groups, in Kafka's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +17,8 @@ pub enum GroupKind {
     Classic,
     /// The coordinator assigns (KIP-848).
     Consumer,
+    /// The coordinator assigns, and several may read the same (KIP-932).
+    Share,
 }
 
 impl GroupKind {
@@ -23,12 +27,13 @@ impl GroupKind {
         match self {
             GroupKind::Classic => "classic",
             GroupKind::Consumer => "consumer",
+            GroupKind::Share => "share",
         }
     }
 
     /// The kind of a name, which is taken in any case of letters.
     pub fn from_name(name: &str) -> Option<GroupKind> {
-        let all = [GroupKind::Classic, GroupKind::Consumer];
+        let all = [GroupKind::Classic, GroupKind::Consumer, GroupKind::Share];
         all.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name))
     }
 }
@@ -96,6 +101,26 @@ impl Groups {
         let consumer = self.by_id.get(group).and_then(Group::consumer);
         let description = consumer.and_then(|consumer| consumer.describe(&self.config.consumer));
         description.ok_or(ErrorCode::GroupIdNotFound)
+    }
+
+    /// What a share group looks like; `GROUP_ID_NOT_FOUND` if there is none. Only what is durable is
+    /// told.
+    pub fn describe_share_group(&self, group: &str) -> Result<ShareGroupDescription, ErrorCode> {
+        if let Some(code) = self.unready() {
+            return Err(code);
+        }
+        let share = self.by_id.get(group).and_then(Group::share);
+        share.and_then(ShareGroup::describe).ok_or(ErrorCode::GroupIdNotFound)
+    }
+
+    /// Of which partitions of a share group the share coordinators know; `GROUP_ID_NOT_FOUND` if
+    /// there is no such group.
+    pub fn share_states(&self, group: &str) -> Result<StateTopics, ErrorCode> {
+        if let Some(code) = self.unready() {
+            return Err(code);
+        }
+        let share = self.by_id.get(group).and_then(Group::share);
+        share.and_then(ShareGroup::states).cloned().ok_or(ErrorCode::GroupIdNotFound)
     }
 
     /// How many groups there are.

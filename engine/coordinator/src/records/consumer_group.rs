@@ -12,13 +12,13 @@ use super::writer::Writer;
 use crate::consumer_group::{MemberId, Partitions};
 use crate::input::JoinProtocol;
 
-mod value;
+pub(super) mod value;
 
 #[cfg(test)]
 mod tests;
 
 /// The only version of the values.
-const VALUE_VERSION: i16 = 0;
+pub(super) const VALUE_VERSION: i16 = 0;
 
 /// One record of a consumer group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,11 +243,11 @@ impl Entry {
     }
 }
 
-fn member(key: &mut Reader<'_>) -> Result<MemberId, RecordError> {
+pub(super) fn member(key: &mut Reader<'_>) -> Result<MemberId, RecordError> {
     key.string("the member").map(|member| MemberId::from(member.as_str()))
 }
 
-fn read<'a, T>(
+pub(super) fn read<'a, T>(
     value: Option<&'a [u8]>,
     fields: impl FnOnce(&mut Reader<'a>) -> Result<T, RecordError>,
 ) -> Result<Option<T>, RecordError> {

@@ -6,6 +6,7 @@ use corelog_model::{TopicId, TopicName};
 use super::RecordError;
 
 /// The bytes of a record that are not read yet.
+#[derive(Clone)]
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
 }

@@ -294,6 +294,9 @@ impl World {
                         client.answered(reply);
                     }
                 }
+                Output::InitializeStates { .. } | Output::DeleteStates { .. } => {
+                    panic!("there is no share group")
+                }
                 Output::Reload => panic!("only a failed append is a reason to load"),
             }
         }

@@ -116,6 +116,8 @@ impl Rig {
             Output::Reply { .. }
             | Output::Append { .. }
             | Output::AppendTransactional { .. }
+            | Output::InitializeStates { .. }
+            | Output::DeleteStates { .. }
             | Output::Reload => None,
         });
         let reply = replies.next().expect("a request is answered when its records are durable");

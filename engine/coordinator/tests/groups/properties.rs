@@ -214,6 +214,9 @@ impl World {
                     let open = open.expect("a request is answered once");
                     self.answered(request, &open, reply);
                 }
+                Output::InitializeStates { .. } | Output::DeleteStates { .. } => {
+                    panic!("there is no share group")
+                }
                 Output::Reload => panic!("a classic group takes back what is not stored"),
             }
         }

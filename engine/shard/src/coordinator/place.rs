@@ -9,6 +9,9 @@ pub const GROUPS_TOPIC: &str = "__consumer_offsets";
 /// The topic in which transactional ids are kept.
 pub const TRANSACTIONS_TOPIC: &str = "__transaction_state";
 
+/// The topic in which the state of share groups is kept.
+pub const SHARE_TOPIC: &str = "__share_group_state";
+
 /// The partition of a group or a transactional id: Java's hash of its name, over UTF-16, without
 /// the sign, modulo the number of partitions, of which there is at least one.
 pub fn coordinator_partition(key: &str, partitions: usize) -> PartitionIndex {

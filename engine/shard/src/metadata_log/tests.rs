@@ -19,6 +19,7 @@ use crate::config::{BrokerConfig, ShardLimits};
 use crate::control::Control;
 use crate::peers::Peers;
 use crate::shard::{Links, Shard};
+use crate::share::ShareSettings;
 use crate::start::{ControllerSeed, StartError, start_controller_shard};
 
 /// Fewer than two topics fill it, so that most changes are followed by a snapshot.
@@ -33,6 +34,7 @@ fn config(metadata_snapshot_bytes: u64) -> BrokerConfig {
         topic_defaults: std::collections::BTreeMap::new(),
         topics: TopicPolicy::default(),
         groups: corelog_coordinator::GroupConfig::default(),
+        share: ShareSettings::default(),
         transactions: corelog_coordinator::transactions::TransactionConfig::default(),
         limits: ShardLimits {
             journal_file_bytes: 64 << 10,

@@ -75,7 +75,7 @@ fn described_member(member: &MemberDescription, image: &ClusterImage) -> Member<
     }
 }
 
-fn assignment(partitions: &Partitions, image: &ClusterImage) -> Assignment<'static> {
+pub(crate) fn assignment(partitions: &Partitions, image: &ClusterImage) -> Assignment<'static> {
     let mut topics: BTreeMap<TopicId, Vec<i32>> = BTreeMap::new();
     for partition in partitions {
         topics.entry(partition.topic).or_default().push(partition.index.get());

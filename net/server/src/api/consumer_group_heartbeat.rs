@@ -70,7 +70,7 @@ pub fn heard(
     }
 }
 
-fn assignment(partitions: &Partitions) -> Assignment {
+pub(crate) fn assignment(partitions: &Partitions) -> Assignment {
     let mut topics: BTreeMap<TopicId, Vec<i32>> = BTreeMap::new();
     for partition in partitions {
         topics.entry(partition.topic).or_default().push(partition.index.get());

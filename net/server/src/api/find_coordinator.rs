@@ -1,23 +1,26 @@
-//! FindCoordinator: which node coordinates a group or a transactional id: the leader of one
-//! partition of the topic in which they are kept. The first who looks for one creates the topic;
-//! until it has a leader the answer is `COORDINATOR_NOT_AVAILABLE`. Anything else, such as share
-//! groups: `INVALID_REQUEST`, as from a Kafka without them.
+//! FindCoordinator: which node coordinates a group or a transactional id, or keeps the state of a
+//! share-partition: the leader of one partition of the topic for it. The first who looks for one
+//! creates the topic; until it has a leader the answer is `COORDINATOR_NOT_AVAILABLE`.
 
 use corelog_cluster::decide::Mode;
 use corelog_cluster::decide::create_topics::{CreateTopics, NewTopic};
 use corelog_cluster::{Change, ClusterImage};
 use corelog_model::{ErrorCode, NodeId, TopicId};
-use corelog_shard::{GROUPS_TOPIC, TRANSACTIONS_TOPIC, coordinator_of, transaction_coordinator_of};
+use corelog_shard::{
+    GROUPS_TOPIC, SHARE_TOPIC, TRANSACTIONS_TOPIC, coordinator_of, share_coordinator_of,
+    transaction_coordinator_of,
+};
 use corelog_wire::api::find_coordinator::Coordinator;
 use corelog_wire::{FindCoordinatorRequest, FindCoordinatorResponse, Text};
 
-use super::settings::ApiSettings;
+use super::settings::{ApiSettings, InternalTopic};
 
 /// The first version with several keys in one request (KIP-699).
 const BATCHED_FROM: i16 = 4;
 
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
+const SHARE: i8 = 2;
 
 /// The change that creates the topic of groups or of transactions, if the request needs it and it
 /// is not there.
@@ -30,8 +33,27 @@ pub fn creation(
     let (topic, presets) = match request.key_type {
         GROUP => (GROUPS_TOPIC, &settings.groups_topic),
         TRANSACTION => (TRANSACTIONS_TOPIC, &settings.transactions_topic),
+        SHARE => (SHARE_TOPIC, &settings.share_topic),
         _ => return None,
     };
+    create(topic, presets, image, new_topic_id)
+}
+
+/// The change that creates the topic of the state of share groups, if it is not there.
+pub fn share_topic_creation(
+    image: &ClusterImage,
+    settings: &ApiSettings,
+    new_topic_id: impl FnOnce() -> TopicId,
+) -> Option<Change> {
+    create(SHARE_TOPIC, &settings.share_topic, image, new_topic_id)
+}
+
+fn create(
+    topic: &str,
+    presets: &InternalTopic,
+    image: &ClusterImage,
+    new_topic_id: impl FnOnce() -> TopicId,
+) -> Option<Change> {
     if image.topic_id(topic).is_some() {
         return None;
     }
@@ -66,6 +88,12 @@ pub fn respond<'a>(
             nobody(key, ErrorCode::InvalidRequest, "a transactional id has a name")
         }
         TRANSACTION => at(key, transaction_coordinator_of(image, key), image, listener),
+        SHARE if !is_share_key(key) => nobody(
+            key,
+            ErrorCode::InvalidRequest,
+            "the key of a share coordinator is a group, a topic id and a partition",
+        ),
+        SHARE => at(key, share_coordinator_of(image, key), image, listener),
         _ => {
             nobody(key, ErrorCode::InvalidRequest, "this version has no coordinators of this type")
         }
@@ -83,6 +111,15 @@ pub fn respond<'a>(
         port: found.port,
         ..Default::default()
     }
+}
+
+/// Whether a text is a group, a topic id and a partition, with colons between them. A group may have
+/// colons itself.
+fn is_share_key(key: &str) -> bool {
+    let mut parts = key.rsplitn(3, ':');
+    let index = parts.next().is_some_and(|index| index.parse::<u32>().is_ok());
+    let topic = parts.next().is_some_and(|topic| topic.parse::<TopicId>().is_ok());
+    index && topic && parts.next().is_some_and(|group| !group.is_empty())
 }
 
 fn at<'a>(
@@ -178,7 +215,7 @@ mod tests {
         let settings = ApiSettings::default();
         let again = creation(&request(GROUP, &["g"]), &image, &settings, || topic_id(2));
         assert_eq!(again, None);
-        let other = creation(&request(2, &["s"]), &image, &settings, || topic_id(2));
+        let other = creation(&request(3, &["s"]), &image, &settings, || topic_id(2));
         assert_eq!(other, None);
     }
 
@@ -234,9 +271,31 @@ mod tests {
     }
 
     #[test]
+    fn a_share_partition_is_kept_by_the_leader_of_its_partition() {
+        let image = cluster(&[2]);
+        let settings = ApiSettings::default();
+        let key: &'static str = "g:AQEBAQEBAQEBAQEBAQEBAQ:0";
+        let change = creation(&request(SHARE, &[key]), &image, &settings, || topic_id(2));
+        let image = decided(&image, change.unwrap()).1;
+        assert_eq!(share_topic_creation(&image, &settings, || topic_id(3)), None);
+        assert_eq!(image.topic_by_name(SHARE_TOPIC).unwrap().partition_count(), 50);
+        let leader = share_coordinator_of(&image, key).unwrap();
+        for version in BATCHED_FROM..=6 {
+            let keys =
+                [key, "g", "g:AQ:0", ":AQEBAQEBAQEBAQEBAQEBAQ:0", "AQEBAQEBAQEBAQEBAQEBAQ:0"];
+            let answer = answer(&image, SHARE, &keys, version);
+            let found: Vec<_> =
+                answer.coordinators.iter().map(|one| (one.error_code, one.node_id)).collect();
+            let refused = (ErrorCode::InvalidRequest.code(), -1);
+            assert_eq!(found[0], (0, leader.get()));
+            assert!(found[1..].iter().all(|one| *one == refused), "{found:?}");
+        }
+    }
+
+    #[test]
     fn other_coordinators_are_unknown() {
         for version in 1..=6 {
-            for key_type in [2, 3, -1] {
+            for key_type in [3, -1] {
                 check_refused(key_type, version, ErrorCode::InvalidRequest);
             }
         }

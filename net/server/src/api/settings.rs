@@ -35,16 +35,20 @@ pub struct ApiSettings {
     pub groups_topic: InternalTopic,
     /// What the topic of transactions is created with.
     pub transactions_topic: InternalTopic,
+    /// What the topic of the state of share groups is created with.
+    pub share_topic: InternalTopic,
+    /// How many share sessions a core may have (`group.share.max.share.sessions`).
+    pub share_sessions_max: usize,
     /// How many topics and brokers one `DescribeConfigs` may describe. The answer is made as a
     /// whole, at up to 40 configs for each.
     pub described_resources_max: usize,
 }
 
-/// The presets of `__consumer_offsets` or `__transaction_state`.
+/// The presets of `__consumer_offsets`, `__transaction_state` or `__share_group_state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InternalTopic {
     /// How many partitions it has (`offsets.topic.num.partitions`,
-    /// `transaction.state.log.num.partitions`).
+    /// `transaction.state.log.num.partitions`, `share.coordinator.state.topic.num.partitions`).
     pub partitions: i32,
     /// On how many brokers each partition is, at most as many as there are
     /// (`offsets.topic.replication.factor`, `transaction.state.log.replication.factor`).
@@ -102,6 +106,8 @@ impl Default for ApiSettings {
             broker_configs: Vec::new(),
             groups_topic: InternalTopic::default(),
             transactions_topic: InternalTopic::default(),
+            share_topic: InternalTopic::default(),
+            share_sessions_max: 2000,
             described_resources_max: 10_000,
         }
     }

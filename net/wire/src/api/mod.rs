@@ -6,6 +6,7 @@ pub mod alter_client_quotas;
 pub mod alter_configs;
 pub mod alter_partition_reassignments;
 pub mod alter_replica_log_dirs;
+pub mod alter_share_group_offsets;
 pub mod alter_user_scram_credentials;
 pub mod api_versions;
 pub mod consumer_group_describe;
@@ -17,6 +18,7 @@ pub mod current_leader;
 pub mod delete_acls;
 pub mod delete_groups;
 pub mod delete_records;
+pub mod delete_share_group_offsets;
 pub mod delete_topics;
 pub mod describe_acls;
 pub mod describe_client_quotas;
@@ -26,6 +28,7 @@ pub mod describe_groups;
 pub mod describe_log_dirs;
 pub mod describe_producers;
 pub mod describe_quorum;
+pub mod describe_share_group_offsets;
 pub mod describe_topic_partitions;
 pub mod describe_transactions;
 pub mod describe_user_scram_credentials;
@@ -51,6 +54,10 @@ pub mod offset_for_leader_epoch;
 pub mod produce;
 pub mod sasl_authenticate;
 pub mod sasl_handshake;
+pub mod share_acknowledge;
+pub mod share_fetch;
+pub mod share_group_describe;
+pub mod share_group_heartbeat;
 pub mod sync_group;
 pub mod txn_offset_commit;
 pub mod update_features;
@@ -287,6 +294,20 @@ apis! {
     ListConfigResources = 74, 0..=1, advertised 0..=1, flexible 0;
     /// The partitions of topics, page by page.
     DescribeTopicPartitions = 75, 0..=0, advertised 0..=0, flexible 0;
+    /// Join, stay in and leave a share group (KIP-932).
+    ShareGroupHeartbeat = 76, 1..=1, advertised 1..=1, flexible 0;
+    /// State and members of share groups.
+    ShareGroupDescribe = 77, 1..=1, advertised 1..=1, flexible 0;
+    /// Acquire records as a member of a share group.
+    ShareFetch = 78, 1..=2, advertised 1..=2, flexible 0;
+    /// Say what became of acquired records.
+    ShareAcknowledge = 79, 1..=2, advertised 1..=2, flexible 0;
+    /// How far share groups are.
+    DescribeShareGroupOffsets = 90, 0..=1, advertised 0..=1, flexible 0;
+    /// Set from where a share group reads.
+    AlterShareGroupOffsets = 91, 0..=0, advertised 0..=0, flexible 0;
+    /// Forget how far a share group is.
+    DeleteShareGroupOffsets = 92, 0..=0, advertised 0..=0, flexible 0;
 }
 
 impl ApiKey {

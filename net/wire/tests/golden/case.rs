@@ -203,6 +203,20 @@ cases! {
     list_config_resources_response: ListConfigResourcesResponse;
     describe_topic_partitions_request: DescribeTopicPartitionsRequest;
     describe_topic_partitions_response: DescribeTopicPartitionsResponse;
+    share_group_heartbeat_request: ShareGroupHeartbeatRequest;
+    share_group_heartbeat_response: ShareGroupHeartbeatResponse;
+    share_group_describe_request: ShareGroupDescribeRequest;
+    share_group_describe_response: ShareGroupDescribeResponse;
+    share_fetch_request: ShareFetchRequest;
+    share_fetch_response: ShareFetchResponse;
+    share_acknowledge_request: ShareAcknowledgeRequest;
+    share_acknowledge_response: ShareAcknowledgeResponse;
+    describe_share_group_offsets_request: DescribeShareGroupOffsetsRequest;
+    describe_share_group_offsets_response: DescribeShareGroupOffsetsResponse;
+    alter_share_group_offsets_request: AlterShareGroupOffsetsRequest;
+    alter_share_group_offsets_response: AlterShareGroupOffsetsResponse;
+    delete_share_group_offsets_request: DeleteShareGroupOffsetsRequest;
+    delete_share_group_offsets_response: DeleteShareGroupOffsetsResponse;
 }
 
 fn written<'a>(message: &impl Message<'a>, version: i16) -> Vec<u8> {

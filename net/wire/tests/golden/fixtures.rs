@@ -81,6 +81,31 @@ fn write_txn_markers_2_is_answered_like_1() {
     assert_eq!((case.encode)(2, Filled::Full), (case.encode)(1, Filled::Full));
 }
 
+/// What share groups have learnt since Kafka 4.1, each where the schemas put it.
+#[test]
+fn newer_versions_of_share_groups_have_a_few_fields_more() {
+    check_inserted("ShareFetchRequest", 2, &[(41, b"\x01\x01")]);
+    check_inserted("ShareFetchResponse", 2, &[]);
+    check_inserted("ShareAcknowledgeRequest", 2, &[(21, b"\x01")]);
+    check_inserted("ShareAcknowledgeResponse", 2, &[(16, b"\0\0\0\x03")]);
+    check_inserted("DescribeShareGroupOffsetsRequest", 1, &[]);
+    let lag = b"\0\0\0\0\0\0\0\x04";
+    check_inserted("DescribeShareGroupOffsetsResponse", 1, &[(55, lag), (92, lag)]);
+}
+
+/// A version that the oracle lacks is the one before, which it knows, with bytes inserted at
+/// positions of the result.
+fn check_inserted(name: &str, version: i16, inserted: &[(usize, &[u8])]) {
+    let cases = cases();
+    let case = cases.iter().find(|case| case.name == name).unwrap();
+    assert!(case.oracle_versions.contains(&(version - 1)));
+    let mut bytes = (case.encode)(version - 1, Filled::Full);
+    for (at, more) in inserted {
+        bytes.splice(at..at, more.iter().copied());
+    }
+    check(name, version, &bytes);
+}
+
 /// The full sample of `name` in `version` is exactly `bytes`, read and written.
 fn check(name: &str, version: i16, bytes: &[u8]) {
     let cases = cases();

@@ -74,6 +74,12 @@ fn the_oracle_lacks_few_versions() {
             ("WriteTxnMarkersResponse", 2),
             ("DescribeConfigsRequest", 0),
             ("DescribeConfigsResponse", 0),
+            ("ShareFetchRequest", 2),
+            ("ShareFetchResponse", 2),
+            ("ShareAcknowledgeRequest", 2),
+            ("ShareAcknowledgeResponse", 2),
+            ("DescribeShareGroupOffsetsRequest", 1),
+            ("DescribeShareGroupOffsetsResponse", 1),
         ]
     );
 }

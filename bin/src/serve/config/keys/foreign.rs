@@ -63,7 +63,11 @@ const GROUP_WRITES: &str =
     "groups are written and read like other data, as fast as the disk allows";
 const TRANSACTION_WRITES: &str =
     "transactions are written and read like other data, as fast as the disk allows";
-const NO_SHARE_GROUPS: &str = "this version has no share groups";
+const SHARE_STATE: &str =
+    "the state of share groups is written and read like other data, and its topic is compacted";
+const SHARE_ASSIGNORS: &str = "share groups have one assignor, and their state one place";
+const SHARE_BOUNDS: &str = "groups do not set this themselves";
+const NO_DEAD_LETTERS: &str = "records of share groups that cannot be processed are archived";
 const NO_QUOTAS: &str = "this version has no quotas";
 const NO_TIERS: &str = "there is no tiered storage";
 const NO_JMX: &str = "metrics are read over HTTP, see corelog.metrics.listen";
@@ -193,7 +197,44 @@ const IGNORED: &[(&str, &[&str])] = &[
         &["transaction.state.log.min.isr", "transaction.state.log.load.buffer.size"],
     ),
     (NO_PAGES, &["max.request.partition.size.limit"]),
-    (NO_SHARE_GROUPS, &["group.share.", "share.coordinator.", "errors.deadletterqueue."]),
+    (
+        SHARE_BOUNDS,
+        &[
+            "group.share.min.session.timeout.ms",
+            "group.share.max.session.timeout.ms",
+            "group.share.min.heartbeat.interval.ms",
+            "group.share.max.heartbeat.interval.ms",
+            "group.share.min.record.lock.duration.ms",
+            "group.share.max.record.lock.duration.ms",
+            "group.share.min.delivery.count.limit",
+            "group.share.max.delivery.count.limit",
+            "group.share.min.partition.max.record.locks",
+            "group.share.max.partition.max.record.locks",
+        ],
+    ),
+    (
+        SHARE_ASSIGNORS,
+        &[
+            "group.share.assignors",
+            "group.share.assignment.interval.ms",
+            "group.share.persister.class.name",
+            "group.share.initialize.retry.interval.ms",
+        ],
+    ),
+    (
+        SHARE_STATE,
+        &[
+            "share.coordinator.append.linger.ms",
+            "share.coordinator.load.buffer.size",
+            "share.coordinator.threads",
+            "share.coordinator.write.timeout.ms",
+            "share.coordinator.state.topic.min.isr",
+            "share.coordinator.state.topic.compression.codec",
+            "share.coordinator.state.topic.prune.interval.ms",
+            "share.coordinator.cold.partition.snapshot.interval.ms",
+        ],
+    ),
+    (NO_DEAD_LETTERS, &["errors.deadletterqueue."]),
     (NO_QUOTAS, &["quota.", "controller.quota.", "alter.log.dirs.replication.quota."]),
     (NO_TIERS, &["remote.", "log.local.retention.ms", "log.local.retention.bytes"]),
     (

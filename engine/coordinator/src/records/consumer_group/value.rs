@@ -30,11 +30,11 @@ impl GroupEpoch {
 }
 
 impl TargetMetadata {
-    pub(super) fn write(self, writer: Writer) -> Writer {
+    pub(in crate::records) fn write(self, writer: Writer) -> Writer {
         tag(writer.i32(self.epoch), number_field(self.computed_at.get()))
     }
 
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<TargetMetadata, RecordError> {
+    pub(in crate::records) fn read(reader: &mut Reader<'_>) -> Result<TargetMetadata, RecordError> {
         let epoch = reader.i32("the epoch of the target")?;
         let computed_at = Timestamp(read_number_field(reader, "the time of the target")?);
         Ok(TargetMetadata { epoch, computed_at })
@@ -49,7 +49,7 @@ fn tag(writer: Writer, field: Option<Writer>) -> Writer {
     writer.unsigned_varint(field.len() as u64).raw(&field)
 }
 
-fn no_tag(writer: Writer) -> Writer {
+pub(in crate::records) fn no_tag(writer: Writer) -> Writer {
     tag(writer, None)
 }
 
@@ -68,7 +68,7 @@ fn read_tag(
     })
 }
 
-fn read_no_tag(reader: &mut Reader<'_>) -> Result<(), RecordError> {
+pub(in crate::records) fn read_no_tag(reader: &mut Reader<'_>) -> Result<(), RecordError> {
     reader.tagged_fields(|_, _| Ok(()))
 }
 
@@ -155,11 +155,14 @@ impl MemberMetadata {
     }
 }
 
-fn text(reader: &mut Reader<'_>, name: &'static str) -> Result<Arc<str>, RecordError> {
+pub(in crate::records) fn text(
+    reader: &mut Reader<'_>,
+    name: &'static str,
+) -> Result<Arc<str>, RecordError> {
     reader.compact_string(name).map(Arc::from)
 }
 
-fn nullable_text(
+pub(in crate::records) fn nullable_text(
     reader: &mut Reader<'_>,
     name: &'static str,
 ) -> Result<Option<Arc<str>>, RecordError> {
@@ -191,7 +194,7 @@ impl ClassicMember {
     }
 }
 
-pub(super) fn write_target(partitions: &Partitions, writer: Writer) -> Writer {
+pub(in crate::records) fn write_target(partitions: &Partitions, writer: Writer) -> Writer {
     let topics = by_topic(partitions.iter().map(|partition| (*partition, ())));
     no_tag(writer.compact_list(topics.into_iter(), |writer, (topic, partitions)| {
         let writer = writer.raw(topic.as_bytes());
@@ -201,7 +204,7 @@ pub(super) fn write_target(partitions: &Partitions, writer: Writer) -> Writer {
     }))
 }
 
-pub(super) fn read_target(reader: &mut Reader<'_>) -> Result<Partitions, RecordError> {
+pub(in crate::records) fn read_target(reader: &mut Reader<'_>) -> Result<Partitions, RecordError> {
     let topics = reader.compact_list("the topics", |reader| {
         let topic = reader.topic_id("the id of a topic")?;
         let indexes = read_indexes(reader)?;
@@ -212,7 +215,9 @@ pub(super) fn read_target(reader: &mut Reader<'_>) -> Result<Partitions, RecordE
     Ok(topics.into_iter().flatten().collect())
 }
 
-fn read_indexes(reader: &mut Reader<'_>) -> Result<Vec<PartitionIndex>, RecordError> {
+pub(in crate::records) fn read_indexes(
+    reader: &mut Reader<'_>,
+) -> Result<Vec<PartitionIndex>, RecordError> {
     reader.compact_list("the partitions", |reader| reader.i32("a partition").map(PartitionIndex))
 }
 

@@ -10,6 +10,7 @@ mod offsets;
 mod placement;
 mod security;
 mod settings;
+mod share;
 mod topics;
 mod transactions;
 
@@ -22,6 +23,7 @@ pub(crate) use offsets::*;
 pub(crate) use placement::*;
 pub(crate) use security::*;
 pub(crate) use settings::*;
+pub(crate) use share::*;
 pub(crate) use topics::*;
 pub(crate) use transactions::*;
 
