@@ -169,6 +169,8 @@ pub enum Sharers {
     User(String),
     /// One client id, whoever the users are.
     Client(String),
+    /// Everything that comes from one address.
+    Address(IpAddr),
 }
 
 type Values = BTreeMap<QuotaKey, QuotaValue>;

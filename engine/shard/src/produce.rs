@@ -71,6 +71,8 @@ impl Produced {
 
 // Decompressing a batch to check its records is bounded: a bomb costs this much for a moment.
 const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
+// What an ordinary batch needs is kept for the next one.
+const SCRATCH_KEPT_BYTES_MAX: usize = 2 << 20;
 
 // A marker is a batch header and one small record.
 const MARKER_BYTES: usize = 100;
@@ -112,7 +114,11 @@ impl Shard {
         if config.cleanup_policy.compact {
             let rules = RecordRules::of(config, now);
             SCRATCH.with_borrow_mut(|scratch| {
-                check_records(&batch, &rules, scratch, DECOMPRESSED_BYTES_MAX).map(drop)
+                let checked = check_records(&batch, &rules, scratch, DECOMPRESSED_BYTES_MAX);
+                if scratch.capacity() > SCRATCH_KEPT_BYTES_MAX {
+                    *scratch = Vec::new();
+                }
+                checked.map(drop)
             })?;
         }
         partition.log.ready(bytes.len()).await.map_err(AppendError::from)?;

@@ -15,6 +15,7 @@ use futures_lite::future::poll_once;
 use crate::dispatch::{Dispatcher, Origin, Started};
 use crate::frame::{Frame, FrameLimits, FrameReader, ReadFrameError};
 use crate::gate::{Admitted, Gate};
+use crate::quota::Account;
 use crate::reply::{Reply, send};
 use crate::transport::Transport;
 
@@ -90,8 +91,10 @@ impl Reading<'_> {
         let mut frames = FrameReader::new(self.transport.clone(), limits, budget);
         let slots = Permits::new(self.bounds.requests_max);
         let peer = self.transport.peer();
+        let account = Rc::new(Account::default());
         loop {
             let slot = slots.take(1).await;
+            account.unmuted().await;
             let frame = match self.next(&mut frames, &gate).await {
                 Ok(frame) => frame,
                 Err(ReadFrameError::Closed) => return,
@@ -100,6 +103,8 @@ impl Reading<'_> {
                     return;
                 }
             };
+            // The client may have been throttled while the next request was read already.
+            account.unmuted().await;
             if queue.no_more.get() {
                 return;
             }
@@ -107,7 +112,8 @@ impl Reading<'_> {
                 Admitted::Answered(started) => started,
                 Admitted::Pass => {
                     let principal = Rc::clone(gate.principal());
-                    let origin = Origin { peer: peer.ip(), principal };
+                    let account = Rc::clone(&account);
+                    let origin = Origin { peer: peer.ip(), principal, account };
                     self.dispatcher.start(&frame, &origin).await
                 }
             };

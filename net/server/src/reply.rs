@@ -93,7 +93,11 @@ mod tests {
 
     #[test]
     fn record_slices_stand_where_the_head_announces_them() {
-        let frame = EncodedFrame { head: b"abcdef".to_vec(), external: vec![(2, 5), (4, 1)], throttle_time_at: None };
+        let frame = EncodedFrame {
+            head: b"abcdef".to_vec(),
+            external: vec![(2, 5), (4, 1)],
+            throttle_time_at: None,
+        };
         let slice = |text: &str| Slice::of_memory(text.as_bytes().to_vec());
         let reply = Reply::with_records(frame, vec![slice("12"), slice("345"), slice("6")]);
         assert_eq!(reply.parts().collect::<Vec<_>>().concat(), b"ab12345cd6ef");
@@ -103,7 +107,8 @@ mod tests {
     #[test]
     #[should_panic(expected = "what the head announces")]
     fn missing_records_are_a_bug() {
-        let frame = EncodedFrame { head: b"ab".to_vec(), external: vec![(1, 5)], throttle_time_at: None };
+        let frame =
+            EncodedFrame { head: b"ab".to_vec(), external: vec![(1, 5)], throttle_time_at: None };
         let _ = Reply::with_records(frame, vec![]);
     }
 }

@@ -138,11 +138,13 @@ pub fn alter_client_quotas(
         Ok(())
     });
     let results = results.collect();
-    let changes = made.into_iter().filter(|((entity, key), value)| {
-        image.client_quotas().get(entity, *key) != *value
-    });
-    let records = changes.map(|((entity, key), value)| {
-        MetadataRecord::ClientQuotaChanged { entity: entity.clone(), key, value }
+    let changes = made
+        .into_iter()
+        .filter(|((entity, key), value)| image.client_quotas().get(entity, *key) != *value);
+    let records = changes.map(|((entity, key), value)| MetadataRecord::ClientQuotaChanged {
+        entity: entity.clone(),
+        key,
+        value,
     });
     Decision::of(request.mode, records.collect(), results)
 }
@@ -168,10 +170,7 @@ fn check_entity(entity: &QuotaEntity) -> Result<(), AlterQuotaError> {
 type Checked = (QuotaKey, Option<QuotaValue>);
 
 /// The change, if it can be one of this entity; `None` if it removes what cannot be there.
-fn checked(
-    entity: &QuotaEntity,
-    change: &QuotaChange,
-) -> Result<Option<Checked>, AlterQuotaError> {
+fn checked(entity: &QuotaEntity, change: &QuotaChange) -> Result<Option<Checked>, AlterQuotaError> {
     let known = QuotaKey::from_name(&change.key).filter(|key| entity.takes(*key));
     let Some(value) = change.value else { return Ok(known.map(|key| (key, None))) };
     let key = known.ok_or_else(|| AlterQuotaError::Key { key: change.key.clone() })?;

@@ -2,8 +2,8 @@
 
 use corelog_cluster::codec::{FORMAT_VERSION, FORMAT_VERSION_OLDEST, RECORD_BYTES_MAX};
 use corelog_cluster::{
-    ConfigResource, DecodeError, LISTENER_DEFAULT, MetadataRecord, QuotaEntity, QuotaKey, QuotaName,
-    QuotaValue, ScramCredential, ScramMechanism, ScramUser, ShardEndpoint,
+    ConfigResource, DecodeError, LISTENER_DEFAULT, MetadataRecord, QuotaEntity, QuotaKey,
+    QuotaName, QuotaValue, ScramCredential, ScramMechanism, ScramUser, ShardEndpoint,
 };
 use corelog_model::{BrokerId, ProducerId, ShardId};
 use proptest::prelude::*;
