@@ -7,7 +7,6 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use std::time::{Duration, Instant};
 
 use corelog_cluster::ShardEndpoint;
 use corelog_cluster::decide::TopicPolicy;

@@ -346,7 +346,8 @@ fn before_the_login_a_thousand_frames_of_half_a_megabyte_take_no_memory() {
     let announced = (512_i32 << 10).to_be_bytes();
     let streams: Vec<_> = (0..1000)
         .map(|_| {
-            let mut stream = TcpStream::connect(scene.address(Listener::SaslPlain)).expect("it accepts");
+            let mut stream =
+                TcpStream::connect(scene.address(Listener::SaslPlain)).expect("it accepts");
             stream.write_all(&announced).expect("the length is sent");
             stream
         })
@@ -401,7 +402,8 @@ fn the_finest_log_shows_no_secret() {
     refused(login(plain("sesame-plain")));
     let log = scene.broker.log();
     assert!(log.contains("DEBUG") || log.contains("TRACE"), "the log is fine enough");
-    let key = fs::read_to_string(scene.folder.path().join("server.pem")).expect("the file is there");
+    let key =
+        fs::read_to_string(scene.folder.path().join("server.pem")).expect("the file is there");
     let key = key.lines().nth(1).expect("a key has lines");
     for secret in ["sesame", "wonder", key] {
         assert!(!log.contains(secret), "{secret} is in the log");

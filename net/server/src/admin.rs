@@ -104,11 +104,11 @@ impl Dispatcher {
         api: ApiKey,
         context: Context,
         reader: &mut Reader<'_>,
-        charge: Option<&Rc<Charge>>,
+        billed: Option<&Rc<Charge>>,
     ) -> Result<Option<EncodedFrame>, RequestError> {
         let Context { version, correlation_id, .. } = context;
         let may_change = |partitions: usize, strictness| {
-            charge.is_none_or(|it| it.may_change_partitions(partitions, strictness, now()))
+            billed.is_none_or(|it| it.may_change_partitions(partitions, strictness, now()))
         };
         let frame = match api {
             ApiKey::CreateTopics => {

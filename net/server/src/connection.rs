@@ -103,8 +103,11 @@ impl Reading<'_> {
                     return;
                 }
             };
-            // The client may have been throttled while the next request was read already.
-            account.unmuted().await;
+            // The client may have been throttled while the next request was awaited already. One
+            // that holds budget is served: to keep it would throttle others.
+            if !frame.holds_budget() {
+                account.unmuted().await;
+            }
             if queue.no_more.get() {
                 return;
             }

@@ -331,7 +331,7 @@ impl Dispatcher {
     pub(crate) async fn ask(
         &self,
         change: Change,
-        wait_max: std::time::Duration,
+        wait_max: Duration,
     ) -> Result<Ending, RequestError> {
         match timeout(wait_max, self.shard.control().change(change)).await {
             Ok(Ok(outcome)) => Ok(Ending::Decided(outcome)),
@@ -349,7 +349,7 @@ fn throttle_time(shard: &Shard, charge: &Charge) -> Option<Duration> {
 }
 
 /// How long a request waits for a topic that it creates by the way.
-pub(crate) const AUTO_CREATE_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(5);
+pub(crate) const AUTO_CREATE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Why a request gets no answer.
 #[derive(Debug, thiserror::Error)]

@@ -34,7 +34,7 @@ mod node;
 pub(crate) mod operations;
 pub(crate) mod produce;
 #[cfg(test)]
-mod scene;
+pub(crate) mod scene;
 pub mod scram_credentials;
 pub mod settings;
 pub mod transaction_admin;

@@ -167,7 +167,7 @@ mod tests {
         ];
         let mut request = CreateTopicsRequest { topics, ..Default::default() };
         let (image, settings) = (image(), ApiSettings::default());
-        let mut hold_back = |request: &mut CreateTopicsRequest<'static>, version, quota: &Quota| {
+        let hold_back = |request: &mut CreateTopicsRequest<'static>, version, quota: &Quota| {
             let take = |partitions, strictness| quota.take(partitions, strictness);
             hold_back_created((request, version), (&image, &settings), take)
         };
