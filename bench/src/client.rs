@@ -9,9 +9,8 @@ use corelog_wire::api::create_topics::CreatableTopic;
 use corelog_wire::api::fetch::{FetchPartition, FetchTopic};
 use corelog_wire::api::produce::{PartitionProduceData, TopicProduceData};
 use corelog_wire::{
-    CreateTopicsRequest, CreateTopicsResponse, FetchRequest, FetchResponse, Message,
-    ProduceRequest, ProduceResponse, Reader, Records, Request, RequestHeader, ResponseHeader, Text,
-    encode_request,
+    CreateTopicsRequest, FetchRequest, FetchResponse, Message, ProduceRequest, ProduceResponse,
+    Reader, Records, Request, RequestHeader, ResponseHeader, Text, encode_request,
 };
 
 const PRODUCE_VERSION: i16 = 9;
@@ -33,7 +32,8 @@ pub(crate) fn batch(count: usize, bytes: usize) -> Vec<u8> {
     builder.build(Offset::ZERO)
 }
 
-fn encode<'a, R: Request<'a>>(request: &R, version: i16) -> io::Result<Vec<u8>> {
+/// The frame of a request.
+pub(crate) fn encode<'a, R: Request<'a>>(request: &R, version: i16) -> io::Result<Vec<u8>> {
     let header = RequestHeader::new::<R>(version, 0, Some("bench"));
     encode_request(&header, request).map(|frame| frame.head).map_err(io::Error::other)
 }
@@ -98,11 +98,21 @@ pub(crate) fn create_topic(stream: &mut TcpStream, name: &str, partitions: i32) 
     };
     let request =
         CreateTopicsRequest { topics: vec![topic], timeout_ms: 60_000, ..Default::default() };
-    stream.write_all(&encode(&request, CREATE_VERSION)?)?;
-    let mut frame = Vec::new();
-    receive(stream, &mut frame)?;
-    let response: CreateTopicsResponse<'_> = decode(&frame, CREATE_VERSION)?;
+    let mut answer = Vec::new();
+    let response = ask(stream, &mut answer, &request, CREATE_VERSION)?;
     check(response.topics.first().map_or(-1, |topic| topic.error_code))
+}
+
+/// Sends a request and waits for its answer, whose bytes stay in `buffer`.
+pub(crate) fn ask<'b, 'q, Q: Request<'q>>(
+    stream: &mut TcpStream,
+    buffer: &'b mut Vec<u8>,
+    request: &Q,
+    version: i16,
+) -> io::Result<Q::Response<'b>> {
+    stream.write_all(&encode(request, version)?)?;
+    receive(stream, buffer)?;
+    decode(buffer, version)
 }
 
 /// Receives one frame into `buffer`, without its length.
@@ -113,13 +123,15 @@ pub(crate) fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Resul
     stream.read_exact(buffer)
 }
 
-fn decode<'a, M: Message<'a>>(frame: &'a [u8], version: i16) -> io::Result<M> {
+/// Reads an answer.
+pub(crate) fn decode<'a, M: Message<'a>>(frame: &'a [u8], version: i16) -> io::Result<M> {
     let mut reader = Reader::new(frame);
     ResponseHeader::decode(&mut reader, M::KEY, version).map_err(io::Error::other)?;
     M::decode(&mut reader, version).map_err(io::Error::other)
 }
 
-fn check(code: i16) -> io::Result<()> {
+/// What a code that is not 0 ends the measurement with.
+pub(crate) fn check(code: i16) -> io::Result<()> {
     if code == 0 { Ok(()) } else { Err(io::Error::other(format!("error code {code}"))) }
 }
 

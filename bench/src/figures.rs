@@ -1,6 +1,9 @@
 //! The figures: each runs against a fresh broker and is set against a limit measured in the same
 //! run.
 
+mod groups;
+mod transactions;
+
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, Write};
@@ -39,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<Vec<Figure>> {
     let run = Duration::from_secs(arguments.seconds);
     let mut bench =
         Bench { arguments: arguments.clone(), run, figures: Vec::new(), directories: 0 };
-    let measures: [(&str, Measure); 7] = [
+    let measures: [(&str, Measure); 11] = [
         ("latency", Bench::durable_latency),
         ("ingest", Bench::ingest),
         ("partitions", Bench::many_partitions),
@@ -47,6 +50,10 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<Vec<Figure>> {
         ("saturated", Bench::saturated_sync),
         ("start", Bench::start_and_idle),
         ("restart", Bench::restart_after_kill),
+        ("heartbeats", Bench::heartbeats),
+        ("rebalance", Bench::rebalance),
+        ("commit", Bench::offset_commit),
+        ("transactions", Bench::transactions),
     ];
     for (name, measure) in measures {
         if name.contains(&arguments.only) {
@@ -77,8 +84,14 @@ impl Bench {
     }
 
     fn broker(&self, data: &Path) -> io::Result<Broker> {
+        self.broker_with(data, &[])
+    }
+
+    fn broker_with(&self, data: &Path, settings: &[&str]) -> io::Result<Broker> {
         let cpu = self.arguments.broker_cpu;
-        let broker = Broker::start(&self.arguments, data, &format!("{cpu}-{cpu}"))?;
+        let mut arguments = self.arguments.clone();
+        arguments.settings.extend(settings.iter().map(|setting| (*setting).to_owned()));
+        let broker = Broker::start(&arguments, data, &format!("{cpu}-{cpu}"))?;
         // The one-time preparation of the next journal file is not part of any figure.
         std::thread::sleep(Duration::from_millis(500));
         Ok(broker)

@@ -20,6 +20,23 @@ pub(crate) fn latencies() -> Latencies {
     Histogram::new_with_bounds(1, 60_000_000, 3).expect("the bounds are constants that hold")
 }
 
+/// Makes room for so many connections of this process, or says what to do.
+pub(crate) fn open_files_for(connections: usize) -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = connections as u64 + 100;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return Ok(());
+    }
+    if limit.maximum.is_some_and(|maximum| maximum < wanted) {
+        let why = format!(
+            "this needs {wanted} open files: raise ulimit -Hn, or leave it out with --only"
+        );
+        return Err(io::Error::other(why));
+    }
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum })?)
+}
+
 fn pinned<T: Send + 'static>(
     cpu: usize,
     work: impl FnOnce() -> T + Send + 'static,

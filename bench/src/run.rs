@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use corelog_client::blocking::Admin;
+use corelog_client::security::ClientSecurity;
 use corelog_client::{ClientConfig, ClientError, Endpoint};
 use fastrand::Rng;
 
@@ -54,6 +55,8 @@ pub struct Target {
     pub name: String,
     /// Servers to begin with.
     pub bootstrap: Vec<Endpoint>,
+    /// How connections to them are secured.
+    pub security: ClientSecurity,
     /// The broker's process on this machine, if its resources are to be recorded.
     pub broker_pid: Option<u32>,
 }
@@ -235,6 +238,7 @@ impl One<'_, '_> {
         let client = ClientConfig {
             client_id: "corelog-bench".to_owned(),
             request_timeout: REQUEST_TIMEOUT,
+            security: self.job.target.security.clone(),
             ..ClientConfig::default()
         };
         let connector = Connector { bootstrap: &self.job.target.bootstrap, client: &client };

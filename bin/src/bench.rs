@@ -149,7 +149,8 @@ fn run_once(arguments: &RunArguments, output: &mut Output) -> Result<(), Failure
     settings.stall = arguments.stall(&workload)?;
     let target = Target {
         name: arguments.bootstrap.bootstrap.clone(),
-        bootstrap: arguments.bootstrap.plain_endpoints()?,
+        bootstrap: arguments.bootstrap.endpoints()?,
+        security: arguments.bootstrap.security()?,
         broker_pid: arguments.broker_pid,
     };
     let mut measuring = Measuring::begin(&arguments.load)?;

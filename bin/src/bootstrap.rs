@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use corelog_client::blocking::Cluster;
+use corelog_client::security::ClientSecurity;
 use corelog_client::{ClientConfig, Endpoint};
 
 use crate::advice::failure;
 use crate::command_config;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 
 /// How long a command tries: somebody is waiting in front of it.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
@@ -30,27 +31,23 @@ pub struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// The servers, for commands that neither encrypt nor log in.
-    pub fn plain_endpoints(&self) -> Result<Vec<Endpoint>, Failure> {
-        if self.command_config.is_some() {
-            let why = "it neither encrypts nor logs in yet";
-            let hint = "measure at a PLAINTEXT listener, without --command-config";
-            return Err(Failure::new(Exit::Usage, "cannot run this command", why, hint));
-        }
-        self.endpoints()
+    /// The servers.
+    pub fn endpoints(&self) -> Result<Vec<Endpoint>, Failure> {
+        Endpoint::parse_list(&self.bootstrap).map_err(|error| failure("cannot connect", &error))
     }
 
-    fn endpoints(&self) -> Result<Vec<Endpoint>, Failure> {
-        Endpoint::parse_list(&self.bootstrap).map_err(|error| failure("cannot connect", &error))
+    /// How connections to them are secured.
+    pub fn security(&self) -> Result<ClientSecurity, Failure> {
+        let security = self.command_config.as_deref().map(command_config::read).transpose()?;
+        Ok(security.unwrap_or_default())
     }
 
     /// Connects to the first server that answers.
     pub fn connect(&self) -> Result<Cluster, Failure> {
-        let security = self.command_config.as_deref().map(command_config::read).transpose()?;
         let config = ClientConfig {
             client_id: "corelog".to_owned(),
             operation_timeout: OPERATION_TIMEOUT,
-            security: security.unwrap_or_default(),
+            security: self.security()?,
             ..ClientConfig::default()
         };
         let connected = Cluster::connect(&self.endpoints()?, config);
@@ -61,6 +58,7 @@ impl Bootstrap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Exit;
 
     fn bootstrap(text: &str) -> Bootstrap {
         Bootstrap { bootstrap: text.to_owned(), command_config: None }

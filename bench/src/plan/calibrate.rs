@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use corelog_client::admin::NewTopic;
 use corelog_client::blocking::{Admin, Cluster};
+use corelog_client::security::ClientSecurity;
 use corelog_client::{ClientConfig, ClientError, Endpoint};
 
 use super::broker::{Broker, CpuShares};
@@ -263,6 +264,7 @@ pub fn target(broker: &Broker) -> Target {
     Target {
         name: "this machine".to_owned(),
         bootstrap: vec![endpoint],
+        security: ClientSecurity::default(),
         broker_pid: Some(broker.pid()),
     }
 }

@@ -2,6 +2,7 @@
 //! chance. The statistics are in the library; here the runs are made and the exit code is chosen.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use corelog_bench::compare::{CompareResult, Comparison, Decision, PAIRS_MIN};
@@ -15,6 +16,7 @@ use corelog_bench::workload::Workload;
 use corelog_client::Endpoint;
 use serde::Serialize;
 
+use crate::command_config;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, Report, Table};
 
@@ -29,6 +31,9 @@ pub(super) struct CompareArguments {
     /// A target; the first one is what the others are compared with
     #[arg(long = "target", value_name = "NAME=HOST:PORT", required = true)]
     targets: Vec<NamedTarget>,
+    /// How to encrypt and log in at a target: a file with the properties of Kafka's clients
+    #[arg(long = "target-config", value_name = "NAME=FILE")]
+    configs: Vec<NamedConfig>,
     /// Process of a target's broker on this machine
     #[arg(long = "broker-pid", value_name = "NAME=PID")]
     broker_pids: Vec<NamedPid>,
@@ -75,6 +80,21 @@ impl FromStr for NamedPid {
         let pair = text.split_once('=').and_then(|(name, pid)| Some((name, pid.parse().ok()?)));
         let (name, pid) = pair.ok_or("write NAME=PID")?;
         Ok(Self { name: name.to_owned(), pid })
+    }
+}
+
+#[derive(Debug, Clone)]
+struct NamedConfig {
+    name: String,
+    file: PathBuf,
+}
+
+impl FromStr for NamedConfig {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, file) = text.split_once('=').ok_or("write NAME=FILE")?;
+        Ok(Self { name: name.to_owned(), file: file.into() })
     }
 }
 
@@ -134,9 +154,11 @@ impl CompareArguments {
             return refuse(why.to_owned(), hint);
         }
         let is_target = |name: &str| self.targets.iter().any(|target| target.name == name);
-        if let Some(unknown) = self.broker_pids.iter().find(|named| !is_target(&named.name)) {
-            let why = format!("--broker-pid names {}, no target does", unknown.name);
-            return refuse(why, "write --broker-pid with the name of a --target");
+        let of_pids = self.broker_pids.iter().map(|named| ("--broker-pid", &named.name));
+        let of_configs = self.configs.iter().map(|named| ("--target-config", &named.name));
+        if let Some((flag, name)) = of_pids.chain(of_configs).find(|named| !is_target(named.1)) {
+            let why = format!("{flag} names {name}, no target does");
+            return refuse(why, &format!("write {flag} with the name of a --target"));
         }
         if (self.pairs as usize) < PAIRS_MIN {
             let why = format!("{} pairs cannot tell a difference from chance", self.pairs);
@@ -145,12 +167,19 @@ impl CompareArguments {
         let pid_of = |name: &str| {
             self.broker_pids.iter().find(|named| named.name == name).map(|named| named.pid)
         };
-        let target = |named: &NamedTarget| Target {
-            name: named.name.clone(),
-            bootstrap: named.bootstrap.clone(),
-            broker_pid: pid_of(&named.name),
+        let security_of = |name: &str| {
+            let config = self.configs.iter().find(|named| named.name == name);
+            config.map(|named| command_config::read(&named.file)).transpose()
         };
-        Ok(self.targets.iter().map(target).collect())
+        let target = |named: &NamedTarget| {
+            Ok(Target {
+                name: named.name.clone(),
+                bootstrap: named.bootstrap.clone(),
+                security: security_of(&named.name)?.unwrap_or_default(),
+                broker_pid: pid_of(&named.name),
+            })
+        };
+        self.targets.iter().map(target).collect()
     }
 }
 

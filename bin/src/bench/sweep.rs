@@ -58,7 +58,8 @@ pub(super) fn run(arguments: &SweepArguments, output: &mut Output) -> Result<(),
     let job = Job {
         target: Target {
             name: arguments.bootstrap.bootstrap.clone(),
-            bootstrap: arguments.bootstrap.plain_endpoints()?,
+            bootstrap: arguments.bootstrap.endpoints()?,
+            security: arguments.bootstrap.security()?,
             broker_pid: arguments.broker_pid,
         },
         workload,

@@ -140,7 +140,8 @@ impl CheckArguments {
         }
         Ok(Target {
             name: self.bootstrap.bootstrap.clone(),
-            bootstrap: self.bootstrap.plain_endpoints()?,
+            bootstrap: self.bootstrap.endpoints()?,
+            security: self.bootstrap.security()?,
             broker_pid: self.broker_pid,
         })
     }

@@ -11,6 +11,8 @@ use corelog_wire::frame::{FRAME_PREFIX_BYTES, FrameError, peek_frame_len};
 use crate::api::settings::CONTROL_REQUEST_BYTES_MAX;
 use crate::transport::Transport;
 
+/// What a connection reads at once while its requests are small, and while they are not.
+const SMALL_READ_BYTES: usize = 512;
 const READ_BYTES: usize = 32 << 10;
 const BUFFER_KEPT: Duration = Duration::from_secs(1);
 const FIRST_GROWTH_BYTES: usize = 64 << 10;
@@ -130,16 +132,16 @@ impl FrameReader {
         }
         // A connection that says nothing costs no memory: its first bytes go to the stack.
         self.buffer = Vec::new();
-        let mut first = [0; 512];
+        let mut first = [0; SMALL_READ_BYTES];
         let read = timeout(idle.saturating_sub(waited), self.transport.read(&mut first)).await;
         let count = read.map_err(|_| ReadFrameError::Idle(idle))??;
-        self.buffer.resize(READ_BYTES, 0);
-        self.buffer[..count].copy_from_slice(&first[..count]);
+        self.buffer = first.to_vec();
         self.begin_with(count)
     }
 
     fn begin_with(&mut self, count: usize) -> Result<(), ReadFrameError> {
         (self.start, self.end) = (0, count);
+        self.grow_if_full();
         if count == 0 { Err(ReadFrameError::Closed) } else { Ok(()) }
     }
 
@@ -209,7 +211,16 @@ impl FrameReader {
             return Err(ReadFrameError::Truncated);
         }
         self.end += count;
+        self.grow_if_full();
         Ok(())
+    }
+
+    /// A read that fills the buffer says that there is more: thousands of connections that only
+    /// tell that they live do not need what one needs that sends records.
+    fn grow_if_full(&mut self) {
+        if self.end == self.buffer.len() && self.end < READ_BYTES {
+            self.buffer.resize(READ_BYTES, 0);
+        }
     }
 }
 
