@@ -69,7 +69,9 @@ impl Produced {
     }
 }
 
-// Decompressing a batch to check its records is bounded: a bomb costs this much for a moment.
+// Decompressing a batch to check its records is bounded: a bomb costs this much for a moment. By
+// the size that a batch may have, and in all.
+const DECOMPRESSED_RATIO_MAX: usize = 16;
 const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
 // What an ordinary batch needs is kept for the next one.
 const SCRATCH_KEPT_BYTES_MAX: usize = 2 << 20;
@@ -114,7 +116,10 @@ impl Shard {
         if config.cleanup_policy.compact {
             let rules = RecordRules::of(config, now);
             SCRATCH.with_borrow_mut(|scratch| {
-                let checked = check_records(&batch, &rules, scratch, DECOMPRESSED_BYTES_MAX);
+                let bytes_max = (DECOMPRESSED_RATIO_MAX * config.max_message_bytes as usize)
+                    .min(DECOMPRESSED_BYTES_MAX)
+                    .max(bytes.len());
+                let checked = check_records(&batch, &rules, scratch, bytes_max);
                 if scratch.capacity() > SCRATCH_KEPT_BYTES_MAX {
                     *scratch = Vec::new();
                 }

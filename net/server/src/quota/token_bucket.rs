@@ -8,6 +8,9 @@ use corelog_io::Instant;
 
 use super::rate::{WINDOW, WINDOWS, whole_ms};
 
+/// So little is no time, but what computing with parts leaves.
+const NO_MS: f64 = 1e-6;
+
 /// The tokens of one client.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TokenBucket {
@@ -36,7 +39,9 @@ impl TokenBucket {
     /// For how long to wait until something may be taken again; zero if it may be taken now.
     pub(crate) fn throttle_time(&mut self, quota: QuotaValue, now: Instant) -> Duration {
         self.fill(quota, now);
-        whole_ms(-self.tokens / quota.get())
+        // Rounded up: who has waited that long is not refused for a part of a millisecond.
+        let debt_ms = -self.tokens / quota.get() * 1_000.0;
+        whole_ms((debt_ms - NO_MS).ceil() / 1_000.0)
     }
 
     fn fill(&mut self, quota: QuotaValue, now: Instant) {
@@ -70,7 +75,9 @@ mod tests {
         assert!(!bucket.has_tokens(quota, at(0)));
         assert_eq!(bucket.throttle_time(quota, at(0)), Duration::from_secs(2));
         assert_eq!(bucket.throttle_time(quota, at(1_500)), Duration::from_millis(500));
-        assert!(!bucket.has_tokens(quota, at(1_999)));
+        let almost = Instant::from_nanos(1_999_900_000);
+        assert_eq!(bucket.throttle_time(quota, almost), Duration::from_millis(1));
+        assert!(!bucket.has_tokens(quota, almost));
         assert!(bucket.has_tokens(quota, at(2_000)));
     }
 
