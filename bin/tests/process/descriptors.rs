@@ -1,6 +1,6 @@
 //! Claims about a broker that runs out of file descriptors: what is in its journal and in memory
-//! waits for a segment, nothing is lost, and nobody has to restart anything. Connections alone never
-//! take them all.
+//! waits for a segment, nothing is lost, and nobody has to restart anything. Connections alone
+//! never take them all.
 
 use std::io::Read;
 use std::net::TcpStream;

@@ -1,5 +1,5 @@
-//! What the cluster allows its clients (KIP-13, KIP-124, KIP-546, KIP-599, KIP-612): quotas by user,
-//! client id and address, and which of them holds for a client. Kafka's names and precedence.
+//! What the cluster allows its clients (KIP-13, KIP-124, KIP-546, KIP-599, KIP-612): quotas by
+//! user, client id and address, and which of them holds for a client. Kafka's names and precedence.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -2,8 +2,8 @@
 //! for how long its client must wait. In Kafka each broker enforces a quota on its own; here each
 //! core does, for a core is a node.
 //!
-//! An answer goes out at once and says the time; then no request of its connection is read until the
-//! time is over (KIP-219). Without quotas a request costs one look at the metadata.
+//! An answer goes out at once and says the time; then no request of its connection is read until
+//! the time is over (KIP-219). Without quotas a request costs one look at the metadata.
 
 mod charge;
 pub(crate) mod rate;

@@ -1,5 +1,6 @@
-//! The quota on partitions that are created and deleted (KIP-599): takes the topics out of a request
-//! that go over it, and answers them. A refused topic may be asked for again; the others go on.
+//! The quota on partitions that are created and deleted (KIP-599): takes the topics out of a
+//! request that go over it, and answers them. A refused topic may be asked for again; the others go
+//! on.
 //!
 //! What cannot be carried out anyway, and what is only to be validated, uses up nothing.
 

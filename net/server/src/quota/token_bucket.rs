@@ -1,5 +1,5 @@
-//! A bucket of tokens, as Kafka counts changes of partitions (KIP-599): a client may take as long as
-//! there is any, even more than there are, and then waits until the debt is paid.
+//! A bucket of tokens, as Kafka counts changes of partitions (KIP-599): a client may take as long
+//! as there is any, even more than there are, and then waits until the debt is paid.
 
 use std::time::Duration;
 
