@@ -1,20 +1,16 @@
-// An unmodified kafkajs: kafkajs.js write|read|group BOOTSTRAP NODES. Its consumer needs a group, so
+// An unmodified kafkajs: kafkajs.js write|read|group|transactions BOOTSTRAP NODES. Its consumer needs a group, so
 // write and read use the Fetch call of its own brokers, which decodes them as the consumer does.
-// The rule of the records is that of records.py.
 
 const assert = require('node:assert')
 const kafkajs = require('kafkajs')
 const lz4 = require('lz4-napi')
 const snappy = require('snappy')
 const { ZstdCodec } = require('zstd-codec')
+const { firstTimestamp, partitions, record, records } = require('./records.js')
 
 const { CompressionTypes, CompressionCodecs, Kafka, logLevel } = kafkajs
 const [command, bootstrap, nodes] = process.argv.slice(2)
 const name = `kafkajs ${require('kafkajs/package.json').version}`
-const partitions = 4
-const records = 1000
-const firstTimestamp = 1_700_000_000_000
-const noNullHeaders = ['kafka-python', 'kafkajs']
 
 const codecs = {
   none: CompressionTypes.None,
@@ -58,27 +54,6 @@ async function unpackSnappy(bytes) {
     at = end
   }
   return Buffer.concat(blocks)
-}
-
-function headers(number, writer) {
-  const text = (it) => Buffer.from(it)
-  if (number % 3 === 0) {
-    return { number: text(`${number}`), twice: [text('a'), text('b')], empty: text('') }
-  }
-  if (number % 3 === 1) return {}
-  return { null: noNullHeaders.includes(writer) ? text('') : null }
-}
-
-function record(number, writer) {
-  let value = Buffer.from(`${number}/`.repeat(1 + (number % 60)))
-  if (number % 10 === 4) value = null
-  if (number % 10 === 5) value = Buffer.alloc(0)
-  return {
-    key: number % 10 === 9 ? null : Buffer.from(`clé-${number}`),
-    value,
-    headers: headers(number, writer),
-    timestamp: `${firstTimestamp + 1000 * number}`,
-  }
 }
 
 // kafkajs names only the first offset of each send, so one send goes to one partition.
@@ -257,11 +232,127 @@ async function group(admin) {
   passed('shares a topic in a group')
 }
 
+// All values of a topic. A consumer of kafkajs says nothing of aborted records that it skips, so
+// the end is where a last record, that of no transaction, has come from each partition.
+async function texts(topic, isolation) {
+  const found = []
+  const ended = new Set()
+  const plain = kafka.producer()
+  await plain.connect()
+  const messages = [...Array(partitions).keys()].map((partition) => ({ partition, value: 'end' }))
+  const last = new Map()
+  for (const { partition, baseOffset } of await plain.send({ topic, messages })) {
+    last.set(partition, baseOffset)
+  }
+  await plain.disconnect()
+  const readUncommitted = isolation === 'read_uncommitted'
+  const groupId = `texts.${topic}.${Date.now()}`
+  const consumer = kafka.consumer({ groupId, readUncommitted, maxWaitTimeInMs: 20 })
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  await consumer.run({
+    eachMessage: async ({ partition, message }) => {
+      const value = message.value.toString()
+      if (value !== 'end') found.push(value)
+      if (message.offset === last.get(partition)) ended.add(partition)
+    },
+  })
+  for (let waited = 0; ended.size < partitions; waited += 50) {
+    assert(waited < 60_000, `${topic} does not end: ${found.length} records`)
+    await new Promise((done) => setTimeout(done, 50))
+  }
+  await consumer.disconnect()
+  return found
+}
+
+async function transactional() {
+  const settings = { transactionalId: 'kafkajs', maxInFlightRequests: 1, idempotent: true }
+  const producer = kafka.producer(settings)
+  await producer.connect()
+  return producer
+}
+
+// Reads, transforms and writes in transactions, of which every third is aborted. The consumer of
+// kafkajs seeks between batches only, so a batch that was aborted is copied again at once.
+async function transactions(admin) {
+  const [count, source, target] = [300, 'transactions.source.kafkajs', 'transactions.target.kafkajs']
+  const topics = [source, target].map((topic) => ({ topic, numPartitions: partitions }))
+  assert(await admin.createTopics({ topics, waitForLeaders: true }))
+  const numbers = [...Array(count).keys()].map(String)
+  const plain = kafka.producer()
+  await plain.connect()
+  for (let first = 0; first < count; first += 10) {
+    const part = numbers.slice(first, first + 10).map((it) => ({ key: it, value: it }))
+    await plain.send({ topic: source, messages: part })
+  }
+  await plain.disconnect()
+  const consumerGroupId = 'transactions.kafkajs'
+  const producer = await transactional()
+  const [state, failures] = [{ done: 0, aborted: 0, turn: 0 }, []]
+  const copy = async (partition, messages, aborts) => {
+    const transaction = await producer.transaction()
+    const part = messages.map(({ key, value }) => ({ key, value }))
+    await transaction.send({ topic: target, messages: part })
+    const offset = String(Number(messages.at(-1).offset) + 1)
+    const topics = [{ topic: source, partitions: [{ partition, offset }] }]
+    await transaction.sendOffsets({ consumerGroupId, topics })
+    await (aborts ? transaction.abort() : transaction.commit())
+  }
+  const eachBatch = async ({ batch }) => {
+    for (let first = 0; first < batch.messages.length; first += 10) {
+      const part = batch.messages.slice(first, first + 10)
+      state.turn += 1
+      if (state.turn % 3 === 0) {
+        await copy(batch.partition, part, true)
+        state.aborted += part.length
+      }
+      await copy(batch.partition, part, false)
+      state.done += part.length
+    }
+  }
+  const consumer = kafka.consumer({ groupId: consumerGroupId, maxWaitTimeInMs: 20 })
+  await consumer.connect()
+  await consumer.subscribe({ topic: source, fromBeginning: true })
+  const guarded = (it) => eachBatch(it).catch((error) => failures.push(error))
+  await consumer.run({ autoCommit: false, eachBatch: guarded })
+  for (let waited = 0; state.done < count; waited += 50) {
+    if (failures.length) throw failures[0]
+    assert(waited < 120_000, `${state.done} records in two minutes`)
+    await new Promise((done) => setTimeout(done, 50))
+  }
+  await consumer.disconnect()
+  const found = await admin.fetchOffsets({ groupId: consumerGroupId, topics: [source] })
+  const sum = found[0].partitions.reduce((sum, { offset }) => sum + Number(offset), 0)
+  assert.strictEqual(sum, count, 'what the transactions committed for the group')
+  const committed = await texts(target, 'read_committed')
+  assert.deepStrictEqual(committed.sort((one, other) => one - other), numbers)
+  const all = await texts(target, 'read_uncommitted')
+  assert(state.aborted > 0)
+  assert.strictEqual(all.length, count + state.aborted)
+  await fence(producer, target)
+  assert.deepStrictEqual((await texts(target, 'read_committed')).length, count + 1)
+  passed('copies in transactions')
+}
+
+// A second producer with the same id ends what the first one has begun.
+async function fence(first, topic) {
+  const zombie = await first.transaction()
+  await zombie.send({ topic, messages: [{ value: 'zombie' }] })
+  const second = await transactional()
+  const transaction = await second.transaction()
+  const fenced = (error) => /EPOCH|FENCED/.test(error.type ?? error.cause?.type)
+  await assert.rejects(zombie.commit(), (error) => fenced(error) || assert.fail(error))
+  await transaction.send({ topic, messages: [{ value: 'second' }] })
+  await transaction.commit()
+  await second.disconnect()
+  await first.disconnect()
+}
+
 async function main() {
   await addCodecs()
   const admin = kafka.admin()
   await admin.connect()
-  await { write, read, group }[command](admin)
+  await { write, read, group, transactions }[command](admin)
   await admin.disconnect()
 }
 

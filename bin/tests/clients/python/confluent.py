@@ -167,9 +167,10 @@ def read():
     passed(f"reads {len(topics)} topics of all clients")
 
 
-def member(group):
+def member(group, protocol):
     consumer = Consumer({
         "bootstrap.servers": BOOTSTRAP,
+        "group.protocol": protocol,
         "group.id": group,
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
@@ -179,17 +180,21 @@ def member(group):
     return consumer
 
 
-def group():
-    name = "clients.confluent.group"
+def share(protocol):
+    name = f"clients.confluent.{protocol}"
     numbers, shares, until = set(), [], time.monotonic() + 60
-    members = [member(name), member(name)]
-    while len(numbers) < RECORDS or shares != [2, 2]:
+    members = [member(name, protocol), member(name, protocol)]
+    positions = 0
+    # One that came later may have to read on where the other was when it came.
+    while len(numbers) < RECORDS or shares != [2, 2] or positions < RECORDS:
         assert time.monotonic() < until, f"{len(numbers)} records, partitions: {shares}"
         for consumer in members:
             for message in consumer.consume(500, timeout=0.05):
                 assert message.error() is None, message.error()
                 numbers.add(message.timestamp()[1])
         shares = [len(consumer.assignment()) for consumer in members]
+        places = [at for one in members for at in one.position(one.assignment())]
+        positions = sum(max(at.offset, 0) for at in places)
     for consumer in members:
         consumer.commit(asynchronous=False)
     members.pop().close()
@@ -197,7 +202,7 @@ def group():
         assert time.monotonic() < until, "the partitions of one that left are not taken over"
         assert members[0].poll(0.05) is None, "what was committed comes again"
     members.pop().close()
-    last = member(name)
+    last = member(name, protocol)
     while len(last.assignment()) < PARTITIONS:
         assert time.monotonic() < until, "one member alone does not get everything"
         assert last.poll(0.05) is None, "what was committed comes again"
@@ -205,7 +210,12 @@ def group():
     assert sum(offsets) == RECORDS, offsets
     last.close()
     only(ADMIN.delete_consumer_groups([name]))
-    passed("shares a topic in a group")
+    passed(f"shares a topic in a {protocol} group")
+
+
+def group():
+    for protocol in ["classic", "consumer"]:
+        share(protocol)
 
 
 def transactional(name):
@@ -218,8 +228,16 @@ def transactional(name):
     return producer
 
 
-def texts(topic, isolation):
-    """All values of a topic."""
+def texts(topic, isolation, count):
+    """All values of a topic, once there are so many or a minute has passed: a commit is answered
+    before it shows to readers of what is committed."""
+    until = time.monotonic() + 60
+    while len(found := values(topic, isolation)) < count and time.monotonic() < until:
+        pass
+    return found
+
+
+def values(topic, isolation):
     consumer = Consumer({
         "bootstrap.servers": BOOTSTRAP,
         "group.id": "none",
@@ -283,9 +301,9 @@ def transactions():
         for place in consumer.committed(consumer.assignment(), timeout=20):
             consumer.seek(TopicPartition(source, place.partition, max(place.offset, 0)))
     consumer.close()
-    committed = texts(target, "read_committed")
+    committed = texts(target, "read_committed", count)
     assert sorted(committed, key=int) == [str(number) for number in range(count)], len(committed)
-    everything = len(texts(target, "read_uncommitted"))
+    everything = len(texts(target, "read_uncommitted", count + aborted))
     assert aborted > 0 and everything == count + aborted, (everything, aborted)
     producer.begin_transaction()
     producer.produce(target, value="zombie")
@@ -299,7 +317,7 @@ def transactions():
     second.begin_transaction()
     second.produce(target, value="second")
     second.commit_transaction(30)
-    committed = texts(target, "read_committed")
+    committed = texts(target, "read_committed", count + 1)
     assert len(committed) == count + 1 and "second" in committed, len(committed)
     passed("copies in transactions")
 

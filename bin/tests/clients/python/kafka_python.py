@@ -1,15 +1,17 @@
-"""An unmodified kafka-python: kafka_python.py write|read|group BOOTSTRAP NODES."""
+"""An unmodified kafka-python: kafka_python.py write|read|group|transactions BOOTSTRAP NODES."""
 
 import sys
 import threading
 import time
 
 import kafka
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import (
+    KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition,
+)
 from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
 from kafka.errors import (
-    InvalidPartitionsError, MessageSizeTooLargeError, TopicAlreadyExistsError,
-    UnknownTopicOrPartitionError,
+    InvalidPartitionsError, InvalidProducerEpochError, MessageSizeTooLargeError,
+    ProducerFencedError, TopicAlreadyExistsError, UnknownTopicOrPartitionError,
 )
 
 import records
@@ -203,5 +205,105 @@ def group():
     passed("shares a topic in a group")
 
 
-{"write": write, "read": read, "group": group}[COMMAND]()
+def transactional():
+    producer = KafkaProducer(
+        bootstrap_servers=BOOTSTRAP, transactional_id="kafka-python", linger_ms=5
+    )
+    producer.init_transactions()
+    return producer
+
+
+def texts(topic, isolation):
+    """All values of a topic."""
+    found, until = [], time.monotonic() + 60
+    reader = KafkaConsumer(
+        bootstrap_servers=BOOTSTRAP, isolation_level=isolation, fetch_max_wait_ms=20
+    )
+    partitions = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+    reader.assign(partitions)
+    reader.seek_to_beginning()
+    # The ends of everything: a commit is answered before it shows to readers of what is committed.
+    everything = KafkaConsumer(bootstrap_servers=BOOTSTRAP)
+    ends = everything.end_offsets(partitions)
+    everything.close()
+    while any(reader.position(at) < ends[at] for at in partitions):
+        assert time.monotonic() < until, f"{topic} does not end"
+        for part in reader.poll(timeout_ms=100).values():
+            found += [record.value.decode() for record in part]
+    reader.close()
+    return found
+
+
+def transactions():
+    """Reads, transforms and writes in transactions, of which every third is aborted."""
+    count = 300
+    source, target = "transactions.source.kafka-python", "transactions.target.kafka-python"
+    ADMIN.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in [source, target]])
+    plain = KafkaProducer(bootstrap_servers=BOOTSTRAP)
+    for number in range(count):
+        text = str(number).encode()
+        plain.send(source, key=text, value=text)
+    plain.close()
+    consumer = KafkaConsumer(
+        source,
+        bootstrap_servers=BOOTSTRAP,
+        group_id="transactions.kafka-python",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        fetch_max_wait_ms=20,
+        max_poll_records=10,
+    )
+    producer = transactional()
+    done, aborted, turn, until = 0, 0, 0, time.monotonic() + 120
+    while done < count:
+        assert time.monotonic() < until, f"{done} records in two minutes"
+        found = consumer.poll(timeout_ms=200)
+        if not found:
+            continue
+        turn += 1
+        size = sum(len(part) for part in found.values())
+        producer.begin_transaction()
+        for record in (record for part in found.values() for record in part):
+            producer.send(target, key=record.key, value=record.value)
+        offsets = {at: OffsetAndMetadata(part[-1].offset + 1, "", -1) for at, part in found.items()}
+        producer.send_offsets_to_transaction(offsets, consumer.group_metadata())
+        if turn % 3:
+            producer.commit_transaction()
+            done += size
+            continue
+        producer.flush()
+        producer.abort_transaction()
+        aborted += size
+        for at in consumer.assignment():
+            consumer.seek(at, consumer.committed(at) or 0)
+    consumer.close()
+    committed = texts(target, "read_committed")
+    assert sorted(committed, key=int) == [str(number) for number in range(count)], len(committed)
+    everything = len(texts(target, "read_uncommitted"))
+    assert aborted > 0 and everything == count + aborted, (everything, aborted)
+    fence(producer, target)
+    committed = texts(target, "read_committed")
+    assert len(committed) == count + 1 and "second" in committed, len(committed)
+    passed("copies in transactions")
+
+
+def fence(first, target):
+    """A second producer with the same id ends what the first one has begun."""
+    first.begin_transaction()
+    first.send(target, b"zombie").get(timeout=20)
+    second = transactional()
+    try:
+        first.commit_transaction()
+        raise AssertionError("a producer that was replaced can commit")
+    except (ProducerFencedError, InvalidProducerEpochError):
+        pass
+    second.begin_transaction()
+    second.send(target, b"second")
+    second.commit_transaction()
+    second.close()
+    first.close(timeout=0)
+
+
+COMMANDS = {"write": write, "read": read, "group": group, "transactions": transactions}
+COMMANDS[COMMAND]()
 ADMIN.close()

@@ -1,6 +1,7 @@
 //! Topics and configs.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use corelog_client::admin::{ConfigChange, ConfigSource, Resource};
 use corelog_client::producer::Message;
@@ -9,24 +10,27 @@ use corelog_model::{ErrorCode, Offset};
 
 use crate::{Bench, Outcome, same};
 
+/// How often to look whether a node has heard of a change, with pauses of 20 ms.
+const LOOKS_MAX: u32 = 1000;
+
 pub(crate) async fn topics_come_grow_and_go(bench: Bench) -> Outcome {
     let name = bench.topic("admin", 2).await?;
     same("partitions", &bench.admin.describe_topic(&name).await?.partitions.len(), &2)?;
     bench.admin.add_partitions(&name, 5).await?;
     // Every node has to hear of it.
-    for _ in 0..50 {
+    for _ in 0..LOOKS_MAX {
         if bench.admin.describe_topic(&name).await?.partitions.len() == 5 {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     same("partitions", &bench.admin.describe_topic(&name).await?.partitions.len(), &5)?;
     bench.admin.delete_topic(&name).await?;
-    for _ in 0..50 {
+    for _ in 0..LOOKS_MAX {
         if !bench.admin.list_topics().await?.contains_key(name.as_str()) {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let is_there = bench.admin.list_topics().await?.contains_key(name.as_str());
     same("the deleted topic", &is_there, &false)?;
@@ -42,6 +46,16 @@ pub(crate) async fn configs_are_changed_one_by_one(bench: Bench) -> Outcome {
         let config = config.ok_or(format!("no {name}"))?;
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>((config.value, config.source))
     };
+    let settled = async |name: &str, holds: fn(&ConfigSource) -> bool| {
+        for _ in 0..LOOKS_MAX {
+            if holds(&value(name).await?.1) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        value(name).await
+    };
+    let is_set = |source: &ConfigSource| *source == ConfigSource::Topic;
     let changes = [
         ("retention.ms".to_owned(), ConfigChange::Set("1234567".to_owned())),
         ("max.message.bytes".to_owned(), ConfigChange::Set("2000000".to_owned())),
@@ -54,10 +68,11 @@ pub(crate) async fn configs_are_changed_one_by_one(bench: Bench) -> Outcome {
         return Err(error.into());
     }
     let set = (Some("1234567".to_owned()), ConfigSource::Topic);
-    same("retention.ms", &value("retention.ms").await?, &set)?;
+    same("retention.ms", &settled("retention.ms", is_set).await?, &set)?;
     let unset = [("retention.ms".to_owned(), ConfigChange::Unset)];
     bench.admin.alter_configs(&resource, &unset).await?;
-    same("the source", &(value("retention.ms").await?.1 == ConfigSource::Topic), &false)?;
+    let unset = settled("retention.ms", |source| *source != ConfigSource::Topic).await?;
+    same("the source", &(unset.1 == ConfigSource::Topic), &false)?;
     let other = (Some("2000000".to_owned()), ConfigSource::Topic);
     same("max.message.bytes", &value("max.message.bytes").await?, &other)
 }

@@ -27,13 +27,14 @@ import org.apache.kafka.streams.kstream.Produced;
 
 /**
  * Counts words exactly once, with a repartition topic, a state store and its changelog:
- * WordCount fill|run|check BOOTSTRAP FOLDER.
+ * WordCount fill BOOTSTRAP PART, run BOOTSTRAP FOLDER, check BOOTSTRAP.
  */
 public final class WordCount {
     private static final String LINES = "streams.lines";
     private static final String COUNTS = "streams.counts";
     private static final int PARTITIONS = 3;
-    private static final int TEXTS = 6_000;
+    private static final int PARTS = 3;
+    private static final int TEXTS_OF_A_PART = 2_000;
     private static final int VOCABULARY = 40;
 
     private WordCount() {}
@@ -48,7 +49,7 @@ public final class WordCount {
     private static List<String> texts() {
         Random random = new Random(7);
         List<String> texts = new ArrayList<>();
-        for (int number = 0; number < TEXTS; number++) {
+        for (int number = 0; number < PARTS * TEXTS_OF_A_PART; number++) {
             StringBuilder text = new StringBuilder();
             for (int word = 0; word < 5; word++) {
                 text.append("word").append(random.nextInt(VOCABULARY)).append(' ');
@@ -58,17 +59,24 @@ public final class WordCount {
         return texts;
     }
 
-    private static void fill(String bootstrap) throws Exception {
+    private static void create(String bootstrap) throws Exception {
         try (Admin admin = Admin.create(settings(bootstrap))) {
             List<NewTopic> topics = List.of(
                     new NewTopic(LINES, PARTITIONS, (short) 1),
                     new NewTopic(COUNTS, PARTITIONS, (short) 1));
-            admin.createTopics(topics).all().get(20, TimeUnit.SECONDS);
+            admin.createTopics(topics).all().get(60, TimeUnit.SECONDS);
+        }
+    }
+
+    private static void fill(String bootstrap, int part) throws Exception {
+        if (part == 0) {
+            create(bootstrap);
         }
         StringSerializer text = new StringSerializer();
         try (KafkaProducer<String, String> producer =
                 new KafkaProducer<>(settings(bootstrap), text, text)) {
-            for (String line : texts()) {
+            int first = part * TEXTS_OF_A_PART;
+            for (String line : texts().subList(first, first + TEXTS_OF_A_PART)) {
                 producer.send(new ProducerRecord<>(LINES, line));
             }
         }
@@ -137,7 +145,7 @@ public final class WordCount {
 
     public static void main(String[] arguments) throws Exception {
         switch (arguments[0]) {
-            case "fill" -> fill(arguments[1]);
+            case "fill" -> fill(arguments[1], Integer.parseInt(arguments[2]));
             case "run" -> run(arguments[1], arguments[2]);
             case "check" -> check(arguments[1]);
             default -> throw new IllegalArgumentException(arguments[0]);

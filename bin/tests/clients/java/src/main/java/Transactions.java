@@ -151,12 +151,19 @@ final class Transactions {
             }
             consumer.assign(partitions);
             consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+            Map<TopicPartition, Long> ends = ends(partitions);
             while (partitions.stream().anyMatch(it -> consumer.position(it) < ends.get(it))) {
                 consumer.poll(Duration.ofMillis(100)).forEach(record -> found.add(record.value()));
             }
         }
         return found;
+    }
+
+    /** The ends of everything: a commit is answered before it shows to readers of what is committed. */
+    private static Map<TopicPartition, Long> ends(List<TopicPartition> partitions) {
+        try (KafkaConsumer<String, String> consumer = consumer("none", "read_uncommitted")) {
+            return consumer.endOffsets(partitions);
+        }
     }
 
     private static KafkaProducer<String, String> producer(String transactionalId) {
