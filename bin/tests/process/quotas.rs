@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use corelog_client::admin::{AlterQuotas, QuotaEntity, QuotaPart};
 use corelog_client::blocking::{Admin, Cluster, Connection, Producer};
 use corelog_client::producer::Message;
-use corelog_client::{ClientConfig, Endpoint, ProducerConfig};
+use corelog_client::{ClientConfig, ClientError, Endpoint, ProducerConfig};
 use corelog_model::ErrorCode;
 use corelog_wire::api::create_topics::CreatableTopic;
 use corelog_wire::api::fetch::{FetchPartition, FetchTopic};
@@ -199,4 +199,20 @@ fn an_address_that_opens_connections_too_fast_is_turned_away_after_a_while() {
     assert!((12..15).all(|number| is_closed_within(number, Duration::from_secs(20))));
     assert!(!is_closed_within(0, Duration::from_millis(100)), "the first are served");
     assert!(scene.throttles("connection_creation_rate") >= 3.0);
+}
+
+#[test]
+fn who_is_throttled_for_longer_than_a_connection_may_idle_is_disconnected() {
+    let scene = Scene::begin(&[("connections.max.idle.ms", "1000")]);
+    scene.set(QuotaPart::ClientId, Some("greedy"), "producer_byte_rate", Some(1.0));
+    let mut greedy = scene.connect("greedy");
+    assert!(produce(&mut greedy, 100 * RATE) > 60_000, "more than a minute");
+    let data = [0; 1].as_slice();
+    let next = PartitionProduceData { index: 0, records: Records::Bytes(data) };
+    let topic = TopicProduceData { partition_data: vec![next], ..Default::default() };
+    let request = ProduceRequest { acks: -1, topic_data: vec![topic], ..Default::default() };
+    let answered = greedy.call_in(9, &request);
+    // It was not read, so the kernel may say that with a reset.
+    let is_end = |error| matches!(error, ClientError::Closed { .. } | ClientError::Broken { .. });
+    assert!(answered.is_err_and(is_end));
 }

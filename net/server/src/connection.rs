@@ -94,7 +94,9 @@ impl Reading<'_> {
         let account = Rc::new(Account::default());
         loop {
             let slot = slots.take(1).await;
-            account.unmuted().await;
+            if !self.is_unmuted_in_time(&account).await {
+                return;
+            }
             let frame = match self.next(&mut frames, &gate).await {
                 Ok(frame) => frame,
                 Err(ReadFrameError::Closed) => return,
@@ -105,10 +107,8 @@ impl Reading<'_> {
             };
             // The client may have been throttled while the next request was awaited already. One
             // that holds budget is served: to keep it would throttle others.
-            if !frame.holds_budget() {
-                account.unmuted().await;
-            }
-            if queue.no_more.get() {
+            let may_wait = !frame.holds_budget();
+            if (may_wait && !self.is_unmuted_in_time(&account).await) || queue.no_more.get() {
                 return;
             }
             let started = match gate.look(frame.bytes()) {
@@ -137,6 +137,17 @@ impl Reading<'_> {
                 return;
             }
         }
+    }
+
+    /// Waits while the client is throttled. False if that takes longer than a connection may idle:
+    /// it is not read, so nobody would notice that its client is gone.
+    async fn is_unmuted_in_time(&self, account: &Account) -> bool {
+        let unmuted = timeout(self.bounds.idle_max, account.unmuted()).await;
+        if unmuted.is_err() {
+            let peer = self.transport.peer();
+            tracing::debug!(%peer, "a throttled connection has idled for too long");
+        }
+        unmuted.is_ok()
     }
 
     /// The next frame. A client that has not logged in has less room and less time.
