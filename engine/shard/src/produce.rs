@@ -73,8 +73,9 @@ impl Produced {
 // the size that a batch may have, and in all.
 const DECOMPRESSED_RATIO_MAX: usize = 16;
 const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
-// What an ordinary batch needs is kept for the next one.
-const SCRATCH_KEPT_BYTES_MAX: usize = 2 << 20;
+// What this much or less took is kept for the next one: the allocator would keep it, too, and take
+// more beside it.
+const SCRATCH_KEPT_BYTES_MAX: usize = 17 << 20;
 
 // A marker is a batch header and one small record.
 const MARKER_BYTES: usize = 100;
