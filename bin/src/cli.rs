@@ -5,7 +5,9 @@ use clap::{Parser, Subcommand};
 use crate::failure::{Exit, Failure};
 use crate::logging::{self, Level};
 use crate::output::{Format, Output};
-use crate::{bench, cluster, consume, group, log, plan, produce, serve, topic, transaction, user};
+use crate::{
+    bench, cluster, consume, group, log, plan, produce, quota, serve, topic, transaction, user,
+};
 
 /// A commit log for Linux servers that speaks the Kafka protocol.
 #[derive(Debug, Parser)]
@@ -39,6 +41,8 @@ pub enum Command {
     Transaction(transaction::Arguments),
     /// Sets, shows and removes the passwords of users
     User(user::Arguments),
+    /// Sets, shows and removes what clients are allowed
+    Quota(quota::Arguments),
     /// Shows what a cluster consists of and how it does
     Cluster(cluster::Arguments),
     /// Reads segment files without a server
@@ -63,6 +67,7 @@ impl Cli {
             Command::Group(arguments) => group::run(arguments, &mut output),
             Command::Transaction(arguments) => transaction::run(arguments, &mut output),
             Command::User(arguments) => user::run(arguments, &mut output),
+            Command::Quota(arguments) => quota::run(arguments, &mut output),
             Command::Cluster(arguments) => cluster::run(arguments, &mut output),
             Command::Log(arguments) => log::run(arguments, &mut output),
             Command::Bench(arguments) => bench::run(arguments, &mut output),

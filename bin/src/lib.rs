@@ -18,6 +18,7 @@ pub mod memory;
 pub mod output;
 pub mod plan;
 pub mod produce;
+pub mod quota;
 pub mod serve;
 pub mod topic;
 pub mod transaction;

@@ -16,7 +16,9 @@ pub fn metadata(input: &[u8]) {
 }
 
 pub(crate) mod seeds {
-    use corelog_cluster::{ConfigResource, PartitionState, ShardEndpoint};
+    use corelog_cluster::{
+        ConfigResource, PartitionState, QuotaEntity, QuotaKey, QuotaName, QuotaValue, ShardEndpoint,
+    };
     use corelog_model::{
         BrokerId, LeaderEpoch, NodeId, PartitionId, PartitionIndex, ProducerId, ShardId, TopicId,
     };
@@ -60,6 +62,11 @@ pub(crate) mod seeds {
             config(ConfigResource::Broker(BrokerId(1)), Some("1")),
             config(ConfigResource::BrokerDefault, None),
             MetadataRecord::ProducerIdsAllocated { next: ProducerId(1000) },
+            MetadataRecord::ClientQuotaChanged {
+                entity: QuotaEntity::UserAndClient(QuotaName::named("bob"), QuotaName::Default),
+                key: QuotaKey::ProducerByteRate,
+                value: QuotaValue::new(1024.0),
+            },
         ]
     }
 

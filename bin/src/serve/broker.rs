@@ -18,13 +18,14 @@ use corelog_model::{BrokerId, ShardId, TopicId};
 use corelog_server::api::settings::broker_keys;
 use corelog_server::api::{ApiSettings, BrokerConfigEntry};
 use corelog_server::{
-    BoundAddress, ConnectionBounds, ConnectionLimits, HttpServer, ListenerConfig, Server,
-    ServerConfig, SocketOptions,
+    BoundAddress, ConnectionBounds, ConnectionLimits, ConnectionSettings, HttpServer,
+    ListenerConfig, Server, ServerConfig, SocketOptions,
 };
 use corelog_shard::{
     BrokerConfig, CleanerConfig, CleanerLimits, Control, ControllerSeed, Links, Peers,
     ShardCommand, ShardLimits, start_controller_shard, start_shard,
 };
+use rustix::process::{Resource, getrlimit};
 
 use super::config::endpoint::Endpoint;
 use super::config::{Config, CoreAddress, CoreListener};
@@ -97,10 +98,7 @@ impl Broker {
         let (events, ended) = mpsc::channel();
         let broker = broker_config(config, sync);
         let api = api_settings(config, &broker, described);
-        let connections = ConnectionLimits::new(
-            config.clients.connections_max as usize,
-            config.clients.connections_per_address_max as usize,
-        );
+        let connections = ConnectionLimits::new(connection_settings(config));
         let mut seed = Some(ControllerSeed {
             endpoints,
             cluster_id: TopicId::from_bytes(*uuid::Uuid::new_v4().as_bytes()).to_string(),
@@ -438,6 +436,28 @@ fn api_settings(
         share_topic: config.share.topic,
         share_sessions_max: (config.share.settings.sessions_max / config.cpus.len()).max(1),
         ..ApiSettings::default()
+    }
+}
+
+/// Connections that leave enough file descriptors for partitions: four fifths of them.
+fn connections_by_descriptors() -> usize {
+    let descriptors = getrlimit(Resource::Nofile).current;
+    let connections = descriptors.map(|max| usize::try_from(max).unwrap_or(usize::MAX) / 5 * 4);
+    connections.unwrap_or(usize::MAX)
+}
+
+fn connection_settings(config: &Config) -> ConnectionSettings {
+    let clients = &config.clients;
+    let overrides = clients.connections_per_address_overrides.iter();
+    let rates = config.listeners.iter().filter_map(|listener| {
+        Some((listener.name.clone(), listener.connection_creation_rate_max?))
+    });
+    ConnectionSettings {
+        all_max: (clients.connections_max as usize).min(connections_by_descriptors()),
+        per_peer_max: clients.connections_per_address_max as usize,
+        per_peer_overrides: overrides.map(|(peer, max)| (*peer, *max as usize)).collect(),
+        creation_rate_max: clients.connection_creation_rate_max,
+        listener_creation_rates_max: rates.collect(),
     }
 }
 

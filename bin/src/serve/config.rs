@@ -2,6 +2,7 @@
 //! operator typed ([`raw`]) is resolved over the layers ([`settings`]) and then checked as a whole.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use self::settings::Settings;
 use self::share::{ShareRules, share_group_rules, share_rules};
 use super::machine::Machine;
 
+mod connections;
 pub mod cores;
 pub mod endpoint;
 pub mod keys;
@@ -116,6 +118,10 @@ pub struct ClientLimits {
     pub connections_max: u32,
     /// Open connections from one address over all cores.
     pub connections_per_address_max: u32,
+    /// Open connections from these addresses instead.
+    pub connections_per_address_overrides: BTreeMap<IpAddr, u32>,
+    /// Connections that are opened in a second over all cores; `None`: as many as come.
+    pub connection_creation_rate_max: Option<u32>,
     /// Connections that wait to be accepted, for each core.
     pub backlog: u32,
     /// `SO_RCVBUF`; `None`: the kernel adapts it.
@@ -207,6 +213,7 @@ impl Config {
         let data_dir = data_dir(settings, &mut problems);
         let metrics_listen = metrics_listen(settings, &mut problems);
         let groups = group_rules(settings, &mut problems);
+        let clients = client_limits(settings, &mut problems);
         check_sizes(settings, &mut problems);
         let (Some(listeners), Some(cpus), Some(data_dir)) = (listeners, cpus, data_dir) else {
             return Err(problems);
@@ -232,7 +239,7 @@ impl Config {
             data_dir,
             metrics_listen,
             topics: topic_rules(settings),
-            clients: client_limits(settings),
+            clients,
             storage: storage_limits(settings),
             groups,
             transactions: transaction_rules(settings),
@@ -364,7 +371,7 @@ fn consumer_group_rules(settings: &Settings, problems: &mut Vec<Problem>) -> Con
     }
 }
 
-fn client_limits(settings: &Settings) -> ClientLimits {
+fn client_limits(settings: &Settings, problems: &mut Vec<Problem>) -> ClientLimits {
     let buffer = |name| u32::try_from(settings.integer(name)).ok();
     ClientLimits {
         request_bytes_max: settings.unsigned("socket.request.max.bytes"),
@@ -372,6 +379,8 @@ fn client_limits(settings: &Settings) -> ClientLimits {
         idle_ms_max: settings.unsigned("connections.max.idle.ms"),
         connections_max: settings.small("max.connections"),
         connections_per_address_max: settings.small("max.connections.per.ip"),
+        connections_per_address_overrides: connections::per_address_overrides(settings, problems),
+        connection_creation_rate_max: connections::creation_rate_max(settings),
         backlog: settings.small("socket.listen.backlog.size"),
         receive_buffer_bytes: buffer("socket.receive.buffer.bytes"),
         send_buffer_bytes: buffer("socket.send.buffer.bytes"),

@@ -5,6 +5,7 @@
 mod bench;
 mod group;
 mod plan;
+mod quota;
 mod server;
 mod transaction;
 

@@ -5,12 +5,20 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use corelog_model::Codec;
+use corelog_client::blocking::Connection;
+use corelog_model::{BatchBuilder, Codec, ErrorCode, Offset, Timestamp};
 use corelog_wire::api::APIS;
+use corelog_wire::api::produce::{PartitionProduceData, TopicProduceData};
+use corelog_wire::{ProduceRequest, ProduceResponse, Records};
 
-use crate::support::{Broker, DataFolder, Launch, PartitionLogs, Writer, WriterKind, create_topic};
+use crate::metrics::{samples, sum};
+use crate::support::{
+    Broker, DataFolder, Launch, PartitionLogs, Writer, WriterKind, create_topic, quick, wait_until,
+};
 
 const GROWTH_BYTES_MAX: u64 = 64 << 20;
+/// After compressed batches that are larger than they look.
+const BOMB_GROWTH_BYTES_MAX: u64 = 32 << 20;
 const PATIENCE: Duration = Duration::from_secs(5);
 const TOPIC: &str = "watched";
 const PARTITIONS: i32 = 2;
@@ -62,9 +70,13 @@ impl Siege {
 
     /// Memory stays, the process lives, and the writer goes on.
     fn check(&mut self, attack: &str) {
+        self.check_within(attack, GROWTH_BYTES_MAX);
+    }
+
+    fn check_within(&mut self, attack: &str, growth_bytes_max: u64) {
         let resident = self.broker.resident_bytes();
         let growth = resident.saturating_sub(self.resident_before);
-        assert!(growth < GROWTH_BYTES_MAX, "{attack}: memory grew by {growth} bytes");
+        assert!(growth < growth_bytes_max, "{attack}: memory grew by {growth} bytes");
         assert!(self.broker.is_alive(), "{attack}: the broker ended");
         let ends = || (0..PARTITIONS).map(|partition| self.writer.last_of(partition));
         let before: Vec<_> = ends().collect();
@@ -108,7 +120,7 @@ fn frames_that_announce_much_and_send_little_take_no_memory() {
     let mut siege = Siege::begin();
     for (name, len) in [("the most that is allowed", 100 << 20), ("2 GiB", i32::MAX)] {
         let mut held = Vec::new();
-        for _ in 0..200 {
+        for _ in 0..1000 {
             let mut stream = siege.connect();
             let _ = stream.write_all(&frame(len, &[0]));
             held.push(stream);
@@ -207,4 +219,107 @@ fn garbage_behind_every_header_is_survived() {
     }
     siege.check("unknown requests");
     siege.end();
+}
+
+/// A batch whose one value is so many zeros.
+fn bomb(codec: Codec, bytes: usize) -> Vec<u8> {
+    let mut builder = BatchBuilder::new(codec, None);
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("it is later than 1970");
+    let now = Timestamp(i64::try_from(now.as_millis()).expect("time is in range"));
+    builder.append(now, Some(b"key"), Some(&vec![0; bytes]), &[]);
+    builder.build(Offset(0))
+}
+
+#[test]
+fn batches_that_are_larger_than_they_look_take_memory_for_a_moment_only() {
+    let mut siege = Siege::begin();
+    // Records of compacted topics are looked at, so their batches are decompressed.
+    let endpoint = siege.launch.endpoint();
+    create_topic(&endpoint, "compacted", 1, &[("cleanup.policy", "compact")]);
+    let mut connection = Connection::open(&endpoint, &quick()).expect("the broker accepts");
+    // Snappy makes a twentieth of nothing: what fits a batch is not that much.
+    for (codec, bytes, is_taken) in [
+        (Codec::Gzip, 300 << 20, false),
+        (Codec::Snappy, 15 << 20, true),
+        (Codec::Snappy, 18 << 20, false),
+        (Codec::Lz4, 200 << 20, false),
+        (Codec::Zstd, 300 << 20, false),
+    ] {
+        let batch = bomb(codec, bytes);
+        let data = PartitionProduceData { index: 0, records: Records::Bytes(&batch) };
+        let name = "compacted".into();
+        let topic = TopicProduceData { name, partition_data: vec![data], ..Default::default() };
+        let (topic_data, timeout_ms) = (vec![topic], 10_000);
+        let request = ProduceRequest { acks: -1, timeout_ms, topic_data, ..Default::default() };
+        for _ in 0..4 {
+            let reply = connection.call_in(9, &request).expect("a produce is answered");
+            let response: ProduceResponse<'_> = reply.decode().expect("the answer can be read");
+            let code = response.responses[0].partition_responses[0].error_code;
+            assert_eq!(code == ErrorCode::None.code(), is_taken, "{codec}: {code}");
+        }
+    }
+    siege.check_within("bombs", BOMB_GROWTH_BYTES_MAX);
+    siege.end();
+}
+
+#[test]
+fn a_frame_that_comes_byte_by_byte_ends_its_connection() {
+    let folder = DataFolder::new();
+    let launch = Launch::new(folder.path(), folder.data());
+    let broker = launch.set("corelog.frame.read.timeout.ms", "1000").start();
+    let mut stream = TcpStream::connect(broker.address(0)).expect("the broker accepts");
+    stream.set_read_timeout(Some(Duration::from_millis(50))).expect("a socket option");
+    stream.write_all(&10_000_i32.to_be_bytes()).expect("the length is sent");
+    // Never idle, and never done.
+    let is_closed = || {
+        let sent = stream.write_all(&[0]);
+        sent.is_err() || matches!(stream.read(&mut [0; 1]), Ok(0))
+    };
+    wait_until("the end of a slow frame", is_closed);
+}
+
+#[test]
+fn a_connection_without_requests_is_closed() {
+    let folder = DataFolder::new();
+    let launch = Launch::new(folder.path(), folder.data());
+    let broker = launch.set("connections.max.idle.ms", "500").start();
+    let mut stream = TcpStream::connect(broker.address(0)).expect("the broker accepts");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+    assert!(matches!(stream.read(&mut [0; 1]), Ok(0)));
+}
+
+#[test]
+fn requests_in_work_take_no_more_than_their_budget() {
+    const REQUEST_BYTES: usize = 2 << 20;
+    const BUDGET_BYTES: f64 = (8 << 20) as f64;
+    let folder = DataFolder::new();
+    let launch = Launch::new(folder.path(), folder.data())
+        .set("corelog.metrics.listen", "127.0.0.1:0")
+        .set("socket.request.max.bytes", "4194304")
+        .set("fetch.max.bytes", "4194304")
+        .set("corelog.inflight.bytes", "8MiB");
+    let broker = { launch }.start();
+    let before = broker.resident_bytes();
+    // Each lacks its last byte, so that none can be answered and give its memory back.
+    let mut request = header(0, 9, true);
+    request.resize(REQUEST_BYTES - 1, 0);
+    let bytes = frame(REQUEST_BYTES as i32, &request);
+    let senders = (0..100).map(|_| {
+        let (address, bytes) = (broker.address(0), bytes.clone());
+        std::thread::spawn(move || {
+            let mut stream = TcpStream::connect(address).expect("the broker accepts");
+            stream.set_write_timeout(Some(Duration::from_secs(2))).expect("a socket option");
+            // What is not read stays with the sender, or with the kernel.
+            let _ = stream.write_all(&bytes);
+            stream
+        })
+    });
+    let senders: Vec<_> = senders.collect();
+    let streams: Vec<_> = senders.into_iter().map(|it| it.join().expect("it ends")).collect();
+    let in_work = || sum(&samples(&broker), "corelog_inflight_bytes");
+    wait_until("requests that use up the budget", || in_work() > 0.7 * BUDGET_BYTES);
+    assert!(in_work() <= BUDGET_BYTES, "{}", in_work());
+    let growth = broker.resident_bytes().saturating_sub(before);
+    assert!(growth < 64 << 20, "memory grew by {growth} bytes for 200 MiB of requests");
+    drop(streams);
 }

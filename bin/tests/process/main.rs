@@ -12,6 +12,7 @@ mod histories;
 mod history;
 mod hostile;
 mod metrics;
+mod quotas;
 mod restart;
 mod security;
 mod support;

@@ -45,6 +45,10 @@ struct Scene {
 
 impl Scene {
     fn begin(settings: &[(&str, &str)]) -> Self {
+        Self::logging(settings, "info")
+    }
+
+    fn logging(settings: &[(&str, &str)], level: &'static str) -> Self {
         let folder = DataFolder::new();
         let authority = Authority::new(folder.path());
         let server = authority.make("server.pem", "server", "brokers");
@@ -68,7 +72,7 @@ impl Scene {
         for (key, value) in settings {
             launch = launch.set(key, value);
         }
-        let broker = launch.start();
+        let broker = launch.log_level(level).start();
         Self { broker, port, authority, folder }
     }
 
@@ -332,4 +336,76 @@ fn a_new_certificate_is_used_after_a_signal() {
 fn hang_up(broker: &Broker) {
     let status = Command::new("kill").args(["-HUP", &broker.process_id().to_string()]).status();
     assert!(status.expect("kill runs").success());
+}
+
+#[test]
+fn before_the_login_a_thousand_frames_of_half_a_megabyte_take_no_memory() {
+    let scene = Scene::begin(&[]);
+    scene.connect(Listener::SaslPlain, None, Some(plain("wonder"))).expect("somebody was here");
+    let before = scene.broker.resident_bytes();
+    let announced = (512_i32 << 10).to_be_bytes();
+    let streams: Vec<_> = (0..1000)
+        .map(|_| {
+            let mut stream =
+                TcpStream::connect(scene.address(Listener::SaslPlain)).expect("it accepts");
+            stream.write_all(&announced).expect("the length is sent");
+            stream
+        })
+        .collect();
+    for stream in streams {
+        let (bytes, _) = until_closed(stream);
+        assert_eq!(bytes, b"");
+    }
+    let growth = scene.broker.resident_bytes().saturating_sub(before);
+    assert!(growth < 64 << 20, "memory grew by {growth} bytes");
+}
+
+#[test]
+fn old_versions_of_tls_are_refused() {
+    let scene = Scene::begin(&[]);
+    for minor in [1, 2] {
+        let version = [3, minor];
+        // ClientHello: version, random, no session, two suites, no compression, no extensions.
+        let body = [&version[..], &[7; 32], &[0, 0, 4, 0xc0, 0x13, 0, 0x2f, 1, 0, 0, 0]].concat();
+        let message = [&[1, 0, 0, body.len() as u8][..], &body].concat();
+        let record = [&[22, 3, 1, 0, message.len() as u8][..], &message].concat();
+        let mut stream = TcpStream::connect(scene.address(Listener::Ssl)).expect("it accepts");
+        let before = scene.failures();
+        stream.write_all(&record).expect("the hello is sent");
+        let (answer, _) = until_closed(stream);
+        // A server that agreed would begin with a handshake record.
+        assert_ne!(answer.first(), Some(&22), "TLS 1.{}", minor - 1);
+        wait_until("the count of the failure", || scene.failures() > before);
+    }
+}
+
+#[test]
+fn a_failed_login_is_answered_late() {
+    const DELAY_DEFAULT: Duration = Duration::from_millis(100);
+    let scene = Scene::begin(&[]);
+    for login in [plain("wander"), scram(Hash::Sha256, "nobody has this")] {
+        let begun = Instant::now();
+        refused(scene.connect(Listener::SaslPlain, None, Some(login)));
+        assert!(begun.elapsed() >= DELAY_DEFAULT, "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn the_finest_log_shows_no_secret() {
+    let scene = Scene::logging(&[], "trace");
+    scene.set_password(Hash::Sha512, "sesame-right");
+    let scram = |password| scram(Hash::Sha512, password);
+    let login = |login| scene.connect(Listener::SaslPlain, None, Some(login));
+    login(scram("sesame-right")).expect("the password is right");
+    login(plain("wonder")).expect("the password is right");
+    refused(login(scram("sesame-wrong")));
+    refused(login(plain("sesame-plain")));
+    let log = scene.broker.log();
+    assert!(log.contains("DEBUG") || log.contains("TRACE"), "the log is fine enough");
+    let key =
+        fs::read_to_string(scene.folder.path().join("server.pem")).expect("the file is there");
+    let key = key.lines().nth(1).expect("a key has lines");
+    for secret in ["sesame", "wonder", key] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
 }

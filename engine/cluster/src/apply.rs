@@ -10,6 +10,7 @@ use corelog_model::{
 use thiserror::Error;
 
 use crate::image::{BrokerImage, ClusterImage, NodeLoad, TopicImage, collision_key};
+use crate::quota::{QuotaEntity, QuotaKey};
 use crate::record::{ConfigResource, MetadataRecord, PartitionState, ShardEndpoint};
 use crate::scram::ScramUser;
 
@@ -113,6 +114,22 @@ pub enum ApplyError {
         /// The user and the mechanism.
         of: ScramUser,
     },
+    /// A quota is removed that is not there.
+    #[error("{entity} has no {key}")]
+    QuotaUnknown {
+        /// Whose quota.
+        entity: QuotaEntity,
+        /// Which one.
+        key: QuotaKey,
+    },
+    /// A quota of an entity that cannot have it.
+    #[error("{entity} cannot have a {key}")]
+    QuotaMisplaced {
+        /// Whose quota.
+        entity: QuotaEntity,
+        /// Which one.
+        key: QuotaKey,
+    },
 }
 
 impl ClusterImage {
@@ -153,6 +170,17 @@ impl ClusterImage {
                 let removed = Arc::make_mut(&mut self.scram_credentials).remove(of);
                 let of = of.clone();
                 removed.map(drop).ok_or(ApplyError::ScramUserUnknown { of })
+            }
+            MetadataRecord::ClientQuotaChanged { entity, key, value } => {
+                let (key, value) = (*key, *value);
+                if !entity.takes(key) {
+                    return Err(ApplyError::QuotaMisplaced { entity: entity.clone(), key });
+                }
+                if value.is_none() && self.client_quotas.get(entity, key).is_none() {
+                    return Err(ApplyError::QuotaUnknown { entity: entity.clone(), key });
+                }
+                Arc::make_mut(&mut self.client_quotas).change(entity, key, value);
+                Ok(())
             }
         }?;
         self.version.0 += 1;

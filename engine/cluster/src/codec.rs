@@ -12,6 +12,7 @@ use flatbuffers::{
 use thiserror::Error;
 
 use crate::generated as fb;
+use crate::quota::{QuotaEntity, QuotaKey, QuotaName, QuotaValue};
 use crate::record::{
     ConfigResource, LISTENER_DEFAULT, MetadataRecord, PartitionState, ShardEndpoint,
 };
@@ -22,7 +23,8 @@ use crate::scram::{ScramCredential, ScramMechanism, ScramUser};
 ///
 /// - 1: the first.
 /// - 2: endpoints have a listener; SCRAM credentials.
-pub const FORMAT_VERSION: u8 = 2;
+/// - 3: quotas.
+pub const FORMAT_VERSION: u8 = 3;
 
 /// The oldest format that `decode` reads. Formats only add, so what an old record lacks has one
 /// meaning.
@@ -88,6 +90,12 @@ pub enum DecodeError {
         field: &'static str,
         /// The number found.
         value: i64,
+    },
+    /// A quota whose entity or value cannot be.
+    #[error("a metadata record has a quota of {rule}")]
+    Quota {
+        /// What is wrong.
+        rule: &'static str,
     },
 }
 
@@ -186,6 +194,9 @@ fn encode_body(record: &MetadataRecord, builder: &mut FlatBufferBuilder<'_>) -> 
             let body = fb::ScramCredentialRemoved::create(builder, &args);
             (fb::RecordBody::ScramCredentialRemoved, body.as_union_value())
         }
+        MetadataRecord::ClientQuotaChanged { entity, key, value } => {
+            (fb::RecordBody::ClientQuotaChanged, encode_quota(entity, *key, *value, builder))
+        }
     }
 }
 
@@ -272,6 +283,27 @@ fn encode_credential(
     fb::ScramCredentialSet::create(builder, &args).as_union_value()
 }
 
+fn encode_quota(
+    entity: &QuotaEntity,
+    key: QuotaKey,
+    value: Option<QuotaValue>,
+    builder: &mut FlatBufferBuilder<'_>,
+) -> WIPOffset<UnionWIPOffset> {
+    let (user, client_id, ip) = match entity {
+        QuotaEntity::User(user) => (Some(user), None, None),
+        QuotaEntity::Client(client) => (None, Some(client), None),
+        QuotaEntity::UserAndClient(user, client) => (Some(user), Some(client), None),
+        QuotaEntity::Ip(ip) => (None, None, Some(ip)),
+    };
+    let [user, client_id, ip] = [user, client_id, ip].map(|part| {
+        let name = part?.as_deref().map(|name| builder.create_string(name));
+        Some(fb::QuotaName::create(builder, &fb::QuotaNameArgs { name }))
+    });
+    let (key, value) = (key.code(), value.map(QuotaValue::get));
+    let args = fb::ClientQuotaChangedArgs { user, client_id, ip, key, value };
+    fb::ClientQuotaChanged::create(builder, &args).as_union_value()
+}
+
 fn encode_topic_id(id: TopicId) -> fb::Uuid {
     let bits = u128::from_be_bytes(*id.as_bytes());
     fb::Uuid::new((bits >> 64) as u64, bits as u64)
@@ -322,6 +354,9 @@ fn decode_body(record: &fb::Record<'_>) -> Result<MetadataRecord, DecodeError> {
     if let Some(body) = record.body_as_scram_credential_removed() {
         let of = decode_scram_user(body.user(), body.mechanism())?;
         return Ok(MetadataRecord::ScramCredentialRemoved { of });
+    }
+    if let Some(body) = record.body_as_client_quota_changed() {
+        return decode_quota(&body);
     }
     Err(DecodeError::UnknownKind { kind: record.body_type().0 })
 }
@@ -377,6 +412,24 @@ fn decode_scram_user(name: &str, mechanism: u8) -> Result<ScramUser, DecodeError
     let known = code.and_then(ScramMechanism::from_code);
     let out_of_range = DecodeError::OutOfRange { field: "mechanism", value: mechanism.into() };
     Ok(ScramUser { name: name.to_owned(), mechanism: known.ok_or(out_of_range)? })
+}
+
+fn decode_quota(body: &fb::ClientQuotaChanged<'_>) -> Result<MetadataRecord, DecodeError> {
+    let name = |part: fb::QuotaName<'_>| QuotaName::from(part.name().map(str::to_owned));
+    let entity = match (body.user().map(name), body.client_id().map(name), body.ip().map(name)) {
+        (Some(user), None, None) => QuotaEntity::User(user),
+        (None, Some(client), None) => QuotaEntity::Client(client),
+        (Some(user), Some(client), None) => QuotaEntity::UserAndClient(user, client),
+        (None, None, Some(ip)) => QuotaEntity::Ip(ip),
+        _ => return Err(DecodeError::Quota { rule: "an address and a client, or of nobody" }),
+    };
+    let code = body.key();
+    let out_of_range = DecodeError::OutOfRange { field: "key", value: code.into() };
+    let key = QuotaKey::from_code(code).ok_or(out_of_range)?;
+    let value = body.value().map(|value| {
+        QuotaValue::new(value).ok_or(DecodeError::Quota { rule: "a value that is not above zero" })
+    });
+    Ok(MetadataRecord::ClientQuotaChanged { entity, key, value: value.transpose()? })
 }
 
 fn decode_key(of: &ScramUser, key: &[u8]) -> Result<Vec<u8>, DecodeError> {

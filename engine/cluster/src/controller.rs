@@ -8,6 +8,7 @@ use std::sync::Arc;
 use corelog_model::ErrorCode;
 use thiserror::Error;
 
+use crate::decide::client_quotas::{AlterClientQuotas, AlterQuotaError, alter_client_quotas};
 use crate::decide::configs::{AlterConfigError, AlterConfigs, alter_configs};
 use crate::decide::create_partitions::{
     CreatePartitions, CreatePartitionsError, GrownTopic, create_partitions,
@@ -44,6 +45,8 @@ pub enum Change {
     AllocateProducerIds,
     /// See [`alter_scram_credentials`].
     AlterScramCredentials(AlterScramCredentials),
+    /// See [`alter_client_quotas`].
+    AlterClientQuotas(AlterClientQuotas),
 }
 
 /// What became of a request, in the order of its items where it has several.
@@ -63,6 +66,8 @@ pub enum Outcome {
     AllocateProducerIds(Result<ProducerIdBlock, ProducerIdsError>),
     /// Of [`Change::AlterScramCredentials`].
     AlterScramCredentials(Vec<UserResult>),
+    /// Of [`Change::AlterClientQuotas`].
+    AlterClientQuotas(Vec<Result<(), AlterQuotaError>>),
     /// Of any change: the request as a whole was not carried out.
     Refused(ControllerError),
 }
@@ -315,6 +320,10 @@ fn decide(
         Change::AlterScramCredentials(request) => {
             let (records, results) = alter_scram_credentials(image, request);
             (records, Outcome::AlterScramCredentials(results))
+        }
+        Change::AlterClientQuotas(request) => {
+            let Decision { records, results } = alter_client_quotas(image, request);
+            (records, Outcome::AlterClientQuotas(results))
         }
     }
 }

@@ -11,6 +11,7 @@ use corelog_model::{
     BrokerId, NodeId, PartitionId, PartitionIndex, ProducerId, ShardId, TopicId, TopicName,
 };
 
+use crate::quota::ClientQuotas;
 use crate::record::{ConfigResource, PartitionState, ShardEndpoint};
 use crate::scram::{ScramCredential, ScramUser};
 
@@ -43,6 +44,7 @@ pub struct ClusterImage {
     pub(crate) broker_default_configs: Arc<ConfigMap>,
     pub(crate) next_producer_id: ProducerId,
     pub(crate) scram_credentials: Arc<BTreeMap<ScramUser, Arc<ScramCredential>>>,
+    pub(crate) client_quotas: Arc<ClientQuotas>,
     pub(crate) partition_count: usize,
     /// Without the nodes that hold nothing.
     pub(crate) loads: Arc<BTreeMap<NodeId, NodeLoad>>,
@@ -161,6 +163,11 @@ impl ClusterImage {
         &self,
     ) -> impl ExactSizeIterator<Item = (&ScramUser, &Arc<ScramCredential>)> {
         self.scram_credentials.iter()
+    }
+
+    /// What clients are allowed. The same value, by its address too, until a quota changes.
+    pub fn client_quotas(&self) -> &Arc<ClientQuotas> {
+        &self.client_quotas
     }
 
     /// A node by its id, as its first listener is reached.

@@ -7,6 +7,7 @@ use corelog_model::{
     BrokerId, LeaderEpoch, NodeId, PartitionId, ProducerId, ShardId, TopicId, TopicName,
 };
 
+use crate::quota::{QuotaEntity, QuotaKey, QuotaValue};
 use crate::scram::{ScramCredential, ScramUser};
 
 /// One entry of the cluster metadata log. Folding all of them in order gives a
@@ -78,6 +79,15 @@ pub enum MetadataRecord {
     ScramCredentialRemoved {
         /// The user and the mechanism.
         of: ScramUser,
+    },
+    /// A quota is set (`Some`) or removed (`None`).
+    ClientQuotaChanged {
+        /// Whose quota it is.
+        entity: QuotaEntity,
+        /// What is limited.
+        key: QuotaKey,
+        /// How much is allowed.
+        value: Option<QuotaValue>,
     },
 }
 

@@ -34,8 +34,15 @@ pub fn snapshot_records(image: &ClusterImage) -> impl Iterator<Item = MetadataRe
         let (of, credential) = (of.clone(), ScramCredential::clone(credential));
         MetadataRecord::ScramCredentialSet { of, credential }
     });
+    let quotas = image.client_quotas().entities().flat_map(|(entity, values)| {
+        values.iter().map(|(key, value)| MetadataRecord::ClientQuotaChanged {
+            entity: entity.clone(),
+            key: *key,
+            value: Some(*value),
+        })
+    });
     let cluster = cluster.into_iter().chain(brokers).chain(topics);
-    cluster.chain(configs).chain(producer_ids).chain(credentials)
+    cluster.chain(configs).chain(producer_ids).chain(credentials).chain(quotas)
 }
 
 fn topic_records(topic: &TopicImage) -> impl Iterator<Item = MetadataRecord> {

@@ -36,7 +36,7 @@ pub use group_coordinator::GroupCoordinator;
 pub use group_coordinators::{CoordinatorRefusal, coordinator_of};
 pub use metadata_log::{METADATA_PARTITION, MetadataError};
 pub use metadata_snapshot::SnapshotError;
-pub use metrics::{MetricsSnapshot, ShardMetrics};
+pub use metrics::{MetricsSnapshot, ShardMetrics, Throttles};
 pub use offsets::{ListedOffset, OffsetError, OffsetQuery};
 pub use partition::{IsolationLevel, Partition, PartitionRefusal};
 pub use peers::{EnlistCall, EnlistMode, MarkersCall, PeerAnswer, PeerCall, PeerRequest, Peers};

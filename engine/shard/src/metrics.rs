@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use corelog_cluster::QuotaKey;
 use corelog_coordinator::groups::{GroupCounts, GroupTally};
 use corelog_coordinator::transactions::{TransactionCounts, TransactionTally};
 use corelog_io::CoreLoad;
@@ -23,6 +24,7 @@ pub struct ShardMetrics {
     connections_total: Cell<u64>,
     wrong_core: Cell<u64>,
     authentications_failed: Cell<u64>,
+    throttles: [Cell<Throttles>; QuotaKey::ALL.len()],
     produce_latency: RefCell<LatencyHistogram>,
     fetch_latency: RefCell<LatencyHistogram>,
     queue_time: RefCell<LatencyHistogram>,
@@ -103,6 +105,13 @@ impl ShardMetrics {
         self.load_time.borrow_mut().record(time);
     }
 
+    /// Counts a client that must wait because of a quota, and for how long.
+    pub fn throttled(&self, key: QuotaKey, time: Duration) {
+        let cell = &self.throttles[usize::from(key.code())];
+        let Throttles { count, time: sum } = cell.get();
+        cell.set(Throttles { count: count.wrapping_add(1), time: sum.saturating_add(time) });
+    }
+
     pub(crate) fn snapshot(&self) -> MetricsSnapshot {
         MetricsSnapshot {
             produced_bytes: self.produced_bytes.get(),
@@ -115,6 +124,7 @@ impl ShardMetrics {
             connections_total: self.connections_total.get(),
             wrong_core: self.wrong_core.get(),
             authentications_failed: self.authentications_failed.get(),
+            throttles: self.throttles.each_ref().map(Cell::get),
             produce_latency: self.produce_latency.borrow().clone(),
             fetch_latency: self.fetch_latency.borrow().clone(),
             queue_time: self.queue_time.borrow().clone(),
@@ -124,6 +134,15 @@ impl ShardMetrics {
             ..MetricsSnapshot::default()
         }
     }
+}
+
+/// How often and for how long clients had to wait because of a quota.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Throttles {
+    /// How often.
+    pub count: u64,
+    /// For how long, all together.
+    pub time: Duration,
 }
 
 /// All numbers of one core at one moment.
@@ -151,6 +170,8 @@ pub struct MetricsSnapshot {
     pub wrong_core: u64,
     /// TLS handshakes and logins that failed.
     pub authentications_failed: u64,
+    /// By the code of a quota, how often clients had to wait.
+    pub throttles: [Throttles; QuotaKey::ALL.len()],
     /// Produce, arrival to answer.
     pub produce_latency: LatencyHistogram,
     /// Fetch, arrival to answer.

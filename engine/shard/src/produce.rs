@@ -69,8 +69,13 @@ impl Produced {
     }
 }
 
-// Decompressing a batch to check its records is bounded: a bomb costs this much for a moment.
+// Decompressing a batch to check its records is bounded: a bomb costs this much for a moment. By
+// the size that a batch may have, and in all.
+const DECOMPRESSED_RATIO_MAX: usize = 16;
 const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
+// What this much or less took is kept for the next one: the allocator would keep it, too, and take
+// more beside it.
+const SCRATCH_KEPT_BYTES_MAX: usize = 17 << 20;
 
 // A marker is a batch header and one small record.
 const MARKER_BYTES: usize = 100;
@@ -112,7 +117,14 @@ impl Shard {
         if config.cleanup_policy.compact {
             let rules = RecordRules::of(config, now);
             SCRATCH.with_borrow_mut(|scratch| {
-                check_records(&batch, &rules, scratch, DECOMPRESSED_BYTES_MAX).map(drop)
+                let bytes_max = (DECOMPRESSED_RATIO_MAX * config.max_message_bytes as usize)
+                    .min(DECOMPRESSED_BYTES_MAX)
+                    .max(bytes.len());
+                let checked = check_records(&batch, &rules, scratch, bytes_max);
+                if scratch.capacity() > SCRATCH_KEPT_BYTES_MAX {
+                    *scratch = Vec::new();
+                }
+                checked.map(drop)
             })?;
         }
         partition.log.ready(bytes.len()).await.map_err(AppendError::from)?;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use corelog_cluster::{ClusterImage, TopicChange, TopicImage};
+use corelog_cluster::{ClientQuotas, ClusterImage, TopicChange, TopicImage};
 use corelog_coordinator::{ShareStates, Transactions};
 use corelog_io::mesh::{Receiver, Sender};
 use corelog_io::{
@@ -155,6 +155,13 @@ impl Shard {
     /// The newest metadata this core has taken over.
     pub fn image(&self) -> Arc<ClusterImage> {
         Arc::clone(&self.state.image.borrow())
+    }
+
+    /// What clients are allowed; `None` while nobody has a quota.
+    pub fn client_quotas(&self) -> Option<Arc<ClientQuotas>> {
+        let image = self.state.image.borrow();
+        let quotas = image.client_quotas();
+        (!quotas.is_empty()).then(|| Arc::clone(quotas))
     }
 
     /// The way to the controller.

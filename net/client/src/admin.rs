@@ -5,6 +5,7 @@
 mod configs;
 mod groups;
 mod nodes;
+mod quotas;
 mod topics;
 mod transactions;
 mod users;
@@ -17,6 +18,7 @@ pub use groups::{
     GroupMember, ListGroups,
 };
 pub use nodes::{ClusterDescription, DescribeCluster};
+pub use quotas::{AlterQuotas, ListQuotas, QuotaEntity, QuotaPart, Quotas};
 pub use topics::{AddPartitions, CreateTopic, CreatedTopic, DeleteRecords, DeleteTopic, NewTopic};
 pub use transactions::{
     AbortTransaction, ActiveProducer, DescribeProducers, DescribeTransaction, ListTransactions,

@@ -1,27 +1,29 @@
 //! Requests about metadata: described from the image, or translated into a change that the
 //! controller decides.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use corelog_io::timeout;
+use corelog_io::{now, timeout};
 use corelog_wire::frame::EncodedFrame;
 use corelog_wire::{
-    AlterConfigsRequest, AlterUserScramCredentialsRequest, ApiKey, CreatePartitionsRequest,
-    CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
-    DescribeLogDirsRequest, DescribeQuorumRequest, DescribeTopicPartitionsRequest,
-    DescribeUserScramCredentialsRequest, ElectLeadersRequest, IncrementalAlterConfigsRequest,
-    InitProducerIdRequest, InitProducerIdResponse, ListConfigResourcesRequest, Message, Reader,
-    UpdateFeaturesRequest, encode_response,
+    AlterClientQuotasRequest, AlterConfigsRequest, AlterUserScramCredentialsRequest, ApiKey,
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeClientQuotasRequest,
+    DescribeClusterRequest, DescribeConfigsRequest, DescribeLogDirsRequest, DescribeQuorumRequest,
+    DescribeTopicPartitionsRequest, DescribeUserScramCredentialsRequest, ElectLeadersRequest,
+    IncrementalAlterConfigsRequest, InitProducerIdRequest, InitProducerIdResponse,
+    ListConfigResourcesRequest, Message, Reader, UpdateFeaturesRequest, encode_response,
 };
 
 use crate::api::describe_log_dirs::LogDirectory;
 use crate::api::init_producer_id::Asked;
 use crate::api::{
-    Ending, Translation, alter_configs, create_partitions, create_topics, delete_topics,
-    describe_cluster, describe_configs, describe_quorum, describe_topic_partitions, elect_leaders,
-    features, init_producer_id, list_config_resources, scram_credentials,
+    Ending, Translation, alter_configs, client_quotas, create_partitions, create_topics,
+    delete_topics, describe_cluster, describe_configs, describe_quorum, describe_topic_partitions,
+    elect_leaders, features, init_producer_id, list_config_resources, mutations, scram_credentials,
 };
 use crate::dispatch::{Context, Dispatcher, RequestError, new_topic_id};
+use crate::quota::Charge;
 use crate::transaction_requests;
 
 /// A producer waits this long for its id, then it is told to ask again.
@@ -54,6 +56,11 @@ impl Dispatcher {
             ApiKey::DescribeUserScramCredentials => {
                 let request = DescribeUserScramCredentialsRequest::decode(reader, version)?;
                 let response = scram_credentials::describe(&request, &image);
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::DescribeClientQuotas => {
+                let request = DescribeClientQuotasRequest::decode(reader, version)?;
+                let response = client_quotas::describe(&request, image.client_quotas());
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::DescribeTopicPartitions => {
@@ -97,29 +104,47 @@ impl Dispatcher {
         api: ApiKey,
         context: Context,
         reader: &mut Reader<'_>,
+        billed: Option<&Rc<Charge>>,
     ) -> Result<Option<EncodedFrame>, RequestError> {
         let Context { version, correlation_id, .. } = context;
+        let may_change = |partitions: usize, strictness| {
+            billed.is_none_or(|it| it.may_change_partitions(partitions, strictness, now()))
+        };
         let frame = match api {
             ApiKey::CreateTopics => {
-                let request = CreateTopicsRequest::decode(reader, version)?;
+                let mut request = CreateTopicsRequest::decode(reader, version)?;
+                let refused = mutations::hold_back_created(
+                    (&mut request, version),
+                    (&self.shard().image(), self.settings()),
+                    may_change,
+                );
                 let asked = create_topics::translate(request, version, new_topic_id);
-                let response = self
+                let mut response = self
                     .decided(asked, |pending, ending| {
                         pending.respond(ending, &self.shard().image(), self.settings())
                     })
                     .await?;
+                response.topics.extend(refused);
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::DeleteTopics => {
-                let request = DeleteTopicsRequest::decode(reader, version)?;
+                let mut request = DeleteTopicsRequest::decode(reader, version)?;
+                let image = self.shard().image();
+                let refused =
+                    mutations::hold_back_deleted((&mut request, version), &image, may_change);
                 let asked = delete_topics::translate(request, version, self.settings());
-                let response = self.decided(asked, delete_topics::Pending::respond).await?;
+                let mut response = self.decided(asked, delete_topics::Pending::respond).await?;
+                response.responses.extend(refused);
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::CreatePartitions => {
-                let request = CreatePartitionsRequest::decode(reader, version)?;
+                let mut request = CreatePartitionsRequest::decode(reader, version)?;
+                let image = self.shard().image();
+                let refused =
+                    mutations::hold_back_grown((&mut request, version), &image, may_change);
                 let asked = create_partitions::translate(request);
-                let response = self.decided(asked, create_partitions::Pending::respond).await?;
+                let mut response = self.decided(asked, create_partitions::Pending::respond).await?;
+                response.results.extend(refused);
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::IncrementalAlterConfigs => {
@@ -135,6 +160,12 @@ impl Dispatcher {
                 let change = scram_credentials::translate(&request);
                 let response =
                     scram_credentials::altered(users, self.ask(change, SCRAM_TIME_MAX).await?);
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::AlterClientQuotas => {
+                let request = AlterClientQuotasRequest::decode(reader, version)?;
+                let asked = client_quotas::translate(request);
+                let response = self.decided(asked, client_quotas::Pending::respond).await?;
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::AlterConfigs => {

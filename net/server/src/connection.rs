@@ -15,6 +15,7 @@ use futures_lite::future::poll_once;
 use crate::dispatch::{Dispatcher, Origin, Started};
 use crate::frame::{Frame, FrameLimits, FrameReader, ReadFrameError};
 use crate::gate::{Admitted, Gate};
+use crate::quota::Account;
 use crate::reply::{Reply, send};
 use crate::transport::Transport;
 
@@ -90,8 +91,12 @@ impl Reading<'_> {
         let mut frames = FrameReader::new(self.transport.clone(), limits, budget);
         let slots = Permits::new(self.bounds.requests_max);
         let peer = self.transport.peer();
+        let account = Rc::new(Account::default());
         loop {
             let slot = slots.take(1).await;
+            if !self.is_unmuted_in_time(&account).await {
+                return;
+            }
             let frame = match self.next(&mut frames, &gate).await {
                 Ok(frame) => frame,
                 Err(ReadFrameError::Closed) => return,
@@ -100,14 +105,18 @@ impl Reading<'_> {
                     return;
                 }
             };
-            if queue.no_more.get() {
+            // The client may have been throttled while the next request was awaited already. One
+            // that holds budget is served: to keep it would throttle others.
+            let may_wait = !frame.holds_budget();
+            if (may_wait && !self.is_unmuted_in_time(&account).await) || queue.no_more.get() {
                 return;
             }
             let started = match gate.look(frame.bytes()) {
                 Admitted::Answered(started) => started,
                 Admitted::Pass => {
                     let principal = Rc::clone(gate.principal());
-                    let origin = Origin { peer: peer.ip(), principal };
+                    let account = Rc::clone(&account);
+                    let origin = Origin { peer: peer.ip(), principal, account };
                     self.dispatcher.start(&frame, &origin).await
                 }
             };
@@ -128,6 +137,17 @@ impl Reading<'_> {
                 return;
             }
         }
+    }
+
+    /// Waits while the client is throttled. False if that takes longer than a connection may idle:
+    /// it is not read, so nobody would notice that its client is gone.
+    async fn is_unmuted_in_time(&self, account: &Account) -> bool {
+        let unmuted = timeout(self.bounds.idle_max, account.unmuted()).await;
+        if unmuted.is_err() {
+            let peer = self.transport.peer();
+            tracing::debug!(%peer, "a throttled connection has idled for too long");
+        }
+        unmuted.is_ok()
     }
 
     /// The next frame. A client that has not logged in has less room and less time.

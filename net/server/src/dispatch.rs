@@ -4,9 +4,10 @@
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use corelog_cluster::Change;
-use corelog_io::{Instant, timeout};
+use corelog_io::{Instant, now, timeout};
 use corelog_model::TopicId;
 use corelog_security::Principal;
 use corelog_shard::Shard;
@@ -17,7 +18,7 @@ use corelog_wire::{
     ProduceRequest, Reader, RequestHeader, WireError, WriteTxnMarkersRequest, encode_response,
 };
 
-use crate::api::fetch::Fetch;
+use crate::api::fetch::{Fetch, FetchServer};
 use crate::api::produce::Produce;
 use crate::api::write_txn_markers::Markers;
 use crate::api::{ApiSettings, Ending, api_versions, describe_producers, list_offsets, metadata};
@@ -25,6 +26,7 @@ use crate::connection::PendingReply;
 use crate::fetch_session::SessionCache;
 use crate::frame::Frame;
 use crate::group_requests::is_of_groups;
+use crate::quota::{Account, Charge, Quotas, RequestTime};
 use crate::reply::Reply;
 use crate::share_requests::is_of_shares;
 use crate::share_session::ShareSessions;
@@ -48,6 +50,7 @@ pub(crate) struct Dispatcher {
     pub(crate) settings: Rc<ApiSettings>,
     sessions: Rc<RefCell<SessionCache>>,
     share_sessions: Rc<RefCell<ShareSessions>>,
+    quotas: Rc<Quotas>,
     fetch_bytes_max: usize,
     /// By which requests come; nodes are named with its address.
     listener: Rc<str>,
@@ -58,6 +61,7 @@ pub(crate) struct CoreState {
     settings: Rc<ApiSettings>,
     sessions: Rc<RefCell<SessionCache>>,
     share_sessions: Rc<RefCell<ShareSessions>>,
+    quotas: Rc<Quotas>,
     fetch_bytes_max: usize,
 }
 
@@ -67,7 +71,8 @@ impl CoreState {
         let sessions = Rc::new(RefCell::new(sessions));
         let share_sessions = ShareSessions::new(settings.share_sessions_max);
         let share_sessions = Rc::new(RefCell::new(share_sessions));
-        Self { settings: Rc::new(settings), sessions, share_sessions, fetch_bytes_max }
+        let quotas = Rc::default();
+        Self { settings: Rc::new(settings), sessions, share_sessions, quotas, fetch_bytes_max }
     }
 }
 
@@ -77,6 +82,8 @@ pub(crate) struct Origin {
     pub(crate) peer: IpAddr,
     /// Whom authorization asks about.
     pub(crate) principal: Rc<Principal>,
+    /// For how long it must wait.
+    pub(crate) account: Rc<Account>,
 }
 
 /// One request: its header and where it came from.
@@ -95,6 +102,7 @@ impl Dispatcher {
             settings: Rc::clone(&core.settings),
             sessions: Rc::clone(&core.sessions),
             share_sessions: Rc::clone(&core.share_sessions),
+            quotas: Rc::clone(&core.quotas),
             fetch_bytes_max: core.fetch_bytes_max,
             listener: listener.into(),
         }
@@ -138,6 +146,59 @@ impl Dispatcher {
             correlation_id: header.correlation_id,
             arrived: frame.arrived,
         };
+        let Some(charge) = self.charge(&header, origin) else {
+            return self.serve(&header, context, reader, (origin, None)).await;
+        };
+        if header.api == ApiKey::Produce {
+            charge.produced(frame.bytes().len(), now());
+        }
+        let started = self.serve(&header, context, reader, (origin, Some(&charge)));
+        let started = charge.working(started).await;
+        self.settle(charge, started)
+    }
+
+    /// What the request uses up; `None` where nothing limits its client.
+    fn charge(&self, header: &RequestHeader<'_>, origin: &Origin) -> Option<Rc<Charge>> {
+        let quotas = self.shard.client_quotas()?;
+        let user = origin.principal.name();
+        let client_id = header.client_id.as_deref().unwrap_or_default();
+        let time = match header.api {
+            ApiKey::WriteTxnMarkers => RequestTime::Free,
+            _ => RequestTime::Counts,
+        };
+        Charge::begin(&self.quotas, &origin.account, &quotas, (user, client_id), time)
+    }
+
+    /// Has an answer say for how long its client must wait.
+    fn settle(&self, charge: Rc<Charge>, started: Started) -> Started {
+        let told = |charge: Rc<Charge>, pending: PendingReply| -> PendingReply {
+            let shard = self.shard.clone();
+            Box::pin(async move {
+                let mut reply = charge.working(pending).await?;
+                if let Some(time) = throttle_time(&shard, &charge) {
+                    reply.set_throttle_time(time);
+                }
+                Some(reply)
+            })
+        };
+        match started {
+            Started::Reply(pending) => Started::Reply(told(charge, pending)),
+            Started::LastReply(pending) => Started::LastReply(told(charge, pending)),
+            Started::NoReply => {
+                throttle_time(&self.shard, &charge);
+                Started::NoReply
+            }
+            Started::Close(why) => Started::Close(why),
+        }
+    }
+
+    async fn serve(
+        &self,
+        header: &RequestHeader<'_>,
+        context: Context,
+        mut reader: Reader<'_>,
+        (origin, charge): (&Origin, Option<&Rc<Charge>>),
+    ) -> Started {
         if header.api == ApiKey::ApiVersions {
             return answer_api_versions(context, &mut reader);
         }
@@ -146,7 +207,7 @@ impl Dispatcher {
         }
         let started = match header.api {
             ApiKey::Produce => self.start_produce(context, &mut reader).await,
-            ApiKey::Fetch => self.start_fetch(context, &mut reader),
+            ApiKey::Fetch => self.start_fetch(context, &mut reader, charge),
             ApiKey::WriteTxnMarkers => self.start_markers(context, &mut reader).await,
             api if is_of_groups(api) => {
                 let client_id = header.client_id.as_deref().unwrap_or_default();
@@ -157,7 +218,7 @@ impl Dispatcher {
                 self.start_of_shares(api, context, &mut reader, (client_id, origin.peer)).await
             }
             api if is_of_transactions(api) => self.start_of_transactions(api, context, &mut reader),
-            api => self.start_other(api, context, &mut reader).await,
+            api => self.start_other(api, context, &mut reader, charge).await,
         };
         started.unwrap_or_else(|error| {
             let (api, version, principal) = (header.api, header.api_version, &origin.principal);
@@ -191,13 +252,19 @@ impl Dispatcher {
         &self,
         context: Context,
         reader: &mut Reader<'_>,
+        charge: Option<&Rc<Charge>>,
     ) -> Result<Started, RequestError> {
         let request = FetchRequest::decode(reader, context.version)?;
-        let fetch = Fetch::parse(&request, context.version, self.fetch_bytes_max);
+        let charge = charge.cloned();
+        let quota_bytes_max = charge.as_ref().map_or(usize::MAX, |charge| charge.fetch_bytes_max());
+        let bytes_max = self.fetch_bytes_max.min(quota_bytes_max);
+        let fetch = Fetch::parse(&request, context.version, bytes_max);
         let (shard, sessions) = (self.shard.clone(), Rc::clone(&self.sessions));
         let listener = Rc::clone(&self.listener);
         Ok(Started::Reply(Box::pin(async move {
-            let reply = fetch.answer(&shard, &sessions, &listener, context.correlation_id).await;
+            let charge = charge.as_deref();
+            let server = FetchServer { shard: &shard, sessions: &sessions, listener: &listener };
+            let reply = fetch.answer(server, context.correlation_id, charge).await;
             shard.metrics().fetch_answered(context.arrived.elapsed());
             reply.map_err(|error| log_encode_error(&error)).ok()
         })))
@@ -221,6 +288,7 @@ impl Dispatcher {
         api: ApiKey,
         context: Context,
         reader: &mut Reader<'_>,
+        charge: Option<&Rc<Charge>>,
     ) -> Result<Started, RequestError> {
         let Context { version, correlation_id, .. } = context;
         let shard = &self.shard;
@@ -251,7 +319,7 @@ impl Dispatcher {
             }
             other => match self.describe(other, context, reader)? {
                 Some(frame) => frame,
-                None => match self.change(other, context, reader).await? {
+                None => match self.change(other, context, reader, charge).await? {
                     Some(frame) => frame,
                     None => return Ok(Started::Close("it asks for an API that is not served")),
                 },
@@ -283,7 +351,7 @@ impl Dispatcher {
     pub(crate) async fn ask(
         &self,
         change: Change,
-        wait_max: std::time::Duration,
+        wait_max: Duration,
     ) -> Result<Ending, RequestError> {
         match timeout(wait_max, self.shard.control().change(change)).await {
             Ok(Ok(outcome)) => Ok(Ending::Decided(outcome)),
@@ -293,8 +361,15 @@ impl Dispatcher {
     }
 }
 
+/// For how long a client must wait after its request.
+fn throttle_time(shard: &Shard, charge: &Charge) -> Option<Duration> {
+    let (key, time) = charge.settle(now())?;
+    shard.metrics().throttled(key, time);
+    Some(time)
+}
+
 /// How long a request waits for a topic that it creates by the way.
-pub(crate) const AUTO_CREATE_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(5);
+pub(crate) const AUTO_CREATE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Why a request gets no answer.
 #[derive(Debug, thiserror::Error)]

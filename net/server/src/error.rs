@@ -4,6 +4,7 @@
 use std::fmt;
 
 use corelog_cluster::controller::ControllerError;
+use corelog_cluster::decide::client_quotas::AlterQuotaError;
 use corelog_cluster::decide::configs::AlterConfigError;
 use corelog_cluster::decide::create_partitions::CreatePartitionsError;
 use corelog_cluster::decide::create_topics::CreateTopicError;
@@ -109,6 +110,7 @@ macro_rules! cluster_errors {
 
 cluster_errors! {
     AlterConfigError
+    AlterQuotaError
     ControllerError
     CreatePartitionsError
     CreateTopicError

@@ -145,6 +145,16 @@ impl SessionCache {
         Ok(SessionFetch { id: request.id, partitions, is_incremental: true })
     }
 
+    /// The session to name where a fetch is answered without its data: that of an incremental one,
+    /// and none where the client would otherwise have a session that it was told nothing of.
+    pub(crate) fn hold_back(&mut self, fetch: &SessionFetch) -> i32 {
+        if fetch.is_incremental {
+            return fetch.id;
+        }
+        self.sessions.remove(&fetch.id);
+        0
+    }
+
     fn create(&mut self, request: &SessionRequest, now: Instant) -> i32 {
         if request.wanted.is_empty() || request.wanted.len() > PARTITIONS_MAX {
             return 0;

@@ -68,12 +68,17 @@ pub(crate) struct Frame {
     memory: Vec<u8>,
     len: usize,
     pub(crate) arrived: Instant,
-    _budget: Option<Permit>,
+    budget: Option<Permit>,
 }
 
 impl Frame {
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.memory[..self.len]
+    }
+
+    /// Whether it keeps memory from other requests.
+    pub(crate) fn holds_budget(&self) -> bool {
+        self.budget.is_some()
     }
 
     pub(crate) fn into_memory(self) -> Vec<u8> {
@@ -153,7 +158,7 @@ impl FrameReader {
             check_api(len, self.api().await?)?;
         }
         let (memory, budget) = self.body(len).await?;
-        Ok(Frame { memory, len, arrived: now(), _budget: budget })
+        Ok(Frame { memory, len, arrived: now(), budget })
     }
 
     /// The API that the frame is for, before the rest of it is read.

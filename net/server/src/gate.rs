@@ -275,5 +275,5 @@ fn encoded<'a>(header: &RequestHeader<'_>, response: &impl Message<'a>) -> Optio
 fn raw(bytes: &[u8]) -> Option<Reply> {
     let len = i32::try_from(bytes.len()).ok()?;
     let head = [&len.to_be_bytes()[..], bytes].concat();
-    Some(Reply::new(EncodedFrame { head, external: Vec::new() }))
+    Some(Reply::new(EncodedFrame { head, ..EncodedFrame::default() }))
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use corelog_cluster::QuotaKey;
 use corelog_io::{Task, now, sleep, spawn, timeout};
 use corelog_security::Principal;
 use corelog_shard::Shard;
@@ -133,44 +134,60 @@ impl Accepts {
                     continue;
                 }
             };
+            // Those that wait to be accepted wait on, as in Kafka.
+            let name = self.service.dispatcher.listener();
+            let shard = self.service.dispatcher.shard();
+            let delay = self.limits.opened(name, now());
+            if delay > Duration::ZERO {
+                shard.metrics().throttled(QuotaKey::ConnectionCreationRate, delay);
+                sleep(delay).await;
+            }
             let Some(admission) = self.limits.admit(socket.peer().ip()) else {
                 tracing::debug!(peer = %socket.peer(), "a connection over the limit is closed");
                 continue;
             };
+            let turned_away = self.turned_away(&socket);
             let mut open = self.open.borrow_mut();
             let id = open.next;
             open.next += 1;
-            let connection = Connection { socket, admission, open: Rc::clone(&self.open), id };
+            let open_too = Rc::clone(&self.open);
+            let connection = Connection { socket, admission, turned_away, open: open_too, id };
             let task = spawn(connection.run(Rc::clone(&self.service)));
             open.tasks.insert(id, task);
         }
     }
 }
 
+impl Accepts {
+    /// After which time a connection is closed unserved, because its address has opened too many.
+    fn turned_away(&self, socket: &Socket) -> Option<Duration> {
+        let shard = self.service.dispatcher.shard();
+        let (peer, quotas) = (socket.peer().ip(), shard.client_quotas()?);
+        let delay = self.limits.opened_from(peer, &quotas, now()).err()?;
+        shard.metrics().throttled(QuotaKey::ConnectionCreationRate, delay);
+        tracing::debug!(%peer, "a connection over the quota of its address is closed");
+        Some(delay)
+    }
+}
+
 struct Connection {
     socket: Socket,
     admission: Admission,
+    turned_away: Option<Duration>,
     open: Open,
     id: u64,
 }
 
 impl Connection {
     async fn run(self, service: Rc<Service>) {
-        let Self { socket, admission, open, id } = self;
-        let shard = service.dispatcher.shard().clone();
-        shard.metrics().connected();
-        let (peer, opened) = (socket.peer(), now());
-        match service.begin(socket).await {
-            Ok((transport, gate)) => {
-                let dispatcher = Rc::clone(&service.dispatcher);
-                serve(transport, gate, dispatcher, service.bounds, opened).await;
+        let Self { socket, admission, turned_away, open, id } = self;
+        match turned_away {
+            Some(delay) => {
+                sleep(delay).await;
+                drop(socket);
             }
-            Err(error) => {
-                shard.metrics().authentication_failed();
-                tracing::info!(peer = %peer.ip(), %error, "a TLS handshake has failed");
-            }
+            None => service.serve(socket).await,
         }
-        shard.metrics().disconnected();
         drop(admission);
         // The task that runs this is at its end: letting go of its handle cancels nothing.
         let task = open.borrow_mut().tasks.remove(&id);
@@ -181,6 +198,23 @@ impl Connection {
 }
 
 impl Service {
+    async fn serve(&self, socket: Socket) {
+        let shard = self.dispatcher.shard().clone();
+        shard.metrics().connected();
+        let (peer, opened) = (socket.peer(), now());
+        match self.begin(socket).await {
+            Ok((transport, gate)) => {
+                let dispatcher = Rc::clone(&self.dispatcher);
+                serve(transport, gate, dispatcher, self.bounds, opened).await;
+            }
+            Err(error) => {
+                shard.metrics().authentication_failed();
+                tracing::info!(peer = %peer.ip(), %error, "a TLS handshake has failed");
+            }
+        }
+        shard.metrics().disconnected();
+    }
+
     /// Encrypts, if that is how clients talk here, and says who they are so far.
     async fn begin(&self, socket: Socket) -> io::Result<(Transport, Gate)> {
         let (shard, peer) = (self.dispatcher.shard().clone(), socket.peer().ip());

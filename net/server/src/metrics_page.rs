@@ -1,8 +1,9 @@
 //! The page that a scraper reads: what every core counted, family by family, with the core as the
 //! label. docs/operations.md says what each means for an operator.
 
+use corelog_cluster::QuotaKey;
 use corelog_log::LatencyHistogram;
-use corelog_shard::MetricsSnapshot;
+use corelog_shard::{MetricsSnapshot, Throttles};
 
 use crate::metrics_text::{Format, MetricsText, Number};
 
@@ -235,7 +236,26 @@ pub(crate) fn metrics_page(cores: &[Option<MetricsSnapshot>], format: Format) ->
             family.add(&core, &buckets(latency), latency.count(), sum);
         }
     }
+    let answered: Vec<_> = answered().collect();
+    throttles(&mut text, &answered);
     text.finish()
+}
+
+/// How often and for how long clients had to wait, by quota.
+fn throttles(text: &mut MetricsText, cores: &[([(&str, &str); 1], &MetricsSnapshot)]) {
+    let mut each = |name, help, value: fn(&Throttles) -> Number| {
+        let mut family = text.counter(name, help);
+        for ([core], snapshot) in cores {
+            for key in QuotaKey::ALL {
+                let throttles = &snapshot.throttles[usize::from(key.code())];
+                family.add(&[*core, ("quota", key.name())], value(throttles));
+            }
+        }
+    };
+    each("corelog_throttles", "Requests and connections over a quota.", |it| it.count.into());
+    each("corelog_throttled_seconds", "Time that clients were told to wait.", |it| {
+        it.time.as_secs_f64().into()
+    });
 }
 
 /// Upper bounds in seconds, each with what lies between it and the bound before.
@@ -286,6 +306,19 @@ mod tests {
             r#"corelog_groups{core="0",protocol="consumer",state="Stable"} 1"#,
         ];
         assert_eq!(lines_of(&page, "corelog_groups{"), expected);
+    }
+
+    #[test]
+    fn throttles_are_told_by_quota() {
+        let mut snapshot = MetricsSnapshot::default();
+        let throttles = Throttles { count: 3, time: Duration::from_millis(1_500) };
+        snapshot.throttles[usize::from(QuotaKey::ConsumerByteRate.code())] = throttles;
+        let page = metrics_page(&[Some(snapshot)], Format::Prometheus);
+        let label = r#"{core="0",quota="consumer_byte_rate"}"#;
+        for (name, value) in [("corelog_throttles", "3"), ("corelog_throttled_seconds", "1.5")] {
+            let line = format!("{name}_total{label} {value}");
+            assert!(page.lines().any(|found| found == line), "{line}");
+        }
     }
 
     #[test]

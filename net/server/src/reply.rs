@@ -35,6 +35,11 @@ impl Reply {
         Self { frame, records }
     }
 
+    /// Tells the client how long it shall wait, where its API has a place for that.
+    pub(crate) fn set_throttle_time(&mut self, time: Duration) {
+        self.frame.set_throttle_time(i32::try_from(time.as_millis()).unwrap_or(i32::MAX));
+    }
+
     /// Bytes on the wire.
     pub(crate) fn wire_len(&self) -> usize {
         self.frame.wire_len()
@@ -88,7 +93,11 @@ mod tests {
 
     #[test]
     fn record_slices_stand_where_the_head_announces_them() {
-        let frame = EncodedFrame { head: b"abcdef".to_vec(), external: vec![(2, 5), (4, 1)] };
+        let frame = EncodedFrame {
+            head: b"abcdef".to_vec(),
+            external: vec![(2, 5), (4, 1)],
+            throttle_time_at: None,
+        };
         let slice = |text: &str| Slice::of_memory(text.as_bytes().to_vec());
         let reply = Reply::with_records(frame, vec![slice("12"), slice("345"), slice("6")]);
         assert_eq!(reply.parts().collect::<Vec<_>>().concat(), b"ab12345cd6ef");
@@ -98,7 +107,8 @@ mod tests {
     #[test]
     #[should_panic(expected = "what the head announces")]
     fn missing_records_are_a_bug() {
-        let frame = EncodedFrame { head: b"ab".to_vec(), external: vec![(1, 5)] };
+        let frame =
+            EncodedFrame { head: b"ab".to_vec(), external: vec![(1, 5)], throttle_time_at: None };
         let _ = Reply::with_records(frame, vec![]);
     }
 }

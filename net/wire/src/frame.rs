@@ -45,9 +45,18 @@ pub struct EncodedFrame {
     pub head: Vec<u8>,
     /// Where external records belong, as (position in `head`, length).
     pub external: Vec<(usize, usize)>,
+    /// Where the throttle time of a response stands in `head`.
+    pub throttle_time_at: Option<usize>,
 }
 
 impl EncodedFrame {
+    /// Writes into an encoded response for how long the client shall wait. Does nothing where its
+    /// API and version have no place for it.
+    pub fn set_throttle_time(&mut self, throttle_time_ms: i32) {
+        let Some(at) = self.throttle_time_at else { return };
+        self.head[at..at + 4].copy_from_slice(&throttle_time_ms.to_be_bytes());
+    }
+
     /// Bytes on the wire.
     pub fn wire_len(&self) -> usize {
         self.head.len() + self.external.iter().map(|(_, len)| len).sum::<usize>()

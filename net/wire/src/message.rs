@@ -67,6 +67,25 @@ pub(crate) fn differ<T: PartialEq>(value: &T, default: &T) -> bool {
     value != default
 }
 
+/// Whether a field says how long a client shall wait: a name that only responses have, and at most
+/// once. Known when the code is compiled.
+#[inline]
+pub(crate) const fn is_throttle_time(field: &str) -> bool {
+    const NAME: &[u8] = b"throttle_time_ms";
+    let field = field.as_bytes();
+    if field.len() != NAME.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < NAME.len() {
+        if field[at] != NAME[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
 /// Refuses a null in a version that does not allow it.
 #[inline]
 pub(crate) fn refuse_null<'a>(
@@ -376,6 +395,9 @@ macro_rules! message {
                             writer.fail($crate::EncodeError::NullField { field: name, version });
                         }
                     } )?
+                    if const { $crate::message::is_throttle_time(stringify!($field)) } {
+                        writer.mark_throttle_time();
+                    }
                     $crate::message::Field::write(&self.$field, writer, layout);
                 } )*
                 if layout.flexible {

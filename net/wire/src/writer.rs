@@ -47,6 +47,7 @@ pub struct Writer {
     buffer: Vec<u8>,
     external: Vec<(usize, usize)>,
     external_bytes: usize,
+    throttle_time_at: Option<usize>,
     error: Option<EncodeError>,
 }
 
@@ -91,7 +92,11 @@ impl Writer {
     /// What was written, or the first rule that a value broke.
     pub fn finish(self) -> Result<EncodedFrame, EncodeError> {
         match self.error {
-            None => Ok(EncodedFrame { head: self.buffer, external: self.external }),
+            None => Ok(EncodedFrame {
+                head: self.buffer,
+                external: self.external,
+                throttle_time_at: self.throttle_time_at,
+            }),
             Some(error) => Err(error),
         }
     }
@@ -100,6 +105,12 @@ impl Writer {
     #[cold]
     pub fn fail(&mut self, error: EncodeError) {
         self.error.get_or_insert(error);
+    }
+
+    /// Notes that the throttle time of a response comes next.
+    #[inline]
+    pub(crate) fn mark_throttle_time(&mut self) {
+        self.throttle_time_at = Some(self.buffer.len());
     }
 
     /// Makes room for `bytes` more.
@@ -218,7 +229,7 @@ mod tests {
         assert_eq!(writer.external_bytes(), 305);
         let head = vec![0xad, 0x02, 7, 0, 0, 0, 0, 0, 0, 0, 5];
         let external = vec![(2, 300), (11, 5)];
-        assert_eq!(writer.finish(), Ok(EncodedFrame { head, external }));
+        assert_eq!(writer.finish(), Ok(EncodedFrame { head, external, throttle_time_at: None }));
     }
 
     #[test]

@@ -14,7 +14,7 @@ fn a_request_frame_of_a_flexible_version_has_header_version_2() {
     let frame = encode_request(&header, &body).unwrap();
     // The client id keeps its 16-bit length; the tagged fields follow it.
     let expected = b"\0\0\0\x12\0\x12\0\x03\0\0\0\x07\0\x02me\0\x02n\x02v\0";
-    assert_eq!(frame, EncodedFrame { head: expected.to_vec(), external: vec![] });
+    assert_eq!(frame, EncodedFrame { head: expected.to_vec(), ..EncodedFrame::default() });
 
     let mut reader = Reader::new(&frame.head[4..]);
     assert_eq!(RequestHeader::decode(&mut reader), Ok(header));

@@ -188,7 +188,8 @@ pub fn of_listener(name: &str) -> Option<(String, &str)> {
 
 /// What the name of a key for one listener means, without the listener.
 pub fn find_of_listener(name: &str) -> Option<Meaning> {
-    let keys = security::KEYS.iter().chain(security::OF_MECHANISMS);
+    let of_broker = broker::KEYS.iter().filter(|key| broker::OF_LISTENERS.contains(&key.name));
+    let keys = security::KEYS.iter().chain(security::OF_MECHANISMS).chain(of_broker);
     if let Some(key) = keys.into_iter().find(|key| key.name == name && !key.is_own()) {
         return Some(Meaning::Known(key));
     }

@@ -9,7 +9,7 @@ use super::endpoint::{Endpoint, ListenerEntry, is_wildcard};
 use super::problem::Problem;
 use super::security::{self, SaslConfig, TlsConfig};
 use super::settings::Settings;
-use super::{CoreListener, unfit};
+use super::{CoreListener, connections, unfit};
 use crate::serve::machine::Machine;
 
 /// How many listeners a broker may have.
@@ -33,6 +33,8 @@ pub struct Listener {
     pub tls: Option<TlsConfig>,
     /// How clients log in.
     pub sasl: Option<SaslConfig>,
+    /// Connections that are opened in a second at this listener; `None`: as many as come.
+    pub connection_creation_rate_max: Option<u32>,
 }
 
 impl Listener {
@@ -110,8 +112,19 @@ pub(super) fn listeners(
         let Some(advertise) = advertise else { continue };
         let tls = security::tls(settings, name, protocol, problems);
         let sasl = security::sasl(settings, name, protocol, problems);
-        let name = name.to_owned();
-        listeners.push(Listener { name, protocol, listen, advertise, tls, sasl });
+        // The one of all listeners holds for all of them together, not for each.
+        let own_rate = settings.own(name, "max.connection.creation.rate");
+        let connection_creation_rate_max =
+            own_rate.and_then(|_| connections::creation_rate_max(&settings.at(name)));
+        listeners.push(Listener {
+            name: name.to_owned(),
+            protocol,
+            listen,
+            advertise,
+            tls,
+            sasl,
+            connection_creation_rate_max,
+        });
     }
     for setting in settings.of_listeners() {
         let of = setting.listener.as_deref().unwrap_or_default();

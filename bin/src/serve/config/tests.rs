@@ -10,6 +10,7 @@ use super::raw::RawConfig;
 use super::*;
 use crate::serve::config::problem::refusal;
 
+mod connections;
 mod security;
 
 fn machine() -> Machine {
@@ -96,6 +97,7 @@ fn nothing_typed_gives_the_documented_defaults() {
                 advertise: endpoint("127.0.0.1", 9092),
                 tls: None,
                 sasl: None,
+                connection_creation_rate_max: None,
             }],
             cpus: vec![0, 1, 2, 3],
             poll_us: 0,
@@ -114,6 +116,8 @@ fn nothing_typed_gives_the_documented_defaults() {
                 idle_ms_max: 600_000,
                 connections_max: i32::MAX as u32,
                 connections_per_address_max: i32::MAX as u32,
+                connections_per_address_overrides: BTreeMap::new(),
+                connection_creation_rate_max: None,
                 backlog: 1024,
                 receive_buffer_bytes: None,
                 send_buffer_bytes: None,

@@ -30,6 +30,8 @@ pub(crate) struct Launch {
     settings: Vec<String>,
     broker: u32,
     starts: u32,
+    log_level: Option<&'static str>,
+    descriptors_max: Option<u32>,
 }
 
 impl Launch {
@@ -49,6 +51,8 @@ impl Launch {
             settings: settings.map(str::to_owned).to_vec(),
             broker: 1,
             starts: 0,
+            log_level: None,
+            descriptors_max: None,
         }
     }
 
@@ -62,6 +66,18 @@ impl Launch {
     pub(crate) fn set(mut self, key: &str, value: &str) -> Self {
         self.settings.retain(|setting| !setting.starts_with(&format!("{key}=")));
         self.settings.push(format!("{key}={value}"));
+        self
+    }
+
+    /// Logging all that is as important as this, or more.
+    pub(crate) fn log_level(mut self, level: &'static str) -> Self {
+        self.log_level = Some(level);
+        self
+    }
+
+    /// With so few file descriptors.
+    pub(crate) fn descriptors_max(mut self, max: u32) -> Self {
+        self.descriptors_max = Some(max);
         self
     }
 
@@ -87,12 +103,20 @@ impl Launch {
         self.starts += 1;
         let log = self.folder.join(format!("{}-{}.log", self.port, self.starts));
         let errors = File::create(&log).expect("a log file can be made");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_corelog"));
+        const PROGRAM: &str = env!("CARGO_BIN_EXE_corelog");
+        let mut command = Command::new(PROGRAM);
+        if let Some(max) = self.descriptors_max {
+            command = Command::new("sh");
+            command.args(["-c", &format!("ulimit -n {max} && exec \"$0\" \"$@\""), PROGRAM]);
+        }
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
             if name.starts_with("CORELOG_") && name != "CORELOG_LOG" {
                 command.env_remove(name);
             }
+        }
+        if let Some(level) = self.log_level {
+            command.env("CORELOG_LOG", level);
         }
         command.arg("serve").arg("--data-dir").arg(&self.data);
         if !self.settings.iter().any(|setting| setting.starts_with("listeners=")) {

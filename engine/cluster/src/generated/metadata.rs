@@ -104,10 +104,10 @@ pub struct ConfigResourceUnionTableOffset {}
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_RECORD_BODY: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_RECORD_BODY: u8 = 10;
+pub const ENUM_MAX_RECORD_BODY: u8 = 11;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_RECORD_BODY: [RecordBody; 11] = [
+pub const ENUM_VALUES_RECORD_BODY: [RecordBody; 12] = [
   RecordBody::NONE,
   RecordBody::ClusterCreated,
   RecordBody::BrokerRegistered,
@@ -119,6 +119,7 @@ pub const ENUM_VALUES_RECORD_BODY: [RecordBody; 11] = [
   RecordBody::ProducerIdsAllocated,
   RecordBody::ScramCredentialSet,
   RecordBody::ScramCredentialRemoved,
+  RecordBody::ClientQuotaChanged,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -137,9 +138,10 @@ impl RecordBody {
   pub const ProducerIdsAllocated: Self = Self(8);
   pub const ScramCredentialSet: Self = Self(9);
   pub const ScramCredentialRemoved: Self = Self(10);
+  pub const ClientQuotaChanged: Self = Self(11);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 10;
+  pub const ENUM_MAX: u8 = 11;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::NONE,
     Self::ClusterCreated,
@@ -152,6 +154,7 @@ impl RecordBody {
     Self::ProducerIdsAllocated,
     Self::ScramCredentialSet,
     Self::ScramCredentialRemoved,
+    Self::ClientQuotaChanged,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -167,6 +170,7 @@ impl RecordBody {
       Self::ProducerIdsAllocated => Some("ProducerIdsAllocated"),
       Self::ScramCredentialSet => Some("ScramCredentialSet"),
       Self::ScramCredentialRemoved => Some("ScramCredentialRemoved"),
+      Self::ClientQuotaChanged => Some("ClientQuotaChanged"),
       _ => None,
     }
   }
@@ -2038,6 +2042,269 @@ impl ::core::fmt::Debug for ScramCredentialRemoved<'_> {
       ds.finish()
   }
 }
+pub enum QuotaNameOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+/// Whom a part of a quota's entity names; without a name, the default.
+pub struct QuotaName<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for QuotaName<'a> {
+  type Inner = QuotaName<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> QuotaName<'a> {
+  pub const VT_NAME: ::flatbuffers::VOffsetT = 4;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    QuotaName { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args QuotaNameArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<QuotaName<'bldr>> {
+    let mut builder = QuotaNameBuilder::new(_fbb);
+    if let Some(x) = args.name { builder.add_name(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(QuotaName::VT_NAME, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for QuotaName<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("name", Self::VT_NAME, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct QuotaNameArgs<'a> {
+    pub name: Option<::flatbuffers::WIPOffset<&'a str>>,
+}
+impl<'a> Default for QuotaNameArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    QuotaNameArgs {
+      name: None,
+    }
+  }
+}
+
+pub struct QuotaNameBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> QuotaNameBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_name(&mut self, name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(QuotaName::VT_NAME, name);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> QuotaNameBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    QuotaNameBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<QuotaName<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for QuotaName<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("QuotaName");
+      ds.field("name", &self.name());
+      ds.finish()
+  }
+}
+pub enum ClientQuotaChangedOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+/// Sets a quota, or removes it where the value is absent. The entity is a user, a client id, both,
+/// or an address alone.
+pub struct ClientQuotaChanged<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for ClientQuotaChanged<'a> {
+  type Inner = ClientQuotaChanged<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> ClientQuotaChanged<'a> {
+  pub const VT_USER: ::flatbuffers::VOffsetT = 4;
+  pub const VT_CLIENT_ID: ::flatbuffers::VOffsetT = 6;
+  pub const VT_IP: ::flatbuffers::VOffsetT = 8;
+  pub const VT_KEY: ::flatbuffers::VOffsetT = 10;
+  pub const VT_VALUE: ::flatbuffers::VOffsetT = 12;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    ClientQuotaChanged { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args ClientQuotaChangedArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<ClientQuotaChanged<'bldr>> {
+    let mut builder = ClientQuotaChangedBuilder::new(_fbb);
+    if let Some(x) = args.value { builder.add_value(x); }
+    if let Some(x) = args.ip { builder.add_ip(x); }
+    if let Some(x) = args.client_id { builder.add_client_id(x); }
+    if let Some(x) = args.user { builder.add_user(x); }
+    builder.add_key(args.key);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn user(&self) -> Option<QuotaName<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<QuotaName>>(ClientQuotaChanged::VT_USER, None)}
+  }
+  #[inline]
+  pub fn client_id(&self) -> Option<QuotaName<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<QuotaName>>(ClientQuotaChanged::VT_CLIENT_ID, None)}
+  }
+  #[inline]
+  pub fn ip(&self) -> Option<QuotaName<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<QuotaName>>(ClientQuotaChanged::VT_IP, None)}
+  }
+  #[inline]
+  pub fn key(&self) -> u8 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u8>(ClientQuotaChanged::VT_KEY, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn value(&self) -> Option<f64> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<f64>(ClientQuotaChanged::VT_VALUE, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for ClientQuotaChanged<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<QuotaName>>("user", Self::VT_USER, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<QuotaName>>("client_id", Self::VT_CLIENT_ID, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<QuotaName>>("ip", Self::VT_IP, false)?
+     .visit_field::<u8>("key", Self::VT_KEY, false)?
+     .visit_field::<f64>("value", Self::VT_VALUE, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct ClientQuotaChangedArgs<'a> {
+    pub user: Option<::flatbuffers::WIPOffset<QuotaName<'a>>>,
+    pub client_id: Option<::flatbuffers::WIPOffset<QuotaName<'a>>>,
+    pub ip: Option<::flatbuffers::WIPOffset<QuotaName<'a>>>,
+    pub key: u8,
+    pub value: Option<f64>,
+}
+impl<'a> Default for ClientQuotaChangedArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    ClientQuotaChangedArgs {
+      user: None,
+      client_id: None,
+      ip: None,
+      key: 0,
+      value: None,
+    }
+  }
+}
+
+pub struct ClientQuotaChangedBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> ClientQuotaChangedBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_user(&mut self, user: ::flatbuffers::WIPOffset<QuotaName<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<QuotaName>>(ClientQuotaChanged::VT_USER, user);
+  }
+  #[inline]
+  pub fn add_client_id(&mut self, client_id: ::flatbuffers::WIPOffset<QuotaName<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<QuotaName>>(ClientQuotaChanged::VT_CLIENT_ID, client_id);
+  }
+  #[inline]
+  pub fn add_ip(&mut self, ip: ::flatbuffers::WIPOffset<QuotaName<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<QuotaName>>(ClientQuotaChanged::VT_IP, ip);
+  }
+  #[inline]
+  pub fn add_key(&mut self, key: u8) {
+    self.fbb_.push_slot::<u8>(ClientQuotaChanged::VT_KEY, key, 0);
+  }
+  #[inline]
+  pub fn add_value(&mut self, value: f64) {
+    self.fbb_.push_slot_always::<f64>(ClientQuotaChanged::VT_VALUE, value);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> ClientQuotaChangedBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    ClientQuotaChangedBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<ClientQuotaChanged<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for ClientQuotaChanged<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("ClientQuotaChanged");
+      ds.field("user", &self.user());
+      ds.field("client_id", &self.client_id());
+      ds.field("ip", &self.ip());
+      ds.field("key", &self.key());
+      ds.field("value", &self.value());
+      ds.finish()
+  }
+}
 pub enum RecordOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -2227,6 +2494,20 @@ impl<'a> Record<'a> {
     }
   }
 
+  #[inline]
+  #[allow(non_snake_case)]
+  pub fn body_as_client_quota_changed(&self) -> Option<ClientQuotaChanged<'a>> {
+    if self.body_type() == RecordBody::ClientQuotaChanged {
+      let u = self.body();
+      // Safety:
+      // Created from a valid Table for this object
+      // Which contains a valid union in this slot
+      Some(unsafe { ClientQuotaChanged::init_from_table(u) })
+    } else {
+      None
+    }
+  }
+
 }
 
 impl ::flatbuffers::Verifiable for Record<'_> {
@@ -2247,6 +2528,7 @@ impl ::flatbuffers::Verifiable for Record<'_> {
           RecordBody::ProducerIdsAllocated => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<ProducerIdsAllocated>>("RecordBody::ProducerIdsAllocated", pos),
           RecordBody::ScramCredentialSet => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<ScramCredentialSet>>("RecordBody::ScramCredentialSet", pos),
           RecordBody::ScramCredentialRemoved => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<ScramCredentialRemoved>>("RecordBody::ScramCredentialRemoved", pos),
+          RecordBody::ClientQuotaChanged => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<ClientQuotaChanged>>("RecordBody::ClientQuotaChanged", pos),
           _ => Ok(()),
         }
      })?
@@ -2367,6 +2649,13 @@ impl ::core::fmt::Debug for Record<'_> {
         },
         RecordBody::ScramCredentialRemoved => {
           if let Some(x) = self.body_as_scram_credential_removed() {
+            ds.field("body", &x)
+          } else {
+            ds.field("body", &"InvalidFlatbuffer: Union discriminant does not match value.")
+          }
+        },
+        RecordBody::ClientQuotaChanged => {
+          if let Some(x) = self.body_as_client_quota_changed() {
             ds.field("body", &x)
           } else {
             ds.field("body", &"InvalidFlatbuffer: Union discriminant does not match value.")

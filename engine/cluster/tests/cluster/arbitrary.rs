@@ -1,8 +1,8 @@
 //! Any record that can be in a log, whether or not it fits an image.
 
 use corelog_cluster::{
-    ConfigResource, MetadataRecord, PartitionState, ScramCredential, ScramMechanism, ScramUser,
-    ShardEndpoint,
+    ConfigResource, MetadataRecord, PartitionState, QuotaEntity, QuotaKey, QuotaName, QuotaValue,
+    ScramCredential, ScramMechanism, ScramUser, ShardEndpoint,
 };
 use corelog_model::{
     BrokerId, LeaderEpoch, NodeId, PartitionId, PartitionIndex, ProducerId, ShardId, TopicId,
@@ -57,6 +57,20 @@ fn scram_user() -> impl Strategy<Value = ScramUser> {
     (".{0,20}", mechanism).prop_map(|(name, mechanism)| ScramUser { name, mechanism })
 }
 
+fn quota_entity() -> impl Strategy<Value = QuotaEntity> {
+    let name = || option::of(".{0,20}").prop_map(QuotaName::from);
+    prop_oneof![
+        name().prop_map(QuotaEntity::User),
+        name().prop_map(QuotaEntity::Client),
+        (name(), name()).prop_map(|(user, client)| QuotaEntity::UserAndClient(user, client)),
+        name().prop_map(QuotaEntity::Ip),
+    ]
+}
+
+fn quota_value() -> impl Strategy<Value = QuotaValue> {
+    any::<f64>().prop_filter_map("a quota is above zero", QuotaValue::new)
+}
+
 pub(crate) fn record() -> impl Strategy<Value = MetadataRecord> {
     prop_oneof![
         ".{0,40}".prop_map(|cluster_id| MetadataRecord::ClusterCreated { cluster_id }),
@@ -82,5 +96,9 @@ pub(crate) fn record() -> impl Strategy<Value = MetadataRecord> {
             MetadataRecord::ScramCredentialSet { of, credential }
         }),
         scram_user().prop_map(|of| MetadataRecord::ScramCredentialRemoved { of }),
+        (quota_entity(), proptest::sample::select(&QuotaKey::ALL[..]), option::of(quota_value()))
+            .prop_map(|(entity, key, value)| {
+                MetadataRecord::ClientQuotaChanged { entity, key, value }
+            }),
     ]
 }

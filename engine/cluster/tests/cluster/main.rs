@@ -7,6 +7,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "expected values are written in place")]
 
 mod arbitrary;
+mod client_quotas;
 mod configs;
 mod controller;
 mod create_partitions;

@@ -2,8 +2,8 @@
 
 use corelog_cluster::codec::{FORMAT_VERSION, FORMAT_VERSION_OLDEST, RECORD_BYTES_MAX};
 use corelog_cluster::{
-    ConfigResource, DecodeError, LISTENER_DEFAULT, MetadataRecord, ScramCredential, ScramMechanism,
-    ScramUser, ShardEndpoint,
+    ConfigResource, DecodeError, LISTENER_DEFAULT, MetadataRecord, QuotaEntity, QuotaKey,
+    QuotaName, QuotaValue, ScramCredential, ScramMechanism, ScramUser, ShardEndpoint,
 };
 use corelog_model::{BrokerId, ProducerId, ShardId};
 use proptest::prelude::*;
@@ -58,6 +58,16 @@ fn one_of_each_kind() -> Vec<MetadataRecord> {
             },
         },
         MetadataRecord::ScramCredentialRemoved { of: scram_user() },
+        MetadataRecord::ClientQuotaChanged {
+            entity: QuotaEntity::UserAndClient(QuotaName::named("bob"), QuotaName::Default),
+            key: QuotaKey::RequestPercentage,
+            value: QuotaValue::new(0.5),
+        },
+        MetadataRecord::ClientQuotaChanged {
+            entity: QuotaEntity::Ip(QuotaName::named("::1")),
+            key: QuotaKey::ConnectionCreationRate,
+            value: None,
+        },
     ]
 }
 

@@ -33,9 +33,12 @@ impl<'a> Output<'a> {
         let end = self.filled + want_bytes.min(self.left());
         if self.bytes.len() < end {
             if self.bytes.capacity() < end {
-                // Doubling, but within the cap, so exactly.
-                let doubled = end.max(2 * self.bytes.len()).min(self.cap_bytes);
-                self.bytes.reserve_exact(doubled - self.bytes.len());
+                // Doubling, but within the cap, so exactly. Close to the cap the next is the last:
+                // the smaller ones are not the allocator's to reuse at once.
+                let doubled = end.max(2 * self.bytes.len());
+                let is_near = doubled > self.cap_bytes / 4;
+                let grown = if is_near { self.cap_bytes } else { doubled };
+                self.bytes.reserve_exact(grown - self.bytes.len());
             }
             self.bytes.resize(end, 0);
         }

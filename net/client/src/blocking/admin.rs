@@ -7,11 +7,12 @@ use corelog_model::NodeId;
 use corelog_wire::ApiKey;
 
 use crate::admin::{
-    AbortTransaction, ActiveProducer, AddPartitions, ClusterDescription, ConfigEntry, CreateTopic,
-    CreatedTopic, DeleteGroup, DeleteTopic, DescribeClassicGroup, DescribeCluster, DescribeConfigs,
-    DescribeConsumerGroup, DescribeProducers, DescribeTransaction, GroupDescription, GroupListing,
-    ListGroups, ListTransactions, ListUsers, NewTopic, RemovePassword, Resource, ScramUsers,
-    SetPassword, TransactionDescription, TransactionFilter, TransactionListing,
+    AbortTransaction, ActiveProducer, AddPartitions, AlterQuotas, ClusterDescription, ConfigEntry,
+    CreateTopic, CreatedTopic, DeleteGroup, DeleteTopic, DescribeClassicGroup, DescribeCluster,
+    DescribeConfigs, DescribeConsumerGroup, DescribeProducers, DescribeTransaction,
+    GroupDescription, GroupListing, ListGroups, ListQuotas, ListTransactions, ListUsers, NewTopic,
+    QuotaEntity, Quotas, RemovePassword, Resource, ScramUsers, SetPassword, TransactionDescription,
+    TransactionFilter, TransactionListing,
 };
 use crate::blocking::cluster::Cluster;
 use crate::group::offsets::{self, NAMED_TOPICS_MAX, all};
@@ -193,6 +194,16 @@ impl Admin {
     /// Removes the password of a user for SCRAM.
     pub fn remove_password(&mut self, remove: &RemovePassword) -> Result<(), ClientError> {
         self.cluster.perform(remove)
+    }
+
+    /// What users, clients and addresses are allowed.
+    pub fn list_quotas(&mut self) -> Result<BTreeMap<QuotaEntity, Quotas>, ClientError> {
+        self.cluster.perform(&ListQuotas)
+    }
+
+    /// Sets and removes quotas.
+    pub fn alter_quotas(&mut self, alter: &AlterQuotas) -> Result<(), ClientError> {
+        self.cluster.perform(alter)
     }
 
     /// Everything that a group has committed. One that does not exist has nothing.

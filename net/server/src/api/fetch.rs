@@ -17,6 +17,7 @@ use corelog_wire::{EncodeError, FetchRequest, FetchResponse, Records, Text};
 use crate::api::produce::{leader_of, node_endpoints};
 use crate::error::{NamedBy, fetch_code};
 use crate::fetch_session::{SessionCache, SessionRequest, TopicKey, Wanted};
+use crate::quota::Charge;
 use crate::reply::Reply;
 
 const FIRST_VERSION_WITH_IDS: i16 = 13;
@@ -24,6 +25,14 @@ const FIRST_VERSION_WITH_LEADERS: i16 = 16;
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
 type Key = (TopicKey, i32);
+
+/// What fetches that come by a listener are served from.
+#[derive(Clone, Copy)]
+pub(crate) struct FetchServer<'a> {
+    pub(crate) shard: &'a Shard,
+    pub(crate) sessions: &'a Rc<RefCell<SessionCache>>,
+    pub(crate) listener: &'a str,
+}
 
 /// A fetch that was read from its frame.
 #[derive(Debug)]
@@ -58,7 +67,8 @@ impl Fetch {
         let (id, epoch) = (request.session_id, request.session_epoch);
         let wait_ms = u64::try_from(request.max_wait_ms).unwrap_or(0);
         let bounds = FetchBounds {
-            bytes_min: usize::try_from(request.min_bytes).unwrap_or(0),
+            // A fetch that waits for more than it may take would wait in vain.
+            bytes_min: usize::try_from(request.min_bytes).unwrap_or(0).min(bytes_max),
             bytes_max: usize::try_from(request.max_bytes).unwrap_or(0).min(bytes_max),
             wait_max: Duration::from_millis(wait_ms).min(WAIT_MAX),
             isolation: isolation_of(request.isolation_level),
@@ -67,14 +77,14 @@ impl Fetch {
         Self { session, bounds, version }
     }
 
-    /// Serves it.
+    /// Serves it. What a client must wait for is not sent (KIP-219): it asks again after that time.
     pub(crate) async fn answer(
         self,
-        shard: &Shard,
-        sessions: &Rc<RefCell<SessionCache>>,
-        listener: &str,
+        server: FetchServer<'_>,
         correlation_id: i32,
+        charge: Option<&Charge>,
     ) -> Result<Reply, EncodeError> {
+        let FetchServer { shard, sessions, listener } = server;
         let version = self.version;
         let begun = sessions.borrow_mut().begin(self.session, now());
         let fetch = match begun {
@@ -89,6 +99,16 @@ impl Fetch {
         let wanted: Vec<FetchPartition> =
             fetch.partitions.iter().map(|(key, wanted)| resolve(shard, key, wanted)).collect();
         let fetched = shard.fetch(&wanted, self.bounds).await;
+        if let Some(charge) = charge {
+            let found = fetched.iter().filter_map(|one| one.batches.as_ref().ok());
+            let bytes = found.map(Pieces::len).sum();
+            if !charge.fetched(bytes, now()) {
+                let session_id = sessions.borrow_mut().hold_back(&fetch);
+                let response = FetchResponse { session_id, ..FetchResponse::default() };
+                let frame = corelog_wire::encode_response(correlation_id, version, &response)?;
+                return Ok(Reply::new(frame));
+            }
+        }
         let named_by = if version >= FIRST_VERSION_WITH_IDS { NamedBy::Id } else { NamedBy::Name };
         let mut answer = Answer::default();
         for ((key, _), one) in fetch.partitions.iter().zip(fetched) {

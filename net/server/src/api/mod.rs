@@ -5,6 +5,7 @@
 pub mod alter_configs;
 pub mod api_versions;
 pub mod change;
+pub mod client_quotas;
 mod config_resource;
 pub mod consumer_group_describe;
 pub mod consumer_group_heartbeat;
@@ -28,11 +29,12 @@ pub mod init_producer_id;
 pub mod list_config_resources;
 pub(crate) mod list_offsets;
 pub mod metadata;
+pub(crate) mod mutations;
 mod node;
 pub(crate) mod operations;
 pub(crate) mod produce;
 #[cfg(test)]
-mod scene;
+pub(crate) mod scene;
 pub mod scram_credentials;
 pub mod settings;
 pub(crate) mod share_acknowledge;

@@ -267,9 +267,9 @@ apis! {
     /// Forget how far a group has read.
     OffsetDelete = 47, 0..=0, advertised 0..=0, flexible none;
     /// The quotas of users and clients.
-    DescribeClientQuotas = 48, 0..=1, advertised none, flexible 1;
+    DescribeClientQuotas = 48, 0..=1, advertised 0..=1, flexible 1;
     /// Change the quotas of users and clients.
-    AlterClientQuotas = 49, 0..=1, advertised none, flexible 1;
+    AlterClientQuotas = 49, 0..=1, advertised 0..=1, flexible 1;
     /// Which users can log in with SCRAM.
     DescribeUserScramCredentials = 50, 0..=0, advertised 0..=0, flexible 0;
     /// Set and delete the SCRAM passwords of users.

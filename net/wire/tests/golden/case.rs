@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use bytes::Bytes;
-use corelog_wire::{ApiKey, Message, Reader, WireError, Writer};
+use corelog_wire::{ApiKey, EncodedFrame, Message, Reader, WireError, Writer};
 use kafka_protocol::protocol::{Decodable, Encodable, Message as _};
 
 use crate::samples;
@@ -37,6 +37,8 @@ pub(crate) struct Case {
     pub(crate) encode: fn(i16, Filled) -> Vec<u8>,
     pub(crate) decode: fn(&[u8], i16) -> Result<Read, WireError>,
     pub(crate) oracle: fn(&[u8], i16) -> Read,
+    /// The full sample, given another throttle time after it was encoded, if it has a place for it.
+    pub(crate) throttled: fn(i16, i32) -> Option<Vec<u8>>,
 }
 
 macro_rules! cases {
@@ -77,6 +79,12 @@ macro_rules! cases {
                             bytes: again.to_vec(),
                             remaining: bytes.len(),
                         }
+                    },
+                    throttled: |version, time_ms| {
+                        let mut frame = encoded(&samples::$sample(version), version);
+                        frame.throttle_time_at?;
+                        frame.set_throttle_time(time_ms);
+                        Some(frame.head)
                     },
                 }
             }, )*]
@@ -220,7 +228,11 @@ cases! {
 }
 
 fn written<'a>(message: &impl Message<'a>, version: i16) -> Vec<u8> {
+    encoded(message, version).head
+}
+
+fn encoded<'a>(message: &impl Message<'a>, version: i16) -> EncodedFrame {
     let mut writer = Writer::new();
     message.encode(&mut writer, version);
-    writer.finish().unwrap().head
+    writer.finish().unwrap()
 }

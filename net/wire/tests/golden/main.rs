@@ -94,6 +94,36 @@ fn what_we_write_we_read_in_every_version() {
 }
 
 #[test]
+fn a_throttle_time_is_written_wherever_a_response_has_one() {
+    let told = |debug: &str| {
+        let (_, rest) = debug.split_once("throttle_time_ms: ")?;
+        rest.split(|next: char| !next.is_ascii_digit()).next()?.parse::<i32>().ok()
+    };
+    let mut apis = std::collections::BTreeSet::new();
+    for case in cases() {
+        for version in case.versions.clone() {
+            let full = (case.decode)(&(case.encode)(version, Filled::Full), version).unwrap();
+            // Samples are full, so a zero is that of a version without the field.
+            let has_place = told(&full.debug).is_some_and(|time_ms| time_ms != 0);
+            let throttled = (case.throttled)(version, 1_234_567);
+            assert_eq!(throttled.is_some(), has_place, "{} {version}", case.name);
+            let Some(bytes) = throttled else { continue };
+            apis.insert(case.name);
+            let read = (case.decode)(&bytes, version).unwrap();
+            assert_eq!(told(&read.debug), Some(1_234_567), "{} {version}", case.name);
+            let restored = read.debug.replace(
+                "throttle_time_ms: 1234567",
+                &format!("throttle_time_ms: {}", told(&full.debug).unwrap()),
+            );
+            assert_eq!(restored, full.debug, "nothing else changes");
+        }
+    }
+    for name in ["ProduceResponse", "FetchResponse", "ApiVersionsResponse", "MetadataResponse"] {
+        assert!(apis.contains(name), "{name}");
+    }
+}
+
+#[test]
 fn bytes_behind_a_message_are_left_alone() {
     for_each_message(|case, version, filled| {
         let mut bytes = (case.encode)(version, filled);

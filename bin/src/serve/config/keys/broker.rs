@@ -11,6 +11,9 @@ const COUNT_OR_NONE: Kind = Kind::Integer { min: 0, max: i32::MAX as i64, unit: 
 const DELAY: Kind = Kind::Integer { min: 1, max: i64::MAX, unit: Milliseconds };
 const SOCKET_BUFFER: Kind = Kind::Integer { min: -1, max: i32::MAX as i64, unit: Bytes };
 
+/// Names of keys that may also be set for one listener, as `listener.name.NAME.KEY`.
+pub(super) const OF_LISTENERS: &[&str] = &["max.connection.creation.rate"];
+
 /// In the order in which an operator thinks of them.
 pub(super) static KEYS: &[Key] = &[
     Key::broker(
@@ -155,6 +158,18 @@ pub(super) static KEYS: &[Key] = &[
         COUNT,
         "2147483647",
         "Open connections from one address over all cores; more are refused.",
+    ),
+    Key::broker(
+        "max.connections.per.ip.overrides",
+        Kind::List,
+        "",
+        "The same for single addresses, as 10.0.0.1:50,10.0.0.2:200.",
+    ),
+    Key::broker(
+        "max.connection.creation.rate",
+        COUNT,
+        "2147483647",
+        "Connections opened in a second over all cores, or at a listener; then accepting waits.",
     ),
     Key::broker(
         "queued.max.requests",

@@ -68,7 +68,8 @@ const SHARE_STATE: &str =
 const SHARE_ASSIGNORS: &str = "share groups have one assignor, and their state one place";
 const SHARE_BOUNDS: &str = "groups do not set this themselves";
 const NO_DEAD_LETTERS: &str = "records of share groups that cannot be processed are archived";
-const NO_QUOTAS: &str = "this version has no quotas";
+const QUOTA_WINDOWS: &str = "quotas are counted over 11 windows of a second, as by default";
+const NO_REPLICATION_QUOTAS: &str = "nothing is replicated, so there is nothing to throttle";
 const NO_TIERS: &str = "there is no tiered storage";
 const NO_JMX: &str = "metrics are read over HTTP, see corelog.metrics.listen";
 const NO_OLD_FORMATS: &str = "record batches are always of format 2";
@@ -235,7 +236,8 @@ const IGNORED: &[(&str, &[&str])] = &[
         ],
     ),
     (NO_DEAD_LETTERS, &["errors.deadletterqueue."]),
-    (NO_QUOTAS, &["quota.", "controller.quota.", "alter.log.dirs.replication.quota."]),
+    (QUOTA_WINDOWS, &["quota.window.", "controller.quota."]),
+    (NO_REPLICATION_QUOTAS, &["replication.quota.", "alter.log.dirs.replication.quota."]),
     (NO_TIERS, &["remote.", "log.local.retention.ms", "log.local.retention.bytes"]),
     (
         NO_JMX,
@@ -270,8 +272,6 @@ const IGNORED: &[(&str, &[&str])] = &[
             "delete.records.purgatory.purge.interval.requests",
         ],
     ),
-    ("max.connections.per.ip is the limit of every address", &["max.connections.per.ip.overrides"]),
-    ("max.connections bounds what a burst can open", &["max.connection.creation.rate"]),
     ("classes written in Java cannot be run", &["config.providers.", "replica.selector.class"]),
     ("it belongs to Confluent Platform", &["confluent."]),
 ];
