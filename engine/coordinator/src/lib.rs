@@ -16,7 +16,7 @@ pub mod output;
 pub mod records;
 pub mod transactions;
 
-pub use config::GroupConfig;
+pub use config::{GroupConfig, GroupTuning};
 pub use groups::Groups;
 pub use input::{AppendId, Input, Now, RequestId};
 pub use output::{Output, Reply};

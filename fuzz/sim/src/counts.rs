@@ -28,6 +28,8 @@ macro_rules! counts {
 }
 
 counts! {
+    /// Partitions that parted from the storage and came back.
+    parted: once_in 2,
     /// Recoveries that ended with an open storage.
     recoveries: once_in 1,
     /// Recoveries that were themselves interrupted by a crash.

@@ -9,6 +9,7 @@ use corelog_cluster::decide::create_partitions::CreatePartitionsError;
 use corelog_cluster::decide::create_topics::CreateTopicError;
 use corelog_cluster::decide::delete_topics::DeleteTopicError;
 use corelog_cluster::decide::producer_ids::ProducerIdsError;
+use corelog_cluster::decide::reassign_partitions::ReassignPartitionError;
 use corelog_log::producers::{MarkerRefusal, SequenceRefusal};
 use corelog_log::{AppendError, MarkerError, ReadError};
 use corelog_model::record::RecordsError;
@@ -114,6 +115,7 @@ cluster_errors! {
     CreateTopicError
     DeleteTopicError
     ProducerIdsError
+    ReassignPartitionError
 }
 
 impl KafkaError for TopicNameError {
@@ -271,6 +273,7 @@ impl KafkaError for AppendError {
             AppendError::TooLarge { .. } => ErrorCode::RecordListTooLarge,
             AppendError::Journal(_) => ErrorCode::KafkaStorageError,
             AppendError::Gone => ErrorCode::UnknownTopicOrPartition,
+            AppendError::Parted => ErrorCode::NotLeaderOrFollower,
         }
     }
 }
@@ -332,6 +335,7 @@ impl KafkaError for ReadError {
             ReadError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
             ReadError::Damaged { .. } => ErrorCode::CorruptMessage,
             ReadError::Io(_) => ErrorCode::KafkaStorageError,
+            ReadError::Parted => ErrorCode::NotLeaderOrFollower,
         }
     }
 }

@@ -133,7 +133,8 @@ impl Accepts {
                     continue;
                 }
             };
-            let Some(admission) = self.limits.admit(socket.peer().ip()) else {
+            let settings = self.service.dispatcher.shard().runtime();
+            let Some(admission) = self.limits.admit(socket.peer().ip(), &settings) else {
                 tracing::debug!(peer = %socket.peer(), "a connection over the limit is closed");
                 continue;
             };

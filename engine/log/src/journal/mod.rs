@@ -95,10 +95,17 @@ pub struct Safeguards {
     /// Durable covers only the gapless prefix of frames whose write completed before the sync
     /// began.
     pub gapless_prefix: bool,
+    /// Entries of a partition that went to another core are not replayed.
+    pub remembers_departures: bool,
 }
 
 impl Default for Safeguards {
     fn default() -> Self {
-        Self { syncs: true, verifies_checksums: true, gapless_prefix: true }
+        Self {
+            syncs: true,
+            verifies_checksums: true,
+            gapless_prefix: true,
+            remembers_departures: true,
+        }
     }
 }

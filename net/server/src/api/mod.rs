@@ -3,6 +3,7 @@
 //! to clients.
 
 pub mod alter_configs;
+pub(crate) mod alter_replica_log_dirs;
 pub mod api_versions;
 pub mod change;
 mod config_resource;
@@ -31,6 +32,7 @@ pub mod metadata;
 mod node;
 pub(crate) mod operations;
 pub(crate) mod produce;
+pub mod reassignments;
 #[cfg(test)]
 mod scene;
 pub mod scram_credentials;
