@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::failure::{Exit, Failure};
 use crate::logging::{self, Level};
 use crate::output::{Format, Output};
-use crate::{bench, cluster, consume, group, log, plan, produce, serve, topic, user};
+use crate::{bench, cluster, config, consume, group, log, plan, produce, serve, topic, user};
 
 /// A commit log for Linux servers that speaks the Kafka protocol.
 #[derive(Debug, Parser)]
@@ -27,7 +27,7 @@ pub struct Cli {
 pub enum Command {
     /// Runs a broker
     Serve(serve::Arguments),
-    /// Creates, shows, grows and deletes topics
+    /// Creates, shows, grows, moves and deletes topics
     Topic(topic::Arguments),
     /// Sends lines as records
     Produce(produce::Arguments),
@@ -35,6 +35,8 @@ pub enum Command {
     Consume(consume::Arguments),
     /// Shows groups of consumers, moves their offsets, and deletes them
     Group(group::Arguments),
+    /// Shows and changes configs while everything runs
+    Config(config::Arguments),
     /// Sets, shows and removes the passwords of users
     User(user::Arguments),
     /// Shows what a cluster consists of and how it does
@@ -59,6 +61,7 @@ impl Cli {
             Command::Produce(arguments) => produce::run(arguments, &mut output),
             Command::Consume(arguments) => consume::run(arguments, &mut output),
             Command::Group(arguments) => group::run(arguments, &mut output),
+            Command::Config(arguments) => config::run(arguments, &mut output),
             Command::User(arguments) => user::run(arguments, &mut output),
             Command::Cluster(arguments) => cluster::run(arguments, &mut output),
             Command::Log(arguments) => log::run(arguments, &mut output),

@@ -10,6 +10,7 @@ mod disk_full;
 mod groups;
 mod hostile;
 mod metrics;
+mod moves;
 mod restart;
 mod security;
 mod support;

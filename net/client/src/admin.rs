@@ -5,16 +5,21 @@
 mod configs;
 mod groups;
 mod nodes;
+mod reassignments;
+mod replicas;
 mod topics;
 mod users;
 
 pub use configs::{
-    AlterConfigs, ConfigChange, ConfigEntry, ConfigSource, DescribeConfigs, Resource,
+    AlterConfigs, AlterMode, ConfigChange, ConfigEntry, ConfigSource, ConfigSynonym,
+    DescribeConfigs, Resource,
 };
 pub use groups::{
     DeleteGroup, DescribeClassicGroup, DescribeConsumerGroup, GroupDescription, GroupListing,
     GroupMember, ListGroups,
 };
 pub use nodes::{ClusterDescription, DescribeCluster};
+pub use reassignments::{ListReassignments, OngoingReassignment, ReassignPartition};
+pub use replicas::{DescribeLogDirs, DescribeProducers};
 pub use topics::{AddPartitions, CreateTopic, CreatedTopic, DeleteRecords, DeleteTopic, NewTopic};
 pub use users::{ListUsers, RemovePassword, ScramUsers, SetPassword};

@@ -10,10 +10,10 @@ use super::consumer::Committer;
 use crate::ClientError;
 use crate::TopicPartition;
 use crate::admin::{
-    AddPartitions, AlterConfigs, ClusterDescription, ConfigChange, ConfigEntry, CreateTopic,
-    CreatedTopic, DeleteGroup, DeleteRecords, DeleteTopic, DescribeClassicGroup, DescribeCluster,
-    DescribeConfigs, DescribeConsumerGroup, GroupDescription, GroupListing, ListGroups, NewTopic,
-    Resource,
+    AddPartitions, AlterConfigs, AlterMode, ClusterDescription, ConfigChange, ConfigEntry,
+    CreateTopic, CreatedTopic, DeleteGroup, DeleteRecords, DeleteTopic, DescribeClassicGroup,
+    DescribeCluster, DescribeConfigs, DescribeConsumerGroup, GroupDescription, GroupListing,
+    ListGroups, ListReassignments, NewTopic, OngoingReassignment, ReassignPartition, Resource,
 };
 use crate::group::CommittedOffset;
 use crate::metadata::Topic;
@@ -94,7 +94,24 @@ impl Admin {
         resource: &Resource,
         changes: &[(String, ConfigChange)],
     ) -> Result<(), ClientError> {
-        self.cluster.perform(&AlterConfigs { resource, changes }).await
+        let mode = AlterMode::Apply;
+        self.cluster.perform(&AlterConfigs { resource, changes, mode }).await
+    }
+
+    /// Asks that a partition be on other nodes; none ends a move that has begun (KIP-455).
+    pub async fn reassign_partition(
+        &self,
+        at: &TopicPartition,
+        replicas: Option<&[NodeId]>,
+    ) -> Result<(), ClientError> {
+        self.cluster.perform(&ReassignPartition { at, replicas }).await
+    }
+
+    /// The partitions on their way to other nodes.
+    pub async fn list_reassignments(
+        &self,
+    ) -> Result<BTreeMap<TopicPartition, OngoingReassignment>, ClientError> {
+        self.cluster.perform(&ListReassignments).await
     }
 
     /// The nodes of the cluster; from Metadata where the server lacks DescribeCluster.

@@ -7,10 +7,11 @@ use corelog_model::NodeId;
 use corelog_wire::ApiKey;
 
 use crate::admin::{
-    AddPartitions, ClusterDescription, ConfigEntry, CreateTopic, CreatedTopic, DeleteGroup,
-    DeleteTopic, DescribeClassicGroup, DescribeCluster, DescribeConfigs, DescribeConsumerGroup,
-    GroupDescription, GroupListing, ListGroups, ListUsers, NewTopic, RemovePassword, Resource,
-    ScramUsers, SetPassword,
+    AddPartitions, AlterConfigs, AlterMode, ClusterDescription, ConfigChange, ConfigEntry,
+    CreateTopic, CreatedTopic, DeleteGroup, DeleteTopic, DescribeClassicGroup, DescribeCluster,
+    DescribeConfigs, DescribeConsumerGroup, GroupDescription, GroupListing, ListGroups,
+    ListReassignments, ListUsers, NewTopic, OngoingReassignment, ReassignPartition, RemovePassword,
+    Resource, ScramUsers, SetPassword,
 };
 use crate::blocking::cluster::Cluster;
 use crate::group::offsets::{self, NAMED_TOPICS_MAX, all};
@@ -72,6 +73,32 @@ impl Admin {
         resource: &Resource,
     ) -> Result<Vec<ConfigEntry>, ClientError> {
         self.cluster.perform(&DescribeConfigs { resource })
+    }
+
+    /// Changes single configs of a resource, all or none, or only checks them (KIP-339).
+    pub fn alter_configs(
+        &mut self,
+        resource: &Resource,
+        changes: &[(String, ConfigChange)],
+        mode: AlterMode,
+    ) -> Result<(), ClientError> {
+        self.cluster.perform(&AlterConfigs { resource, changes, mode })
+    }
+
+    /// Asks that a partition be on other nodes; none ends a move that has begun (KIP-455).
+    pub fn reassign_partition(
+        &mut self,
+        at: &TopicPartition,
+        replicas: Option<&[NodeId]>,
+    ) -> Result<(), ClientError> {
+        self.cluster.perform(&ReassignPartition { at, replicas })
+    }
+
+    /// The partitions on their way to other nodes.
+    pub fn list_reassignments(
+        &mut self,
+    ) -> Result<BTreeMap<TopicPartition, OngoingReassignment>, ClientError> {
+        self.cluster.perform(&ListReassignments)
     }
 
     /// The nodes of the cluster; from Metadata where the server lacks DescribeCluster.
