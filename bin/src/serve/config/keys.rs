@@ -344,7 +344,7 @@ mod tests {
     fn what_can_change_at_run_time_keeps_the_bounds_of_its_key() {
         use corelog_cluster::broker_keys::{BROKER_KEYS, ValueRange};
         for dynamic in &BROKER_KEYS {
-            let key = all().into_iter().find(|key| key.name == dynamic.name).unwrap();
+            let key = all().iter().find(|key| key.name == dynamic.name).unwrap();
             let is_same = match (&key.kind, dynamic.range) {
                 (Kind::Integer { min, max, .. }, ValueRange::Integer(least, most)) => {
                     (*min, *max) == (least, most)
