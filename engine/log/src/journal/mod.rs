@@ -87,6 +87,7 @@ impl JournalConfig {
 /// The rules that durability rests on. The simulator turns each off once, to show that it would
 /// notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one rule that is kept or left out")]
 pub struct Safeguards {
     /// Frames are synced before they count as durable.
     pub syncs: bool,
