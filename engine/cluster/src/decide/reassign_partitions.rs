@@ -148,7 +148,7 @@ fn reassign(
     }
     let next = current.partition_epoch.checked_add(1);
     let partition_epoch = next.ok_or(ReassignPartitionError::EpochsExhausted { partition })?;
-    Ok(Some((partition, PartitionState { target, partition_epoch, ..current.clone() })))
+    Ok(Some((partition, PartitionState { partition_epoch, target, ..current.clone() })))
 }
 
 fn brokers_of(nodes: &[NodeId]) -> BTreeSet<corelog_model::BrokerId> {
