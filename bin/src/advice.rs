@@ -100,6 +100,13 @@ fn advice_on_code(code: ErrorCode) -> &'static str {
         | ErrorCode::SaslAuthenticationFailed => "ask the operator of the cluster for access",
         ErrorCode::UnsupportedCompressionType => "choose another --compression",
         ErrorCode::PolicyViolation => "ask the operator of the cluster for its rules",
+        ErrorCode::InvalidReplicaAssignment => {
+            "name one node of the same broker, as corelog cluster status shows them"
+        }
+        ErrorCode::NoReassignmentInProgress => {
+            "corelog topic reassignments shows the partitions that move"
+        }
+        ErrorCode::BrokerIdNotRegistered => "corelog cluster status shows which nodes are there",
         ErrorCode::GroupIdNotFound => "corelog group list shows what there is",
         // Who commits for a group from outside is told that it is no member.
         ErrorCode::NonEmptyGroup | ErrorCode::UnknownMemberId => {

@@ -6,7 +6,8 @@ use crate::failure::{Exit, Failure};
 use crate::logging::{self, Level};
 use crate::output::{Format, Output};
 use crate::{
-    bench, cluster, consume, group, log, plan, produce, quota, serve, topic, transaction, user,
+    bench, cluster, config, consume, group, log, plan, produce, quota, serve, topic, transaction,
+    user,
 };
 
 /// A commit log for Linux servers that speaks the Kafka protocol.
@@ -29,7 +30,7 @@ pub struct Cli {
 pub enum Command {
     /// Runs a broker
     Serve(serve::Arguments),
-    /// Creates, shows, grows and deletes topics
+    /// Creates, shows, grows, moves and deletes topics
     Topic(topic::Arguments),
     /// Sends lines as records
     Produce(produce::Arguments),
@@ -39,6 +40,8 @@ pub enum Command {
     Group(group::Arguments),
     /// Shows transactions, finds those that hang, and aborts them
     Transaction(transaction::Arguments),
+    /// Shows and changes configs while everything runs
+    Config(config::Arguments),
     /// Sets, shows and removes the passwords of users
     User(user::Arguments),
     /// Sets, shows and removes what clients are allowed
@@ -66,6 +69,7 @@ impl Cli {
             Command::Consume(arguments) => consume::run(arguments, &mut output),
             Command::Group(arguments) => group::run(arguments, &mut output),
             Command::Transaction(arguments) => transaction::run(arguments, &mut output),
+            Command::Config(arguments) => config::run(arguments, &mut output),
             Command::User(arguments) => user::run(arguments, &mut output),
             Command::Quota(arguments) => quota::run(arguments, &mut output),
             Command::Cluster(arguments) => cluster::run(arguments, &mut output),

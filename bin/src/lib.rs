@@ -8,6 +8,7 @@ pub mod bootstrap;
 pub mod cli;
 pub mod cluster;
 pub mod command_config;
+pub mod config;
 pub mod consume;
 pub mod failure;
 pub mod group;

@@ -1,4 +1,4 @@
-//! `corelog topic`: creates, shows, grows and deletes topics.
+//! `corelog topic`: creates, shows, grows, moves and deletes topics.
 
 use corelog_client::admin::{NewTopic, Resource};
 use corelog_client::blocking::Admin;
@@ -10,8 +10,12 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 
+use self::health::Health;
+use self::reassign::{Reassign, Reassignments};
 use self::report::{Changed, Created, Described, Listed};
 
+mod health;
+mod reassign;
 mod report;
 
 /// The command line of `topic`.
@@ -33,6 +37,10 @@ enum Action {
     Delete(Delete),
     /// Gives a topic more partitions
     AddPartitions(AddPartitions),
+    /// Moves partitions to other nodes while they are written and read
+    Reassign(Reassign),
+    /// Shows the partitions that are on their way to other nodes
+    Reassignments(Reassignments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -65,6 +73,9 @@ struct Describe {
     /// Shows configs that nobody has set, too; --json always does
     #[arg(long)]
     all_configs: bool,
+    /// Shows how the partitions do; fails if anything is wrong
+    #[arg(long, conflicts_with = "all_configs")]
+    health: bool,
     #[command(flatten)]
     bootstrap: Bootstrap,
 }
@@ -98,6 +109,8 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
         Action::Describe(describe) => describe.run(output),
         Action::Delete(delete) => delete.run(output),
         Action::AddPartitions(add) => add.run(output),
+        Action::Reassign(reassign) => reassign.run(output),
+        Action::Reassignments(list) => list.run(output),
     }
 }
 
@@ -134,8 +147,14 @@ impl List {
 impl Describe {
     fn run(&self, output: &mut Output) -> Result<(), Failure> {
         let mut admin = Admin::new(self.bootstrap.connect()?);
-        let described = self.describe(&mut admin);
         let what = || format!("cannot describe topic {}", self.name);
+        if self.health {
+            let health = Health::ask(&mut admin, &self.name);
+            let health = health.map_err(|error| failure(what(), &error))?;
+            output.show(&health)?;
+            return health.verdict();
+        }
+        let described = self.describe(&mut admin);
         output.show(&described.map_err(|error| failure(what(), &error))?)
     }
 

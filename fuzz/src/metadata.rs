@@ -34,6 +34,7 @@ pub(crate) mod seeds {
             leader: NodeId(1000),
             leader_epoch: LeaderEpoch(3),
             partition_epoch: 4,
+            target: vec![NodeId(1001)],
         };
         let shard = ShardEndpoint {
             shard: ShardId(0),
@@ -61,6 +62,7 @@ pub(crate) mod seeds {
             config(ConfigResource::Topic(topic), Some("-1")),
             config(ConfigResource::Broker(BrokerId(1)), Some("1")),
             config(ConfigResource::BrokerDefault, None),
+            config(ConfigResource::Group("g".to_owned()), Some("1")),
             MetadataRecord::ProducerIdsAllocated { next: ProducerId(1000) },
             MetadataRecord::ClientQuotaChanged {
                 entity: QuotaEntity::UserAndClient(QuotaName::named("bob"), QuotaName::Default),

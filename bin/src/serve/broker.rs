@@ -399,6 +399,7 @@ fn broker_config(config: &Config, sync: SyncPath) -> BrokerConfig {
             ..ShardLimits::default()
         },
         groups: config.groups.coordinator.clone(),
+        group_bounds: config.groups.bounds.clone(),
         transactions: config.transactions.coordinator.clone(),
         share: config.share.settings.clone(),
     }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use corelog_cluster::group_keys::GroupBounds;
 use corelog_coordinator::GroupConfig;
 use corelog_coordinator::consumer_group::{Assignor, ConsumerGroupConfig, MigrationPolicy};
 use corelog_coordinator::transactions::TransactionConfig;
@@ -76,6 +77,8 @@ pub struct Config {
 pub struct GroupRules {
     /// The coordinator's settings.
     pub coordinator: GroupConfig,
+    /// What single consumer groups may have otherwise.
+    pub bounds: GroupBounds,
     /// What the topic is created with.
     pub topic: InternalTopic,
 }
@@ -308,7 +311,18 @@ fn group_rules(settings: &Settings, problems: &mut Vec<Problem>) -> GroupRules {
         replication_factor: settings.integer("offsets.topic.replication.factor") as i16,
         segment_bytes: settings.integer("offsets.topic.segment.bytes") as i32,
     };
-    GroupRules { coordinator, topic }
+    let bounds = |least, most| settings.integer(least)..=settings.integer(most);
+    let bounds = GroupBounds {
+        heartbeat_interval_ms: bounds(
+            "group.consumer.min.heartbeat.interval.ms",
+            "group.consumer.max.heartbeat.interval.ms",
+        ),
+        session_timeout_ms: bounds(
+            "group.consumer.min.session.timeout.ms",
+            "group.consumer.max.session.timeout.ms",
+        ),
+    };
+    GroupRules { coordinator, bounds, topic }
 }
 
 fn transaction_rules(settings: &Settings) -> TransactionRules {

@@ -284,6 +284,8 @@ mod tests {
             source,
             is_read_only: false,
             is_sensitive: false,
+            synonyms: Vec::new(),
+            documentation: None,
         };
         let configs = [
             config("retention.ms", ConfigSource::Topic),

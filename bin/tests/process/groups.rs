@@ -15,7 +15,7 @@ use corelog_client::{
 };
 use corelog_model::Offset;
 
-use crate::support::{DataFolder, Launch, create_topic};
+use crate::support::{DataFolder, Launch, Mover, create_topic};
 
 const KILLS: u32 = 5;
 const PARTITIONS: i32 = 4;
@@ -75,8 +75,18 @@ async fn read(
 
 #[test]
 fn acknowledged_commits_outlive_kills_of_the_coordinator() {
+    check_commits("1");
+}
+
+#[test]
+fn acknowledged_commits_outlive_moves_of_the_coordinator_and_its_kills() {
+    check_commits("2");
+}
+
+/// Commits while the broker is killed again and again. Between two cores, partitions move as well.
+fn check_commits(cores: &str) {
     let folder = DataFolder::new();
-    let mut launch = Launch::new(folder.path(), folder.data());
+    let mut launch = Launch::new(folder.path(), folder.data()).cores(cores);
     let mut broker = launch.start();
     create_topic(&launch.endpoint(), TOPIC, PARTITIONS, &[]);
     let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -127,6 +137,7 @@ fn acknowledged_commits_outlive_kills_of_the_coordinator() {
         panic!("a group commits nothing");
     };
     has_committed(PARTITIONS as usize);
+    let mover = (cores != "1").then(|| Mover::start(&launch.endpoint()));
     for round in 0..KILLS {
         std::thread::sleep(Duration::from_millis(fastrand::u64(50..600)));
         broker.kill();
@@ -137,6 +148,10 @@ fn acknowledged_commits_outlive_kills_of_the_coordinator() {
             committed.lock().expect("nobody panics with it").clear();
         }
         has_committed(1);
+    }
+    if let Some(mover) = mover {
+        let moved = mover.finish();
+        assert!(moved > KILLS, "only {moved} partitions moved");
     }
     stop.store(true, Ordering::Relaxed);
     check(KILLS);

@@ -12,6 +12,7 @@ mod histories;
 mod history;
 mod hostile;
 mod metrics;
+mod moves;
 mod quotas;
 mod restart;
 mod security;

@@ -14,7 +14,7 @@ use corelog_client::{
 };
 use corelog_model::Offset;
 
-use crate::support::{DataFolder, Launch, create_topic, quick};
+use crate::support::{DataFolder, Launch, Mover, create_topic, quick};
 
 const KILLS: u32 = 8;
 /// Each partition of the source has a copier with a transactional id of its own.
@@ -141,8 +141,18 @@ async fn count(
 
 #[test]
 fn what_is_read_and_written_in_one_transaction_is_written_once_across_kills() {
+    check_copying("1");
+}
+
+#[test]
+fn what_is_written_in_transactions_while_partitions_move_is_written_once_across_kills() {
+    check_copying("2");
+}
+
+/// Copies while the broker is killed again and again. Between two cores, partitions move as well.
+fn check_copying(cores: &str) {
     let folder = DataFolder::new();
-    let mut launch = Launch::new(folder.path(), folder.data());
+    let mut launch = Launch::new(folder.path(), folder.data()).cores(cores);
     let mut broker = launch.start();
     let endpoint = launch.endpoint();
     create_topic(&endpoint, SOURCE, COPIERS, &[]);
@@ -155,6 +165,7 @@ fn what_is_read_and_written_in_one_transaction_is_written_once_across_kills() {
     let copiers: Vec<_> = (0..COPIERS)
         .map(|partition| runtime.spawn(copy_all(endpoint.clone(), partition)))
         .collect();
+    let mover = (cores != "1").then(|| Mover::start(&endpoint));
     let mut kills = 0;
     while kills < KILLS && !copiers.iter().all(tokio::task::JoinHandle::is_finished) {
         std::thread::sleep(Duration::from_millis(fastrand::u64(100..600)));
@@ -165,6 +176,10 @@ fn what_is_read_and_written_in_one_transaction_is_written_once_across_kills() {
     assert!(kills > 2, "only {kills} kills met the copiers");
     for copier in copiers {
         runtime.block_on(copier).expect("a copier ends");
+    }
+    if let Some(mover) = mover {
+        let moved = mover.finish();
+        assert!(moved > KILLS, "only {moved} partitions moved");
     }
     let all: BTreeSet<String> = (0..COPIERS)
         .flat_map(|partition| (0..RECORDS).map(move |number| format!("{partition}-{number}")))

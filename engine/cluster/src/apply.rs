@@ -308,6 +308,9 @@ impl ClusterImage {
                 Arc::make_mut(&mut self.broker_configs).entry(*broker).or_default()
             }
             ConfigResource::BrokerDefault => Arc::make_mut(&mut self.broker_default_configs),
+            ConfigResource::Group(name) => {
+                Arc::make_mut(&mut self.group_configs).entry(name.clone()).or_default()
+            }
         };
         match value {
             Some(value) => configs.insert(key.to_owned(), value.to_owned()),
@@ -317,6 +320,11 @@ impl ClusterImage {
             && self.broker_configs[broker].is_empty()
         {
             Arc::make_mut(&mut self.broker_configs).remove(broker);
+        }
+        if let ConfigResource::Group(name) = resource
+            && self.group_configs[name].is_empty()
+        {
+            Arc::make_mut(&mut self.group_configs).remove(name);
         }
         Ok(())
     }
@@ -378,6 +386,13 @@ fn check_replicas(partition: PartitionId, state: &PartitionState) -> Result<(), 
     }
     if !state.isr.iter().all(|node| state.replicas.contains(node)) {
         return refuse("the in-sync replicas are replicas");
+    }
+    let to = state.target.iter().map(|node| node.broker()).collect::<BTreeSet<_>>();
+    if to.len() < state.target.len() || !(to.is_empty() || to == brokers) {
+        return refuse("a partition moves only between the cores of the brokers that hold it");
+    }
+    if state.target == state.replicas {
+        return refuse("a partition that moves is not there yet");
     }
     Ok(())
 }

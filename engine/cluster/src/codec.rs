@@ -23,7 +23,7 @@ use crate::scram::{ScramCredential, ScramMechanism, ScramUser};
 ///
 /// - 1: the first.
 /// - 2: endpoints have a listener; SCRAM credentials.
-/// - 3: quotas.
+/// - 3: quotas; partitions have a target while they move; groups have configs.
 pub const FORMAT_VERSION: u8 = 3;
 
 /// The oldest format that `decode` reads. Formats only add, so what an old record lacks has one
@@ -219,6 +219,8 @@ fn encode_partition(
 ) -> WIPOffset<UnionWIPOffset> {
     let replicas = encode_nodes(&state.replicas, builder);
     let isr = encode_nodes(&state.isr, builder);
+    let is_moving = !state.target.is_empty();
+    let target = is_moving.then(|| encode_nodes(&state.target, builder));
     let args = fb::PartitionStateArgs {
         topic: Some(&encode_topic_id(partition.topic)),
         partition: partition.index.0,
@@ -227,6 +229,7 @@ fn encode_partition(
         leader: state.leader.0,
         leader_epoch: state.leader_epoch.0,
         partition_epoch: state.partition_epoch,
+        target,
     };
     fb::PartitionState::create(builder, &args).as_union_value()
 }
@@ -259,6 +262,11 @@ fn encode_config(
             let args = fb::BrokerDefaultResourceArgs {};
             let table = fb::BrokerDefaultResource::create(builder, &args);
             (fb::ConfigResource::BrokerDefaultResource, table.as_union_value())
+        }
+        ConfigResource::Group(name) => {
+            let name = Some(builder.create_string(name));
+            let table = fb::GroupResource::create(builder, &fb::GroupResourceArgs { name });
+            (fb::ConfigResource::GroupResource, table.as_union_value())
         }
     };
     let key = Some(builder.create_string(key));
@@ -390,6 +398,7 @@ fn decode_partition(
         leader: NodeId(not_negative("leader", body.leader())?),
         leader_epoch: LeaderEpoch(not_negative("leader_epoch", body.leader_epoch())?),
         partition_epoch: not_negative("partition_epoch", body.partition_epoch())?,
+        target: body.target().map_or(Ok(Vec::new()), |target| nodes("target", target))?,
     };
     Ok((PartitionId { topic: decode_topic_id(body.topic()), index }, state))
 }
@@ -403,6 +412,9 @@ fn decode_resource(body: &fb::ConfigSet<'_>) -> Result<ConfigResource, DecodeErr
     }
     if body.resource_as_broker_default_resource().is_some() {
         return Ok(ConfigResource::BrokerDefault);
+    }
+    if let Some(group) = body.resource_as_group_resource() {
+        return Ok(ConfigResource::Group(group.name().to_owned()));
     }
     Err(DecodeError::UnknownResource { kind: body.resource_type().0 })
 }

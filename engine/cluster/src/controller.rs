@@ -16,11 +16,16 @@ use crate::decide::create_partitions::{
 use crate::decide::create_topics::{CreateTopicError, CreateTopics, CreatedTopic, create_topics};
 use crate::decide::delete_topics::{DeleteTopicError, DeletedTopic, TopicSelector, delete_topics};
 use crate::decide::producer_ids::{ProducerIdBlock, ProducerIdsError, allocate_producer_ids};
+use crate::decide::reassign_partitions::{
+    CompleteReassignment, CompleteReassignmentError, ReassignPartitionError, ReassignPartitions,
+    complete_reassignment, reassign_partitions,
+};
 use crate::decide::register_broker::{RegisterBroker, RegisterBrokerError, register_broker};
 use crate::decide::scram_credentials::{
     AlterScramCredentials, UserResult, alter_scram_credentials,
 };
 use crate::decide::{Decision, TopicPolicy};
+use crate::group_keys::GroupBounds;
 use crate::image::{ClusterImage, MetadataVersion};
 use crate::record::MetadataRecord;
 
@@ -47,6 +52,10 @@ pub enum Change {
     AlterScramCredentials(AlterScramCredentials),
     /// See [`alter_client_quotas`].
     AlterClientQuotas(AlterClientQuotas),
+    /// See [`reassign_partitions`].
+    ReassignPartitions(ReassignPartitions),
+    /// See [`complete_reassignment`].
+    CompleteReassignment(CompleteReassignment),
 }
 
 /// What became of a request, in the order of its items where it has several.
@@ -68,6 +77,10 @@ pub enum Outcome {
     AlterScramCredentials(Vec<UserResult>),
     /// Of [`Change::AlterClientQuotas`].
     AlterClientQuotas(Vec<Result<(), AlterQuotaError>>),
+    /// Of [`Change::ReassignPartitions`].
+    ReassignPartitions(Vec<Result<(), ReassignPartitionError>>),
+    /// Of [`Change::CompleteReassignment`].
+    CompleteReassignment(Result<(), CompleteReassignmentError>),
     /// Of any change: the request as a whole was not carried out.
     Refused(ControllerError),
 }
@@ -158,6 +171,8 @@ pub struct ControllerConfig {
     pub change_bytes_max: usize,
     /// What topics may be.
     pub topics: TopicPolicy,
+    /// What groups may have.
+    pub groups: GroupBounds,
 }
 
 impl Default for ControllerConfig {
@@ -166,6 +181,7 @@ impl Default for ControllerConfig {
             requests_pending_max: 1000,
             change_bytes_max: 16 << 20,
             topics: TopicPolicy::default(),
+            groups: GroupBounds::default(),
         }
     }
 }
@@ -232,7 +248,7 @@ impl Controller {
         if self.pending.len() >= max {
             return refuse(ControllerError::Busy { max });
         }
-        let (records, outcome) = decide(&self.speculative, &self.config.topics, change);
+        let (records, outcome) = decide(&self.speculative, &self.config, change);
         let bytes = records.iter().map(MetadataRecord::appended_bytes).sum();
         let max = self.config.change_bytes_max;
         if bytes > max {
@@ -289,12 +305,12 @@ impl Controller {
 
 fn decide(
     image: &ClusterImage,
-    policy: &TopicPolicy,
+    config: &ControllerConfig,
     change: &Change,
 ) -> (Vec<MetadataRecord>, Outcome) {
     match change {
         Change::CreateTopics(request) => {
-            let Decision { records, results } = create_topics(image, policy, request);
+            let Decision { records, results } = create_topics(image, &config.topics, request);
             (records, Outcome::CreateTopics(results))
         }
         Change::DeleteTopics(topics) => {
@@ -302,7 +318,7 @@ fn decide(
             (records, Outcome::DeleteTopics(results))
         }
         Change::CreatePartitions(request) => {
-            let Decision { records, results } = create_partitions(image, policy, request);
+            let Decision { records, results } = create_partitions(image, &config.topics, request);
             (records, Outcome::CreatePartitions(results))
         }
         Change::RegisterBroker(request) => match register_broker(image, request) {
@@ -310,7 +326,7 @@ fn decide(
             Err(error) => (Vec::new(), Outcome::RegisterBroker(Err(error))),
         },
         Change::AlterConfigs(request) => {
-            let Decision { records, results } = alter_configs(image, request);
+            let Decision { records, results } = alter_configs(image, &config.groups, request);
             (records, Outcome::AlterConfigs(results))
         }
         Change::AllocateProducerIds => match allocate_producer_ids(image) {
@@ -325,5 +341,13 @@ fn decide(
             let Decision { records, results } = alter_client_quotas(image, request);
             (records, Outcome::AlterClientQuotas(results))
         }
+        Change::ReassignPartitions(request) => {
+            let Decision { records, results } = reassign_partitions(image, request);
+            (records, Outcome::ReassignPartitions(results))
+        }
+        Change::CompleteReassignment(request) => match complete_reassignment(image, *request) {
+            Ok(record) => (vec![record], Outcome::CompleteReassignment(Ok(()))),
+            Err(error) => (Vec::new(), Outcome::CompleteReassignment(Err(error))),
+        },
     }
 }

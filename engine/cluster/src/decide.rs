@@ -7,6 +7,7 @@ pub mod create_partitions;
 pub mod create_topics;
 pub mod delete_topics;
 pub mod producer_ids;
+pub mod reassign_partitions;
 pub mod register_broker;
 pub mod scram_credentials;
 

@@ -42,6 +42,7 @@ pub struct ClusterImage {
     pub(crate) collision_keys: Arc<BTreeMap<String, TopicName>>,
     pub(crate) broker_configs: Arc<BTreeMap<BrokerId, ConfigMap>>,
     pub(crate) broker_default_configs: Arc<ConfigMap>,
+    pub(crate) group_configs: Arc<BTreeMap<String, ConfigMap>>,
     pub(crate) next_producer_id: ProducerId,
     pub(crate) scram_credentials: Arc<BTreeMap<ScramUser, Arc<ScramCredential>>>,
     pub(crate) client_quotas: Arc<ClientQuotas>,
@@ -244,6 +245,7 @@ impl ClusterImage {
             ConfigResource::Topic(name) => &self.topic_by_name(name.as_str())?.configs,
             ConfigResource::Broker(broker) => self.broker_configs.get(broker)?,
             ConfigResource::BrokerDefault => &self.broker_default_configs,
+            ConfigResource::Group(name) => self.group_configs.get(name)?,
         };
         (!configs.is_empty()).then_some(configs)
     }
@@ -259,6 +261,11 @@ impl ClusterImage {
         defaults
     }
 
+    /// The groups that have configs, by name.
+    pub fn group_configs(&self) -> impl ExactSizeIterator<Item = (&String, &ConfigMap)> {
+        self.group_configs.iter()
+    }
+
     /// Every resource that has configs, in order, with what is set on it.
     pub fn configs(&self) -> impl Iterator<Item = (ConfigResource, &ConfigMap)> {
         let topics =
@@ -268,9 +275,12 @@ impl ClusterImage {
             .iter()
             .map(|(broker, configs)| (ConfigResource::Broker(*broker), configs));
         let default = (ConfigResource::BrokerDefault, &*self.broker_default_configs);
+        let groups = self.group_configs();
+        let groups = groups.map(|(name, configs)| (ConfigResource::Group(name.clone()), configs));
         topics
             .chain(brokers)
             .chain(std::iter::once(default))
+            .chain(groups)
             .filter(|(_, configs)| !configs.is_empty())
     }
 }

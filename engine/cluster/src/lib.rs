@@ -6,10 +6,12 @@
 //! only then are they folded into the image that everybody sees ([`Controller`]).
 
 pub mod apply;
+pub mod broker_keys;
 pub mod codec;
 pub mod controller;
 pub mod decide;
 mod generated;
+pub mod group_keys;
 pub mod image;
 mod placement;
 pub mod quota;

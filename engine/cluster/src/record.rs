@@ -122,6 +122,28 @@ pub struct PartitionState {
     /// Grows with every change of this state, so that a change can name the state it is based on
     /// (KIP-497).
     pub partition_epoch: i32,
+    /// The nodes that shall hold it instead, preferred leader first, on the same brokers. Empty
+    /// while it does not move.
+    pub target: Vec<NodeId>,
+}
+
+impl PartitionState {
+    /// The nodes that hold it only after the move.
+    pub fn adding(&self) -> impl Iterator<Item = NodeId> {
+        self.target.iter().filter(|node| !self.replicas.contains(node)).copied()
+    }
+
+    /// The nodes that do not hold it any more after the move.
+    pub fn removing(&self) -> impl Iterator<Item = NodeId> {
+        let leaves = |node: &&NodeId| !self.target.is_empty() && !self.target.contains(node);
+        self.replicas.iter().filter(leaves).copied()
+    }
+
+    /// Who leads it when the move is over: the core of the same broker.
+    pub fn leader_after_move(&self) -> NodeId {
+        let of_broker = |node: &&NodeId| node.broker() == self.leader.broker();
+        self.target.iter().find(of_broker).copied().unwrap_or(self.leader)
+    }
 }
 
 /// What a config belongs to.
@@ -133,6 +155,8 @@ pub enum ConfigResource {
     Broker(BrokerId),
     /// All brokers that do not set the config themselves.
     BrokerDefault,
+    /// One consumer group, whether it exists or not.
+    Group(String),
 }
 
 impl fmt::Display for ConfigResource {
@@ -141,6 +165,7 @@ impl fmt::Display for ConfigResource {
             ConfigResource::Topic(name) => write!(f, "topic {name}"),
             ConfigResource::Broker(broker) => write!(f, "broker {broker}"),
             ConfigResource::BrokerDefault => f.write_str("the default of all brokers"),
+            ConfigResource::Group(name) => write!(f, "group {name}"),
         }
     }
 }

@@ -36,6 +36,29 @@ pub struct GroupConfig {
     pub share: ShareGroupConfig,
 }
 
+/// What one consumer group has otherwise than all others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GroupTuning {
+    /// How often its members are to be heard of (`consumer.heartbeat.interval.ms`).
+    pub heartbeat_interval: Option<Duration>,
+    /// After what silence a member is out (`consumer.session.timeout.ms`).
+    pub session_timeout: Option<Duration>,
+}
+
+impl GroupConfig {
+    /// The settings of a group with this tuning.
+    pub(crate) fn tuned(&self, tuning: GroupTuning) -> GroupConfig {
+        let consumer = ConsumerGroupConfig {
+            heartbeat_interval: tuning
+                .heartbeat_interval
+                .unwrap_or(self.consumer.heartbeat_interval),
+            session_timeout: tuning.session_timeout.unwrap_or(self.consumer.session_timeout),
+            ..self.consumer.clone()
+        };
+        GroupConfig { consumer, ..self.clone() }
+    }
+}
+
 impl Default for GroupConfig {
     fn default() -> Self {
         GroupConfig {

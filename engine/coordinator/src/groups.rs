@@ -37,6 +37,8 @@ const TEXT_BYTES_MAX: usize = i16::MAX as usize;
 #[derive(Debug)]
 pub struct Groups {
     config: GroupConfig,
+    /// Those of groups that have some of their own.
+    tuned: BTreeMap<String, GroupConfig>,
     topics: Arc<Topics>,
     phase: Phase,
     by_id: BTreeMap<String, Group>,
@@ -68,6 +70,7 @@ impl Groups {
     pub fn new(config: GroupConfig) -> Self {
         Groups {
             config,
+            tuned: BTreeMap::new(),
             topics: Arc::default(),
             phase: Phase::Loading,
             by_id: BTreeMap::new(),
@@ -85,6 +88,11 @@ impl Groups {
     pub fn step(&mut self, now: Now, input: Input) -> Vec<Output> {
         if let Input::Topics(topics) = &input {
             self.topics = Arc::clone(topics);
+        }
+        if let Input::Tunings(tunings) = &input {
+            let tuned = tunings.iter();
+            let tuned = tuned.map(|(id, tuning)| (id.clone(), self.config.tuned(*tuning)));
+            self.tuned = tuned.collect();
         }
         if let Some(code) = self.unready() {
             return refusal(input, code).into_iter().collect();
@@ -114,7 +122,7 @@ impl Groups {
             Input::Appended(append) => self.appended(now, append),
             Input::AppendFailed { append, code } => self.append_failed(now, append, code),
             // They matter from the next heartbeat of a member on.
-            Input::Topics(_) => Vec::new(),
+            Input::Topics(_) | Input::Tunings(_) => Vec::new(),
             Input::Tick => self.tick(now),
         }
     }
@@ -238,7 +246,7 @@ impl Groups {
         act: impl FnOnce(&mut Group, &mut Step<'_>) -> T,
     ) -> (T, Vec<Output>) {
         let append_next = &mut self.append_next;
-        let (config, topics) = (&self.config, &*self.topics);
+        let (config, topics) = (self.tuned.get(id).unwrap_or(&self.config), &*self.topics);
         let mut step = Step { now, config, topics, outputs: Vec::new(), append_next };
         let group = self.by_id.get_mut(id).expect("the caller has looked for the group");
         let generation = group.generation();
@@ -372,6 +380,7 @@ fn refusal(input: Input, code: ErrorCode) -> Option<Output> {
         | Input::Appended(_)
         | Input::AppendFailed { .. }
         | Input::Topics(_)
+        | Input::Tunings(_)
         | Input::Tick => {
             return None;
         }

@@ -1,6 +1,7 @@
 //! What the driver tells the coordinator: requests in the engine's own words, what became of
 //! appended records, and that time has passed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use corelog_model::{
     Timestamp, TopicId, TopicName,
 };
 
+use crate::config::GroupTuning;
 pub use crate::consumer_group::ConsumerGroupHeartbeat;
 use crate::consumer_group::Topics;
 pub use crate::share_group::{ShareGroupHeartbeat, ShareStatesCall};
@@ -85,6 +87,9 @@ pub enum Input {
     },
     /// The topics of the cluster have changed, or are told for the first time. Taken in any phase.
     Topics(Arc<Topics>),
+    /// What single groups have otherwise than all others has changed, or is told for the first
+    /// time. Taken in any phase, and of use from the next heartbeat of a member on.
+    Tunings(Arc<BTreeMap<String, GroupTuning>>),
     /// Time has passed.
     Tick,
 }

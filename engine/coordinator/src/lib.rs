@@ -21,7 +21,7 @@ pub mod share_partition;
 pub mod share_states;
 pub mod transactions;
 
-pub use config::GroupConfig;
+pub use config::{GroupConfig, GroupTuning};
 pub use groups::Groups;
 pub use input::{AppendId, Input, Now, RequestId};
 pub use output::{Output, Reply};

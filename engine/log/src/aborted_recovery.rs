@@ -48,7 +48,7 @@ impl PartitionLog {
     async fn rebuild_aborted(&self) -> Result<(), OpenError> {
         let indexes = self.find_aborted().await.map_err(|error| match error {
             ReadError::Io(error) => OpenError::Io(error),
-            ReadError::OutOfRange { .. } | ReadError::Damaged { .. } => {
+            ReadError::OutOfRange { .. } | ReadError::Damaged { .. } | ReadError::Parted => {
                 let why = format!("its aborted transactions are not known: {error}");
                 OpenError::Damaged { partition: self.id, why }
             }

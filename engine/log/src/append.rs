@@ -35,6 +35,9 @@ pub enum AppendError {
     /// The partition is being removed, or the storage is being closed.
     #[error("the partition is gone")]
     Gone,
+    /// The partition moves to another core: NOT_LEADER_OR_FOLLOWER.
+    #[error("the partition moves to another core")]
+    Parted,
 }
 
 /// Where a batch ended up.

@@ -2,6 +2,7 @@
 //! where its segments are durable, and where in the journal replay begins. docs/storage-format.md
 //! draws it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use corelog_io::{BLOCK, IoError, read_file, write_file_atomically};
@@ -16,7 +17,9 @@ use crate::journal::{FileSequence, FrameSequence};
 use crate::producers::{ProducedBatch, ProducerState, ProducerTable};
 
 const MAGIC: &[u8; 4] = b"CLCP";
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
+/// It has no departures.
+const VERSION_OLDEST: u16 = 2;
 /// Numbers and positions stay below, so that counting on never overflows.
 const NUMBER_END: u64 = 1 << 62;
 const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -91,6 +94,9 @@ pub struct Checkpoint {
     pub journal_frame: FrameSequence,
     /// Every partition that had data, in id order.
     pub partitions: Vec<PartitionCheckpoint>,
+    /// Partitions that went to another core, and the frame in which they were gone: entries in
+    /// earlier ones mean nothing any more, whether or not the partition is back.
+    pub departures: BTreeMap<PartitionId, FrameSequence>,
 }
 
 /// Why a checkpoint cannot be used.
@@ -137,6 +143,12 @@ impl Checkpoint {
         for partition in &self.partitions {
             encode_partition(&mut out, partition);
         }
+        put_u32(&mut out, self.departures.len() as u32);
+        for (partition, frame) in &self.departures {
+            out.extend_from_slice(partition.topic.as_bytes());
+            put_i32(&mut out, partition.index.0);
+            put_u64(&mut out, frame.0);
+        }
         let crc = crc32c::crc32c(&out);
         put_u32(&mut out, crc);
         out
@@ -154,7 +166,8 @@ impl Checkpoint {
         if input.take(4)? != MAGIC {
             return Err("it is not a checkpoint");
         }
-        if input.array::<2>()? != VERSION.to_le_bytes() {
+        let version = u16::from_le_bytes(input.array()?);
+        if !(VERSION_OLDEST..=VERSION).contains(&version) {
             return Err("its format is not known to this program");
         }
         let journal_file = FileSequence(input.u64()?);
@@ -167,10 +180,15 @@ impl Checkpoint {
         for _ in 0..count {
             partitions.push(input.partition()?);
         }
+        let mut departures = BTreeMap::new();
+        let count = if version == VERSION_OLDEST { 0 } else { input.u32()? };
+        for _ in 0..count {
+            departures.insert(input.partition_id()?, FrameSequence(input.u64()?));
+        }
         if !input.bytes.is_empty() {
             return Err("bytes are left over");
         }
-        Ok(Self { journal_file, journal_frame, partitions })
+        Ok(Self { journal_file, journal_frame, partitions, departures })
     }
 }
 
@@ -262,9 +280,13 @@ impl<'a> Input<'a> {
         Ok(i32::from_le_bytes(self.array()?))
     }
 
-    fn partition(&mut self) -> Result<PartitionCheckpoint, &'static str> {
+    fn partition_id(&mut self) -> Result<PartitionId, &'static str> {
         let topic = TopicId::from_bytes(self.array()?);
-        let partition = PartitionId { topic, index: PartitionIndex(self.i32()?) };
+        Ok(PartitionId { topic, index: PartitionIndex(self.i32()?) })
+    }
+
+    fn partition(&mut self) -> Result<PartitionCheckpoint, &'static str> {
+        let partition = self.partition_id()?;
         let born = FrameSequence(self.u64()?);
         let log_start = Offset(self.i64()?);
         let recovery = RecoveryPoint {
@@ -377,6 +399,10 @@ mod tests {
         Checkpoint {
             journal_file: FileSequence(7),
             journal_frame: FrameSequence(1234),
+            departures: BTreeMap::from([(
+                PartitionId::new(TopicId::from_bytes([5; 16]), PartitionIndex(0)),
+                FrameSequence(2000),
+            )]),
             partitions: vec![partition],
         }
     }
@@ -385,6 +411,17 @@ mod tests {
     fn a_checkpoint_survives_the_round_trip() {
         assert_eq!(Checkpoint::decode(&checkpoint().encode()), Ok(checkpoint()));
         assert_eq!(Checkpoint::decode(&Checkpoint::default().encode()), Ok(Checkpoint::default()));
+    }
+
+    #[test]
+    fn a_checkpoint_of_the_format_before_has_no_departures() {
+        let known = Checkpoint { departures: BTreeMap::new(), ..checkpoint() };
+        let mut bytes = known.encode();
+        bytes.truncate(bytes.len() - 8);
+        bytes[4] = 2;
+        let crc = crc32c::crc32c(&bytes);
+        put_u32(&mut bytes, crc);
+        assert_eq!(Checkpoint::decode(&bytes), Ok(known));
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub use compaction::{CleanError, Cleaned, CleanerCounters};
 pub use config::{CleanerConfig, CompactionRules, LogConfig, StorageConfig, Winner};
 pub use flush::FlushError;
 pub use latency::LatencyHistogram;
+pub use moving::PartError;
 pub use partition::PartitionLog;
 pub use pieces::Pieces;
 pub use reader::{FirstBatch, ReadBatches, ReadError, ReadRequest};

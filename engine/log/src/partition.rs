@@ -175,6 +175,10 @@ pub(crate) enum Standing {
     Creating,
     /// It takes appends.
     Open,
+    /// It takes appends, but nothing long begins on its files: it is about to part.
+    Parting,
+    /// It takes no appends and no reads: its files go to another core.
+    Parted,
     /// It takes no appends; the journal does not say durably yet that it is removed.
     Leaving,
     /// The journal says that it is removed; its bytes do not matter any more.
@@ -328,10 +332,17 @@ impl PartitionLog {
     /// Refuses a change when the partition goes away or the storage closes.
     pub(crate) fn check_open(&self) -> Result<(), AppendError> {
         match self.standing.get() {
-            Standing::Creating | Standing::Open if !self.shared.is_closing() => Ok(()),
-            Standing::Creating | Standing::Open | Standing::Leaving | Standing::Gone => {
-                Err(AppendError::Gone)
+            Standing::Parted => Err(AppendError::Parted),
+            Standing::Creating | Standing::Open | Standing::Parting
+                if !self.shared.is_closing() =>
+            {
+                Ok(())
             }
+            Standing::Creating
+            | Standing::Open
+            | Standing::Parting
+            | Standing::Leaving
+            | Standing::Gone => Err(AppendError::Gone),
         }
     }
 
@@ -339,7 +350,7 @@ impl PartitionLog {
         self.standing.get()
     }
 
-    /// Moves on; a standing never goes back.
+    /// Moves on. A standing goes back only where a partition did not part after all.
     pub(crate) fn stand(&self, standing: Standing) {
         self.standing.set(standing);
         self.progress.notify();
@@ -351,9 +362,17 @@ impl PartitionLog {
         self.standing.get() == Standing::Gone
     }
 
-    /// True when it is being removed, or was.
+    /// True when it is being removed or parts from this core, or did.
     pub(crate) fn is_leaving(&self) -> bool {
-        matches!(self.standing.get(), Standing::Leaving | Standing::Gone)
+        match self.standing.get() {
+            Standing::Creating | Standing::Open => false,
+            Standing::Parting | Standing::Parted | Standing::Leaving | Standing::Gone => true,
+        }
+    }
+
+    /// True when its files belong to another core, or are about to: nothing is read here any more.
+    pub fn has_parted(&self) -> bool {
+        self.standing.get() == Standing::Parted
     }
 
     /// Gives back the memory of a partition that is gone, whoever may still hold it.

@@ -74,6 +74,9 @@ pub enum ReadError {
     /// The disk refused.
     #[error(transparent)]
     Io(#[from] IoError),
+    /// The partition moves to another core: NOT_LEADER_OR_FOLLOWER.
+    #[error("the partition moves to another core")]
+    Parted,
 }
 
 /// Where a walk over batches begins and what must stand there.
@@ -158,7 +161,13 @@ impl PartitionLog {
         Some(newest)
     }
 
+    /// Refuses a look at files that may be another core's.
+    pub(crate) fn check_here(&self) -> Result<(), ReadError> {
+        if self.has_parted() { Err(ReadError::Parted) } else { Ok(()) }
+    }
+
     fn check_range(&self, request: &ReadRequest) -> Result<(), ReadError> {
+        self.check_here()?;
         let start = self.inner.borrow().log_start;
         let end = request.limit;
         if start <= request.offset && request.offset <= end && !self.is_gone() {

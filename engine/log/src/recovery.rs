@@ -32,6 +32,7 @@ const SCAN_BYTES: u64 = 256 << 10;
 
 pub(crate) struct Recovery {
     pub(crate) partitions: BTreeMap<PartitionId, Rc<PartitionLog>>,
+    pub(crate) departures: BTreeMap<PartitionId, FrameSequence>,
     pub(crate) frames: u64,
     pub(crate) batches: u64,
 }
@@ -47,12 +48,17 @@ pub(crate) async fn recover(
     sync_directory(&config.directory).await?;
     sync_directory(&config.partitions_directory()).await?;
     shared.removal.open().await?;
-    let checkpoint = Checkpoint::load(&config.checkpoint_path()).await?.unwrap_or_default();
+    let mut checkpoint = Checkpoint::load(&config.checkpoint_path()).await?.unwrap_or_default();
     let from = (checkpoint.journal_file, checkpoint.journal_frame);
     let mut replay = Replay::open(config.journal(), from).await?;
+    let mut departures = std::mem::take(&mut checkpoint.departures);
+    if !config.safeguards.remembers_departures {
+        departures.clear();
+    }
     let mut book = Book {
         shared: Rc::clone(shared),
         config_of,
+        departures: departures.clone(),
         partitions: BTreeMap::new(),
         lost: BTreeMap::new(),
         unknown: BTreeSet::new(),
@@ -75,13 +81,15 @@ pub(crate) async fn recover(
     if let Some(error) = shared.take_early_failure() {
         return Err(error.into());
     }
-    Ok(Recovery { partitions, frames, batches })
+    Ok(Recovery { partitions, departures, frames, batches })
 }
 
 /// The partitions while the journal is replayed.
 struct Book<F> {
     shared: Rc<Shared>,
     config_of: F,
+    /// See [`Checkpoint::departures`].
+    departures: BTreeMap<PartitionId, FrameSequence>,
     partitions: BTreeMap<PartitionId, Rc<PartitionLog>>,
     /// Those of the checkpoint that are not as it says. The journal may yet say that they were
     /// removed.
@@ -142,6 +150,9 @@ impl<F: Fn(PartitionId) -> LogConfig> Book<F> {
         frame: &ReplayedFrame,
     ) -> Result<bool, OpenError> {
         let id = entry.head.partition;
+        if self.departures.get(&id).is_some_and(|departed| frame.sequence < *departed) {
+            return Ok(false);
+        }
         match entry.head.kind {
             EntryKind::Created => self.create(id, frame).await.map(|()| false),
             EntryKind::Removed => self.remove(id, frame).await.map(|()| false),

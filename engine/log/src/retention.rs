@@ -50,7 +50,7 @@ impl PartitionLog {
     /// Asks the batches of expired segments for their age where only an index file has told it. One
     /// whose batches cannot be read counts as new once more.
     pub(crate) async fn learn_ages(&self, now: Timestamp) {
-        let Some(_use) = self.begin_use() else { return };
+        let Some(_use) = self.begin_use().filter(|_| !self.is_leaving()) else { return };
         loop {
             let unknown = {
                 let inner = self.inner.borrow();
@@ -77,6 +77,9 @@ impl PartitionLog {
     /// Whether segments could be deleted if there were a new checkpoint. Seals the active one if it
     /// is over age.
     pub(crate) fn awaits_checkpoint(&self, now: Timestamp) -> bool {
+        if self.is_leaving() {
+            return false;
+        }
         let mut inner = self.inner.borrow_mut();
         inner.roll_if_expired(now);
         let queued = self.queue_writes(&mut inner);
@@ -89,7 +92,7 @@ impl PartitionLog {
     /// Deletes the oldest segments as the settings say, as far as a checkpoint lies behind them,
     /// and returns how many went.
     pub async fn apply_retention(&self, now: Timestamp) -> Result<usize, IoError> {
-        let Some(_use) = self.begin_use() else { return Ok(0) };
+        let Some(_use) = self.begin_use().filter(|_| !self.is_leaving()) else { return Ok(0) };
         self.learn_ages(now).await;
         let expired = self.inner.borrow().deletable(now);
         let mut deleted = 0;

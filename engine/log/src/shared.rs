@@ -161,7 +161,7 @@ impl Shared {
             flushes: Permits::new(config.flushes_in_flight_max),
             cache: ReadCache::new(config.read_cache_bytes_max),
             removal: Removal::new(config.removed_directory()),
-            cleaner: Cleaner::default(),
+            cleaner: Cleaner::new(config.cleaner.clone()),
             open_segments: RefCell::default(),
             journal: OnceCell::new(),
             early_failure: RefCell::new(None),

@@ -12,7 +12,9 @@ use corelog_model::{PartitionId, Timestamp};
 use crate::checkpoint::{Checkpoint, CheckpointError, RecoveryPoint};
 use crate::config::{LogConfig, StorageConfig};
 use crate::flush::{FlushError, Flushed, LastBlock};
-use crate::journal::{EntryHead, EntryKind, FileSequence, Journal, JournalFailed, ReplayError};
+use crate::journal::{
+    EntryHead, EntryKind, FileSequence, FrameSequence, Journal, JournalFailed, ReplayError,
+};
 use crate::partition::{PartitionLog, Standing};
 use crate::recovery::{self, Recovery};
 use crate::shared::Shared;
@@ -63,9 +65,11 @@ pub struct RecoveryReport {
 
 type Partitions = BTreeMap<PartitionId, Rc<PartitionLog>>;
 
-struct State {
-    shared: Rc<Shared>,
+pub(crate) struct State {
+    pub(crate) shared: Rc<Shared>,
     partitions: RefCell<Partitions>,
+    /// Partitions that went to other cores, see [`Checkpoint::departures`].
+    departures: RefCell<BTreeMap<PartitionId, FrameSequence>>,
     /// Partitions that are being created or removed.
     turns: RefCell<BTreeSet<PartitionId>>,
     turn_over: Signal,
@@ -98,10 +102,12 @@ impl Storage {
         let shared = Shared::new(config);
         let recovered = recovery::recover(&shared, config_of).await;
         // What a recovery began in the background ends with it.
-        let Recovery { partitions, frames, batches } = recovered.inspect_err(|_| shared.stop())?;
+        let Recovery { partitions, departures, frames, batches } =
+            recovered.inspect_err(|_| shared.stop())?;
         let state = Rc::new(State {
             shared,
             partitions: RefCell::new(partitions),
+            departures: RefCell::new(departures),
             turns: RefCell::default(),
             turn_over: Signal::new(),
             checkpointing: Cell::new(false),
@@ -164,6 +170,10 @@ impl Storage {
         &self.state.shared
     }
 
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
     /// After `close`, stores a checkpoint that does not know the partitions `ids`.
     pub(crate) async fn forget(&self, ids: &[PartitionId]) -> Result<(), IoError> {
         self.state.partitions.borrow_mut().retain(|id, _| !ids.contains(id));
@@ -171,7 +181,7 @@ impl Storage {
     }
 
     pub(crate) fn insert(&self, log: &Rc<PartitionLog>) {
-        self.state.partitions.borrow_mut().insert(log.id(), Rc::clone(log));
+        self.state.insert(log);
     }
 
     /// The journal all partitions share.
@@ -236,7 +246,7 @@ impl Storage {
 }
 
 /// The right to create or remove one partition.
-struct Turn<'a> {
+pub(crate) struct Turn<'a> {
     state: &'a State,
     id: PartitionId,
 }
@@ -249,7 +259,7 @@ impl Drop for Turn<'_> {
 }
 
 /// The right to make a checkpoint.
-struct Checkpointing<'a> {
+pub(crate) struct Checkpointing<'a> {
     state: &'a State,
 }
 
@@ -261,8 +271,29 @@ impl Drop for Checkpointing<'_> {
 }
 
 impl State {
-    fn partition(&self, id: PartitionId) -> Option<Rc<PartitionLog>> {
+    pub(crate) fn partition(&self, id: PartitionId) -> Option<Rc<PartitionLog>> {
         self.partitions.borrow().get(&id).cloned()
+    }
+
+    pub(crate) fn insert(&self, log: &Rc<PartitionLog>) {
+        self.partitions.borrow_mut().insert(log.id(), Rc::clone(log));
+    }
+
+    /// The frame before which entries of a partition are past, if it was on another core since.
+    pub(crate) fn departure(&self, id: PartitionId) -> Option<FrameSequence> {
+        self.departures.borrow().get(&id).copied()
+    }
+
+    /// A partition that was about to go stays.
+    pub(crate) fn stay(&self, log: &Rc<PartitionLog>) {
+        self.departures.borrow_mut().remove(&log.id());
+        self.insert(log);
+    }
+
+    /// A partition goes to another core; what the journal has of it before `frame` is past.
+    pub(crate) fn depart(&self, id: PartitionId, frame: FrameSequence) {
+        self.partitions.borrow_mut().remove(&id);
+        self.departures.borrow_mut().insert(id, frame);
     }
 
     fn logs(&self) -> Vec<Rc<PartitionLog>> {
@@ -283,7 +314,7 @@ impl State {
     }
 
     /// Waits until nobody else creates or removes this partition.
-    async fn take_turn(&self, id: PartitionId) -> Turn<'_> {
+    pub(crate) async fn take_turn(&self, id: PartitionId) -> Turn<'_> {
         loop {
             let waiting = self.turn_over.waiting();
             if self.turns.borrow_mut().insert(id) {
@@ -322,7 +353,7 @@ impl State {
         match log.standing() {
             Standing::Open => return Ok(log),
             Standing::Creating => {}
-            Standing::Leaving | Standing::Gone => {
+            Standing::Parting | Standing::Parted | Standing::Leaving | Standing::Gone => {
                 let reason = "its removal has not ended".into();
                 return Err(JournalFailed { reason }.into());
             }
@@ -379,7 +410,7 @@ impl State {
     }
 
     /// Brings the logs into their segments and lets them go of the journal.
-    async fn flush(
+    pub(crate) async fn flush(
         &self,
         logs: Vec<Rc<PartitionLog>>,
         last_block: LastBlock,
@@ -397,7 +428,7 @@ impl State {
 
     async fn store_checkpoint(
         &self,
-        (journal_file, journal_frame): (FileSequence, crate::journal::FrameSequence),
+        (journal_file, journal_frame): (FileSequence, FrameSequence),
     ) -> Result<(), IoError> {
         let logs = self.logs();
         let mut partitions = Vec::with_capacity(logs.len());
@@ -407,7 +438,10 @@ impl State {
                 yield_now().await;
             }
         }
-        let checkpoint = Checkpoint { journal_file, journal_frame, partitions };
+        // No start reads the frames before.
+        self.departures.borrow_mut().retain(|_, frame| journal_frame < *frame);
+        let departures = self.departures.borrow().clone();
+        let checkpoint = Checkpoint { journal_file, journal_frame, partitions, departures };
         checkpoint.store(&self.shared.config.checkpoint_path()).await?;
         for (log, stored) in logs.iter().zip(&checkpoint.partitions) {
             log.stored(stored.recovery);
@@ -423,7 +457,7 @@ impl State {
     }
 
     /// Waits for its turn: there is one checkpoint at a time.
-    async fn begin_checkpoint(&self) -> Checkpointing<'_> {
+    pub(crate) async fn begin_checkpoint(&self) -> Checkpointing<'_> {
         loop {
             let waiting = self.checkpointed.waiting();
             if !self.checkpointing.replace(true) {
@@ -448,6 +482,13 @@ impl State {
         let mut logs = self.logs();
         logs.retain(|log| log.oldest_hold().is_some_and(|hold| hold <= mark));
         self.flush(logs, LastBlock::Kept).await?;
+        self.store_checkpoint_of_holds().await
+    }
+
+    /// Stores a checkpoint that begins with the oldest journal file that somebody holds, and lets
+    /// older ones go.
+    pub(crate) async fn store_checkpoint_of_holds(&self) -> Result<(), FlushError> {
+        let journal = self.shared.journal();
         let keep = self.oldest_hold().unwrap_or_else(|| journal.current_file());
         let start = journal.replay_start(keep);
         self.store_checkpoint(start).await?;

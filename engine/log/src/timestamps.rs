@@ -27,6 +27,8 @@ impl PartitionLog {
         target: Timestamp,
         limit: Offset,
     ) -> Result<Option<TimedOffset>, ReadError> {
+        let _use = self.begin_use();
+        self.check_here()?;
         let candidates: Vec<Offset> = {
             let inner = self.inner.borrow();
             // One whose time index is lost may have it too.

@@ -105,6 +105,7 @@ impl PartitionLog {
         range: Range<Offset>,
     ) -> Result<Vec<AbortedTransaction>, ReadError> {
         let _use = self.begin_use();
+        self.check_here()?;
         let found = loop {
             let replaced = self.inner.borrow().replaced;
             let found = self.find_aborted_in(range.clone()).await?;

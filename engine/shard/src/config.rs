@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use corelog_cluster::decide::TopicPolicy;
+use corelog_cluster::group_keys::GroupBounds;
 use corelog_coordinator::GroupConfig;
 use corelog_coordinator::transactions::TransactionConfig;
 use corelog_io::SyncPath;
@@ -29,6 +30,8 @@ pub struct BrokerConfig {
     pub limits: ShardLimits,
     /// Rules for groups.
     pub groups: GroupConfig,
+    /// What single groups may have otherwise.
+    pub group_bounds: GroupBounds,
     /// Rules for transactions.
     pub transactions: TransactionConfig,
     /// Rules for share groups.

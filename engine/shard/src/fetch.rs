@@ -107,7 +107,7 @@ impl Shard {
         let mut is_first = true;
         let mut fetched = Vec::with_capacity(wanted.len());
         for (number, one) in wanted.iter().enumerate() {
-            let answer = read_one(one, bounds.isolation, room, is_first).await;
+            let answer = self.read_one(one, bounds.isolation, room, is_first).await;
             let bytes = answer.batches.as_ref().map_or(0, Pieces::len);
             room = room.saturating_sub(bytes);
             is_first &= bytes == 0;
@@ -117,6 +117,32 @@ impl Shard {
             }
         }
         fetched
+    }
+
+    async fn read_one(
+        &self,
+        wanted: &FetchPartition,
+        isolation: IsolationLevel,
+        room: usize,
+        is_first: bool,
+    ) -> FetchedPartition {
+        match &wanted.partition {
+            // It left while the fetch waited.
+            Ok(partition) if partition.log.has_parted() => {
+                not_here(self.refusal(partition.log.id()))
+            }
+            _ => read_one(wanted, isolation, room, is_first).await,
+        }
+    }
+}
+
+fn not_here(refusal: PartitionRefusal) -> FetchedPartition {
+    FetchedPartition {
+        batches: Err(refusal.into()),
+        high_watermark: Offset::NONE,
+        last_stable_offset: Offset::NONE,
+        aborted: None,
+        log_start: Offset::NONE,
     }
 }
 
@@ -132,15 +158,7 @@ async fn read_one(
     };
     let partition = match checked {
         Ok(partition) => partition,
-        Err(refusal) => {
-            return FetchedPartition {
-                batches: Err(refusal.into()),
-                high_watermark: Offset::NONE,
-                last_stable_offset: Offset::NONE,
-                aborted: None,
-                log_start: Offset::NONE,
-            };
-        }
+        Err(refusal) => return not_here(refusal),
     };
     // The stable offset first: it is never above the high watermark.
     let last_stable_offset = partition.last_stable_offset();

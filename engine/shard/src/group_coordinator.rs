@@ -83,13 +83,16 @@ impl GroupCoordinator {
         self.driver.decider().tally(tally);
     }
 
-    /// Tells the groups of the topics of the cluster, if these have changed.
+    /// Tells the groups of the topics of the cluster and of their own configs, if the metadata has
+    /// changed.
     fn tell_topics(&self) {
         let shard = self.driver.shard();
         let topics = shard.coordinators().topics(&shard.image());
         let told = Some((self.driver.life(), topics.version()));
         if self.topics_told.replace(told) != told {
+            let tunings = shard.coordinators().tunings(&shard.image());
             self.driver.step(Input::Topics(topics));
+            self.driver.step(Input::Tunings(tunings));
         }
     }
 

@@ -1,12 +1,16 @@
 //! The coordinators of one core: one for each partition of `__consumer_offsets` that it leads.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
+use corelog_cluster::group_keys::{HEARTBEAT_INTERVAL, SESSION_TIMEOUT};
 use corelog_cluster::{ClusterImage, TopicImage};
-use corelog_coordinator::GroupConfig;
 use corelog_coordinator::consumer_group::{Topic, Topics};
+use corelog_coordinator::{GroupConfig, GroupTuning};
+use corelog_model::topic_config::ConfigMap;
 use corelog_model::{NodeId, PartitionIndex, TopicId, TopicName};
 
 use crate::coordinator::place::{GROUPS_TOPIC, coordinator_partition};
@@ -36,13 +40,30 @@ pub(crate) struct GroupCoordinators {
     registry: Registry<GroupCoordinator>,
     /// The topics of the cluster, as consumer groups see them.
     topics: RefCell<Arc<Topics>>,
+    /// What single groups have otherwise, and as of which version of the metadata.
+    tunings: RefCell<(u64, Arc<Tunings>)>,
 }
+
+/// What single groups have otherwise than the broker says, by group.
+pub(crate) type Tunings = BTreeMap<String, GroupTuning>;
 
 /// Which node coordinates a group; `None` while there is no topic to keep it in.
 pub fn coordinator_of(image: &ClusterImage, group: &str) -> Option<NodeId> {
     let topic = image.topic_by_name(GROUPS_TOPIC)?;
     let index = coordinator_partition(group, topic.partition_count());
     topic.partition(index).map(|partition| partition.leader)
+}
+
+/// The configs of a group. They were checked when they were set.
+fn tuning(configs: &ConfigMap) -> GroupTuning {
+    let duration = |name| {
+        let millis = configs.get(name)?.trim().parse().ok()?;
+        Some(Duration::from_millis(millis))
+    };
+    GroupTuning {
+        heartbeat_interval: duration(HEARTBEAT_INTERVAL),
+        session_timeout: duration(SESSION_TIMEOUT),
+    }
 }
 
 impl GroupCoordinators {
@@ -76,6 +97,17 @@ impl GroupCoordinators {
             self.topics.replace(Arc::new(topics));
         }
         Arc::clone(&self.topics.borrow())
+    }
+
+    /// What groups have otherwise in an image, made once for all coordinators.
+    pub(crate) fn tunings(&self, image: &ClusterImage) -> Arc<Tunings> {
+        let version = image.version().0;
+        if self.tunings.borrow().0 != version {
+            let tunings = image.group_configs();
+            let tunings = tunings.map(|(name, configs)| (name.clone(), tuning(configs)));
+            self.tunings.replace((version, Arc::new(tunings.collect())));
+        }
+        Arc::clone(&self.tunings.borrow().1)
     }
 
     /// All of them, in the order of their partitions.

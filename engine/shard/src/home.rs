@@ -1,12 +1,16 @@
-//! Bringing partitions home when the number of cores changed: those of a core that is gone are
-//! recovered there, closed, and moved with one rename each to the core that the metadata names.
+//! Bringing partitions home: a start moves each directory to the core that the metadata names. When
+//! the number of cores changed, those of a core that is gone are recovered there, closed, and moved
+//! with one rename each. When a move between two cores was cut off, its directory holds the note
+//! that lets it be renamed as it is.
 
 use std::path::PathBuf;
 
 use corelog_cluster::ClusterImage;
-use corelog_io::{create_directory, list_directory, remove_directory, rename, sync_directory};
+use corelog_io::{
+    IoError, create_directory, list_directory, remove_directory, rename, sync_directory,
+};
 use corelog_log::{LogConfig, OpenError, Storage};
-use corelog_model::{PartitionId, ShardId};
+use corelog_model::{NodeId, PartitionId, ShardId};
 
 use crate::config::BrokerConfig;
 use crate::shard::Shard;
@@ -21,6 +25,9 @@ pub(crate) async fn bring_home(
     first: &Shard,
     cores: u16,
 ) -> Result<(), StartError> {
+    for core in 0..cores {
+        settle_moves(config, image, first, ShardId(core)).await?;
+    }
     for entry in list_directory(&config.data_directory).await? {
         let number = entry.name.strip_prefix("shard-").and_then(|number| number.parse().ok());
         let Some(shard) = number.filter(|number: &u16| *number >= cores).map(ShardId) else {
@@ -30,6 +37,36 @@ pub(crate) async fn bring_home(
         empty_shard(config, image, first, shard).await?;
         remove_directory(&config.shard_directory(shard)).await?;
         sync_directory(&config.data_directory).await?;
+    }
+    Ok(())
+}
+
+/// Moves what is in the directory of a core and belongs to another one. Only a move that was cut
+/// off leaves such a thing, and then it waits with its note.
+async fn settle_moves(
+    config: &BrokerConfig,
+    image: &ClusterImage,
+    first: &Shard,
+    core: ShardId,
+) -> Result<(), StartError> {
+    let entries = match list_directory(&partitions_of(config, core)).await {
+        Err(error) if error.is_not_found() => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let Ok(id) = entry.name.parse::<PartitionId>() else { continue };
+        let Some(home) = image.partition(id).map(|state| state.leader) else { continue };
+        if home == NodeId::of(config.broker, core) || home.broker() != config.broker {
+            continue;
+        }
+        tracing::info!(partition = %id, node = %home, "a move was cut off: it goes home");
+        if core == first.id() {
+            first.storage().part(id, || {}).await?;
+        }
+        move_directory(config, id, core, home.shard()).await?;
+        if home.shard() == first.id() {
+            first.storage().adopt_partition(id, LogConfig::default()).await?;
+        }
     }
     Ok(())
 }
@@ -52,17 +89,27 @@ async fn empty_shard(
     let ids: Vec<PartitionId> = moves.iter().map(|leaving| leaving.0).collect();
     storage.let_go(&ids).await?;
     for (id, home) in moves {
-        let target = partitions_of(config, home);
-        create_directory(&target).await?;
-        let name = id.to_string();
-        rename(&partitions_of(config, gone).join(&name), &target.join(&name)).await?;
-        sync_directory(&target).await?;
-        sync_directory(&partitions_of(config, gone)).await?;
+        move_directory(config, id, gone, home).await?;
         if home == first.id() {
             first.storage().adopt_partition(id, LogConfig::default()).await?;
         }
     }
     Ok(())
+}
+
+/// Moves the directory of a partition that has its note from one core to another.
+pub(crate) async fn move_directory(
+    config: &BrokerConfig,
+    id: PartitionId,
+    from: ShardId,
+    to: ShardId,
+) -> Result<(), IoError> {
+    let (source, target) = (partitions_of(config, from), partitions_of(config, to));
+    create_directory(&target).await?;
+    let name = id.to_string();
+    rename(&source.join(&name), &target.join(&name)).await?;
+    sync_directory(&target).await?;
+    sync_directory(&source).await
 }
 
 fn partitions_of(config: &BrokerConfig, shard: ShardId) -> PathBuf {

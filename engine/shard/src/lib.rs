@@ -12,11 +12,13 @@ mod home;
 mod metadata_log;
 mod metadata_snapshot;
 mod metrics;
+mod moves;
 mod offsets;
 mod partition;
 mod peers;
 mod produce;
 mod producer_ids;
+mod runtime;
 mod shard;
 mod share;
 mod start;
@@ -42,6 +44,7 @@ pub use partition::{IsolationLevel, Partition, PartitionRefusal};
 pub use peers::{EnlistCall, EnlistMode, MarkersCall, PeerAnswer, PeerCall, PeerRequest, Peers};
 pub use produce::{Acknowledgement, ProduceError, Produced};
 pub use producer_ids::ProducerIdError;
+pub use runtime::RuntimeSettings;
 pub use shard::{Inbox, Links, Outbox, Shard, ShardCommand};
 pub use share::{
     Settling, ShareFetchBounds, ShareFetchError, ShareFetched, ShareOffset, ShareReset,

@@ -123,6 +123,7 @@ mod tests {
                 leader: node,
                 leader_epoch: LeaderEpoch(0),
                 partition_epoch: 0,
+                target: Vec::new(),
             };
             let partition = PartitionId::new(id, PartitionIndex(0));
             records.push(MetadataRecord::TopicCreated { id, name });

@@ -134,9 +134,7 @@ impl Shard {
         };
         let stamp = AppendStamp { leader_epoch: partition.leader_epoch, append_time, now };
         let admission = match admission {
-            Admission::Client(_) if !self.config().limits.verifies_transactions => {
-                Admission::Unverified
-            }
+            Admission::Client(_) if !self.runtime().verifies_transactions => Admission::Unverified,
             admission => admission,
         };
         let appended = partition.log.append_admitted(&batch, stamp, admission)?;

@@ -7,13 +7,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use corelog_cluster::{ClientQuotas, ClusterImage, TopicChange, TopicImage};
+use corelog_cluster::{ClientQuotas, ClusterImage, PartitionState, TopicChange, TopicImage};
 use corelog_coordinator::{ShareStates, Transactions};
 use corelog_io::mesh::{Receiver, Sender};
 use corelog_io::{
-    DiskSpace, IoError, Permits, Task, core_load, disk_space, sleep, spawn, yield_now,
+    DiskSpace, IoError, Permit, Permits, Task, core_load, disk_space, sleep, spawn, yield_now,
 };
-use corelog_log::{CleanError, Cleaned, FlushError, RecoveryReport, Storage};
+use corelog_log::{
+    CleanError, Cleaned, FlushError, LogConfig, OpenError, PartitionLog, RecoveryReport, Storage,
+};
 use corelog_model::topic_config::TopicConfig;
 use corelog_model::{NodeId, PartitionId, PartitionIndex, ShardId, Timestamp, TopicId};
 
@@ -25,9 +27,11 @@ use crate::coordinator::registry::Registry;
 use crate::group_coordinators::GroupCoordinators;
 use crate::metadata_log::METADATA_PARTITION;
 use crate::metrics::{MetricsSnapshot, ShardMetrics};
+use crate::moves::{Moves, give_away};
 use crate::partition::{Partition, PartitionRefusal, log_config};
 use crate::peers::{PeerRequest, Peers};
 use crate::producer_ids::ProducerIds;
+use crate::runtime::RuntimeSettings;
 use crate::share::{LiveShares, begin_states};
 use crate::transactions::serve_peers;
 
@@ -75,6 +79,7 @@ struct State {
     storage: Storage,
     image: RefCell<Arc<ClusterImage>>,
     partitions: RefCell<BTreeMap<PartitionId, Partition>>,
+    runtime: RefCell<Rc<RuntimeSettings>>,
     control: Control,
     metrics: ShardMetrics,
     inflight: Permits,
@@ -85,6 +90,9 @@ struct State {
     share_states: Registry<Coordinator<ShareStates>>,
     shares: LiveShares,
     peers: Peers,
+    moves: Moves,
+    /// Who changes which partitions are led: one at a time.
+    turn: Permits,
     background: RefCell<Vec<Task<()>>>,
     report: RecoveryReport,
 }
@@ -110,6 +118,7 @@ impl Shard {
             storage,
             image: RefCell::new(Arc::new(ClusterImage::empty())),
             partitions: RefCell::default(),
+            runtime: RefCell::new(Rc::new(RuntimeSettings::of(&config, &ClusterImage::empty()))),
             control: links.control,
             metrics: ShardMetrics::default(),
             inflight,
@@ -120,6 +129,8 @@ impl Shard {
             share_states: Registry::default(),
             shares: LiveShares::default(),
             peers: links.peers,
+            moves: Moves::default(),
+            turn: Permits::new(1),
             background: RefCell::default(),
             report,
             config,
@@ -130,6 +141,7 @@ impl Shard {
             spawn(apply_retention(shard.clone())),
             spawn(expire_producers(shard.clone())),
             spawn(compact(shard.clone())),
+            spawn(give_away(shard.clone())),
         ];
         let serve = |_| spawn(serve_peers(shard.clone(), links.requests.clone()));
         tasks.extend((0..PEERS_SERVED_MAX).map(serve));
@@ -140,6 +152,11 @@ impl Shard {
     /// The broker's settings.
     pub fn config(&self) -> &BrokerConfig {
         &self.state.config
+    }
+
+    /// The settings that may change while the broker runs, as they are now.
+    pub fn runtime(&self) -> Rc<RuntimeSettings> {
+        Rc::clone(&self.state.runtime.borrow())
     }
 
     /// Which core this is.
@@ -218,12 +235,17 @@ impl Shard {
         if let Some(partition) = self.state.partitions.borrow().get(&id) {
             return Ok(partition.clone());
         }
+        Err(self.refusal(id))
+    }
+
+    /// Why this core does not answer for a partition.
+    pub(crate) fn refusal(&self, id: PartitionId) -> PartitionRefusal {
         let image = self.state.image.borrow();
-        let Some(found) = image.partition(id) else { return Err(PartitionRefusal::Unknown) };
+        let Some(found) = image.partition(id) else { return PartitionRefusal::Unknown };
         if found.leader != self.state.node {
             self.state.metrics.wrong_core();
         }
-        Err(PartitionRefusal::NotLeader { leader: found.leader, epoch: found.leader_epoch })
+        PartitionRefusal::NotLeader { leader: found.leader, epoch: found.leader_epoch }
     }
 
     pub(crate) fn coordinators(&self) -> &GroupCoordinators {
@@ -246,13 +268,24 @@ impl Shard {
         &self.state.peers
     }
 
+    pub(crate) fn moves(&self) -> &Moves {
+        &self.state.moves
+    }
+
+    /// The right to change which partitions are led.
+    pub(crate) async fn take_turn(&self) -> Permit {
+        self.state.turn.take(1).await
+    }
+
     pub(crate) fn producer_ids(&self) -> &ProducerIds {
         &self.state.producer_ids
     }
 
     /// Takes over a newer image: creates, changes and removes the logs it is about.
     pub async fn take_over(&self, image: Arc<ClusterImage>) -> Result<(), IoError> {
+        let _turn = self.take_turn().await;
         let older = self.image();
+        self.take_over_settings(&image);
         let mut broker_configs_changed = older.broker(self.state.config.broker).is_none();
         broker_configs_changed |= older
             .broker_defaults(self.state.config.broker, &self.state.config.topic_defaults)
@@ -270,7 +303,7 @@ impl Shard {
             changed = image.topics().cloned().collect();
         }
         for topic in changed {
-            self.take_over_topic(&image, &topic).await?;
+            self.take_over_topic(&older, &image, &topic).await?;
         }
         self.state.image.replace(image);
         self.coordinate();
@@ -280,6 +313,14 @@ impl Shard {
             self.remove_topic(topic).await?;
         }
         Ok(())
+    }
+
+    fn take_over_settings(&self, image: &ClusterImage) {
+        let settings = RuntimeSettings::of(&self.state.config, image);
+        if *self.runtime() != settings {
+            self.state.storage.set_cleaner(settings.cleaner.pass.clone());
+            self.state.runtime.replace(Rc::new(settings));
+        }
     }
 
     /// Coordinates the groups, transactions and share groups of the partitions that this core leads now.
@@ -314,6 +355,7 @@ impl Shard {
 
     async fn take_over_topic(
         &self,
+        older: &ClusterImage,
         image: &ClusterImage,
         topic: &TopicImage,
     ) -> Result<(), IoError> {
@@ -322,17 +364,69 @@ impl Shard {
             let id = PartitionId::new(topic.id(), index);
             if state.leader != self.state.node {
                 self.state.partitions.borrow_mut().remove(&id);
+                self.state.moves.has_settled(id);
                 continue;
             }
+            if self.state.moves.is_away(id) {
+                continue;
+            }
+            let comes = older.partition(id).is_some_and(|older| older.leader != state.leader);
+            if comes && self.state.storage.partition(id).is_none() {
+                let adopted = self.state.storage.adopt_partition(id, log_config(&config)).await;
+                if let Err(error) = adopted {
+                    // Without its files it must not begin anew, and others must not wait for it.
+                    tracing::error!(%error, partition = %id, "a partition cannot be taken over");
+                    self.state.moves.keep_away(id);
+                    continue;
+                }
+            }
             let log = self.state.storage.create_partition(id, log_config(&config)).await?;
-            let partition = Partition {
-                topic: topic.name().clone(),
-                log,
-                config: Rc::clone(&config),
-                leader_epoch: state.leader_epoch,
-            };
-            self.state.partitions.borrow_mut().insert(id, partition);
+            self.lead(topic, (id, state), log, &config);
         }
+        Ok(())
+    }
+
+    /// Leads a partition whose log is open.
+    fn lead(
+        &self,
+        topic: &TopicImage,
+        (id, state): (PartitionId, &PartitionState),
+        log: Rc<PartitionLog>,
+        config: &Rc<TopicConfig>,
+    ) {
+        let partition = Partition {
+            topic: topic.name().clone(),
+            log,
+            config: Rc::clone(config),
+            leader_epoch: state.leader_epoch,
+        };
+        self.state.partitions.borrow_mut().insert(id, partition);
+        if self.shall_leave(state) {
+            self.state.moves.want(id);
+        }
+    }
+
+    /// Stops to lead a partition whose log parts from this core.
+    pub(crate) fn stop_leading(&self, id: PartitionId) {
+        self.state.partitions.borrow_mut().remove(&id);
+        self.coordinate();
+    }
+
+    /// Leads a partition that is back in this core's directory, or removes it if its topic is gone.
+    pub(crate) async fn lead_again(&self, id: PartitionId) -> Result<(), OpenError> {
+        let (storage, image) = (&self.state.storage, self.image());
+        let log = match storage.partition(id) {
+            Some(log) => log,
+            None => storage.adopt_partition(id, LogConfig::default()).await?,
+        };
+        let Some((topic, state)) = image.topic(id.topic).zip(image.partition(id)) else {
+            drop(log);
+            return Ok(storage.delete_partition(id).await?);
+        };
+        let config = Rc::new(self.topic_config(&image, topic));
+        log.set_config(log_config(&config));
+        self.lead(topic, (id, state), log, &config);
+        self.coordinate();
         Ok(())
     }
 
@@ -398,6 +492,7 @@ impl Shard {
     pub async fn close(&self) -> Result<(), FlushError> {
         // A pass that is cut off in the middle would leave files for the next start to settle.
         self.state.storage.stop_cleaning().await;
+        self.state.moves.stop().await;
         self.state.background.take();
         self.state.coordinators.resign_all();
         self.state.transactions.resign_all();
@@ -481,12 +576,11 @@ async fn apply_retention(shard: Shard) {
 
 /// Compacts one log after the other, the dirtiest first, and waits when none is due.
 async fn compact(shard: Shard) {
-    let limits = shard.state.config.limits.cleaner.clone();
-    let backoff = Duration::from_millis(limits.backoff_ms);
-    if !limits.is_enabled {
+    if !shard.state.config.limits.cleaner.is_enabled {
         return;
     }
     loop {
+        let backoff = Duration::from_millis(shard.runtime().cleaner.backoff_ms);
         let now = Timestamp(corelog_io::wall_clock_ms());
         match shard.state.storage.clean_next(now).await {
             Ok(Some(cleaned)) => {
@@ -515,7 +609,8 @@ async fn expire_producers(shard: Shard) {
     let limits = shard.state.config.limits.clone();
     loop {
         sleep(Duration::from_millis(limits.producer_expiration_check_ms)).await;
-        let silent_since = Timestamp(corelog_io::wall_clock_ms() - limits.producer_expiration_ms);
+        let silent_since =
+            Timestamp(corelog_io::wall_clock_ms() - shard.runtime().producer_expiration_ms);
         for log in shard.state.storage.partitions() {
             log.expire_producers(silent_since);
             yield_now().await;

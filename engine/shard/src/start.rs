@@ -9,7 +9,7 @@ use corelog_cluster::decide::register_broker::{RegisterBroker, RegisterBrokerErr
 use corelog_cluster::{ClusterImage, ShardEndpoint};
 use corelog_io::mesh::Receiver;
 use corelog_io::{IoError, spawn};
-use corelog_log::{LogConfig, OpenError, Storage};
+use corelog_log::{LogConfig, OpenError, PartError, Storage};
 use corelog_model::{PartitionId, ShardId};
 
 use crate::config::BrokerConfig;
@@ -27,6 +27,9 @@ pub enum StartError {
     /// The storage cannot be opened.
     #[error(transparent)]
     Storage(#[from] OpenError),
+    /// A partition cannot leave the core that it does not belong to.
+    #[error(transparent)]
+    Part(#[from] PartError),
     /// The metadata cannot be read.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
@@ -76,6 +79,7 @@ pub async fn start_controller_shard(
     let controller_config = ControllerConfig {
         change_bytes_max: log.append_bytes_max(),
         topics: config.topics.clone(),
+        groups: config.group_bounds.clone(),
         ..ControllerConfig::default()
     };
     let controller = Controller::new(controller_config, image);

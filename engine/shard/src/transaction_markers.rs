@@ -95,10 +95,10 @@ fn code_of(error: &MarkerFailure) -> ErrorCode {
         MarkerFailure::Marker(MarkerError::Refused(MarkerRefusal::CoordinatorFenced {
             ..
         })) => ErrorCode::TransactionCoordinatorFenced,
-        MarkerFailure::Marker(MarkerError::Append(AppendError::Gone)) => {
+        MarkerFailure::Marker(MarkerError::Append(AppendError::Gone | AppendError::Parted)) => {
             ErrorCode::NotLeaderOrFollower
         }
-        MarkerFailure::Durable(ProduceError::Append(AppendError::Gone)) => {
+        MarkerFailure::Durable(ProduceError::Append(AppendError::Gone | AppendError::Parted)) => {
             ErrorCode::NotLeaderOrFollower
         }
         MarkerFailure::Marker(MarkerError::Append(_)) | MarkerFailure::Durable(_) => {

@@ -102,6 +102,8 @@ counts! {
 counts! {
     /// How often things happened.
     Counts
+    /// Partitions that parted from the storage and came back.
+    parted: once_in 2,
     /// Recoveries that ended with an open storage.
     recoveries: once_in 1,
     /// Recoveries that were themselves interrupted by a crash.

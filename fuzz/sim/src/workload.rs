@@ -8,8 +8,8 @@ use std::time::Duration;
 use corelog_io::{sleep, timeout, wall_clock_ms};
 use corelog_log::journal::Commit;
 use corelog_log::{
-    AppendError, AppendStamp, CleanError, FirstBatch, FlushError, LogConfig, PartitionLog,
-    ReadRequest, Storage,
+    AppendError, AppendStamp, CleanError, FirstBatch, FlushError, LogConfig, PartError,
+    PartitionLog, ReadRequest, Storage,
 };
 use corelog_model::builder::BatchBuilder;
 use corelog_model::{
@@ -73,7 +73,14 @@ impl Appender {
             if self.world.is_ending.get() {
                 break;
             }
-            let Some(log) = self.storage.partition(self.id) else { break };
+            let Some(log) = self.storage.partition(self.id) else {
+                if self.world.with(self.id, |model| model.standing == Standing::Present) {
+                    // It is away for a moment.
+                    sleep(Duration::from_millis(1)).await;
+                    continue;
+                }
+                break;
+            };
             let incarnation = self.world.with(self.id, |model| model.incarnation);
             if !self.append(&log, incarnation, &mut waiting).await {
                 break;
@@ -175,6 +182,7 @@ impl Appender {
                 return false;
             }
             (Err(AppendError::Gone), _) => return false,
+            (Err(AppendError::Parted), _) => {}
             (Err(AppendError::TooLarge { len, bytes_max }), _) if len > bytes_max => {}
             (Ok(_), Expected::Refusal) => {
                 self.world.find(format!("{}: a gap in a producer's sequence is taken", self.id));
@@ -343,7 +351,7 @@ pub async fn keep(world: Rc<World>, storage: Rc<Storage>) {
 }
 
 async fn keep_once(world: &World, storage: &Storage, id: PartitionId) {
-    match world.below(10) {
+    match world.below(12) {
         0 => {
             let outcome = storage.checkpoint().await;
             world.note_flush(&outcome);
@@ -357,6 +365,7 @@ async fn keep_once(world: &World, storage: &Storage, id: PartitionId) {
                 log.set_config(LogConfig { segment_bytes, ..world.scenario.log.clone() });
             }
         }
+        8 => part_and_return(world, storage, id).await,
         6 | 7 if world.scenario.log.compaction.is_some() => compact(world, storage).await,
         5 if world.scenario.partitions_change => match world.with(id, |model| model.standing) {
             Standing::Present => delete(world, storage, id).await,
@@ -364,6 +373,23 @@ async fn keep_once(world: &World, storage: &Storage, id: PartitionId) {
             Standing::Creating | Standing::Deleting => {}
         },
         _ => {}
+    }
+}
+
+/// Has a partition part from the storage and come back, as if it had been on another core.
+async fn part_and_return(world: &World, storage: &Storage, id: PartitionId) {
+    match storage.part(id, || {}).await {
+        Ok(()) => {}
+        Err(PartError::NotOpen) => return,
+        Err(PartError::Flush(error)) => return world.note_flush(&Err(error)),
+    }
+    world.count(|counts| counts.parted += 1);
+    match storage.adopt_partition(id, world.scenario.log.clone()).await {
+        Ok(_) => {}
+        Err(error) if world.is_troubled.get() || world.is_rotten.get() => {
+            world.tell(format!("{id}: return: {error}"));
+        }
+        Err(error) => world.find(format!("{id}: it does not come back on a good disk: {error}")),
     }
 }
 
@@ -410,7 +436,7 @@ async fn delete_records(world: &World, storage: &Storage, id: PartitionId) {
                 }
             }
         }),
-        Err(AppendError::Gone) => {}
+        Err(AppendError::Gone | AppendError::Parted) => {}
         Err(error) => world.note_failure(&error.to_string()),
     }
 }

@@ -6,12 +6,15 @@ mod configs;
 mod groups;
 mod nodes;
 mod quotas;
+mod reassignments;
+mod replicas;
 mod topics;
 mod transactions;
 mod users;
 
 pub use configs::{
-    AlterConfigs, ConfigChange, ConfigEntry, ConfigSource, DescribeConfigs, Resource,
+    AlterConfigs, AlterMode, ConfigChange, ConfigEntry, ConfigSource, ConfigSynonym,
+    DescribeConfigs, Resource,
 };
 pub use groups::{
     DeleteGroup, DescribeClassicGroup, DescribeConsumerGroup, GroupDescription, GroupListing,
@@ -19,6 +22,8 @@ pub use groups::{
 };
 pub use nodes::{ClusterDescription, DescribeCluster};
 pub use quotas::{AlterQuotas, ListQuotas, QuotaEntity, QuotaPart, Quotas};
+pub use reassignments::{ListReassignments, OngoingReassignment, ReassignPartition};
+pub use replicas::DescribeLogDirs;
 pub use topics::{AddPartitions, CreateTopic, CreatedTopic, DeleteRecords, DeleteTopic, NewTopic};
 pub use transactions::{
     AbortTransaction, ActiveProducer, DescribeProducers, DescribeTransaction, ListTransactions,

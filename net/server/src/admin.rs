@@ -7,20 +7,23 @@ use std::time::Duration;
 use corelog_io::{now, timeout};
 use corelog_wire::frame::EncodedFrame;
 use corelog_wire::{
-    AlterClientQuotasRequest, AlterConfigsRequest, AlterUserScramCredentialsRequest, ApiKey,
-    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeClientQuotasRequest,
-    DescribeClusterRequest, DescribeConfigsRequest, DescribeLogDirsRequest, DescribeQuorumRequest,
+    AlterClientQuotasRequest, AlterConfigsRequest, AlterPartitionReassignmentsRequest,
+    AlterReplicaLogDirsRequest, AlterUserScramCredentialsRequest, ApiKey, CreatePartitionsRequest,
+    CreateTopicsRequest, DeleteTopicsRequest, DescribeClientQuotasRequest, DescribeClusterRequest,
+    DescribeConfigsRequest, DescribeLogDirsRequest, DescribeQuorumRequest,
     DescribeTopicPartitionsRequest, DescribeUserScramCredentialsRequest, ElectLeadersRequest,
     IncrementalAlterConfigsRequest, InitProducerIdRequest, InitProducerIdResponse,
-    ListConfigResourcesRequest, Message, Reader, UpdateFeaturesRequest, encode_response,
+    ListConfigResourcesRequest, ListPartitionReassignmentsRequest, Message, Reader,
+    UpdateFeaturesRequest, encode_response,
 };
 
 use crate::api::describe_log_dirs::LogDirectory;
 use crate::api::init_producer_id::Asked;
 use crate::api::{
-    Ending, Translation, alter_configs, client_quotas, create_partitions, create_topics,
-    delete_topics, describe_cluster, describe_configs, describe_quorum, describe_topic_partitions,
-    elect_leaders, features, init_producer_id, list_config_resources, mutations, scram_credentials,
+    Ending, Translation, alter_configs, alter_replica_log_dirs, client_quotas, create_partitions,
+    create_topics, delete_topics, describe_cluster, describe_configs, describe_quorum,
+    describe_topic_partitions, elect_leaders, features, init_producer_id, list_config_resources,
+    mutations, reassignments, scram_credentials,
 };
 use crate::dispatch::{Context, Dispatcher, RequestError, new_topic_id};
 use crate::quota::Charge;
@@ -88,6 +91,16 @@ impl Dispatcher {
                 let response = elect_leaders::respond(&request, &image);
                 encode_response(correlation_id, version, &response)?
             }
+            ApiKey::ListPartitionReassignments => {
+                let request = ListPartitionReassignmentsRequest::decode(reader, version)?;
+                let response = reassignments::list(&request, &image);
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::AlterReplicaLogDirs => {
+                let request = AlterReplicaLogDirsRequest::decode(reader, version)?;
+                let response = alter_replica_log_dirs::respond(&request, self.shard());
+                encode_response(correlation_id, version, &response)?
+            }
             ApiKey::UpdateFeatures => {
                 let request = UpdateFeaturesRequest::decode(reader, version)?;
                 let response = features::update(&request, version);
@@ -150,7 +163,7 @@ impl Dispatcher {
             ApiKey::IncrementalAlterConfigs => {
                 let request = IncrementalAlterConfigsRequest::decode(reader, version)?;
                 let image = self.shard().image();
-                let asked = alter_configs::translate(request, &image);
+                let asked = alter_configs::translate(request, &image, self.settings());
                 let response = self.decided(asked, alter_configs::Pending::respond).await?;
                 encode_response(correlation_id, version, &response)?
             }
@@ -171,9 +184,15 @@ impl Dispatcher {
             ApiKey::AlterConfigs => {
                 let request = AlterConfigsRequest::decode(reader, version)?;
                 let image = self.shard().image();
-                let asked = alter_configs::translate_elder(request, &image);
+                let asked = alter_configs::translate_elder(request, &image, self.settings());
                 let response = self.decided(asked, alter_configs::Pending::respond).await?;
                 let response = alter_configs::answer_of_elder(response);
+                encode_response(correlation_id, version, &response)?
+            }
+            ApiKey::AlterPartitionReassignments => {
+                let request = AlterPartitionReassignmentsRequest::decode(reader, version)?;
+                let asked = reassignments::translate(request);
+                let response = self.decided(asked, reassignments::Pending::respond).await?;
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::InitProducerId => {

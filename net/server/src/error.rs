@@ -10,6 +10,7 @@ use corelog_cluster::decide::create_partitions::CreatePartitionsError;
 use corelog_cluster::decide::create_topics::CreateTopicError;
 use corelog_cluster::decide::delete_topics::DeleteTopicError;
 use corelog_cluster::decide::producer_ids::ProducerIdsError;
+use corelog_cluster::decide::reassign_partitions::ReassignPartitionError;
 use corelog_log::producers::{MarkerRefusal, SequenceRefusal};
 use corelog_log::{AppendError, MarkerError, ReadError};
 use corelog_model::record::RecordsError;
@@ -116,6 +117,7 @@ cluster_errors! {
     CreateTopicError
     DeleteTopicError
     ProducerIdsError
+    ReassignPartitionError
 }
 
 impl KafkaError for TopicNameError {
@@ -273,6 +275,7 @@ impl KafkaError for AppendError {
             AppendError::TooLarge { .. } => ErrorCode::RecordListTooLarge,
             AppendError::Journal(_) => ErrorCode::KafkaStorageError,
             AppendError::Gone => ErrorCode::UnknownTopicOrPartition,
+            AppendError::Parted => ErrorCode::NotLeaderOrFollower,
         }
     }
 }
@@ -334,6 +337,7 @@ impl KafkaError for ReadError {
             ReadError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
             ReadError::Damaged { .. } => ErrorCode::CorruptMessage,
             ReadError::Io(_) => ErrorCode::KafkaStorageError,
+            ReadError::Parted => ErrorCode::NotLeaderOrFollower,
         }
     }
 }

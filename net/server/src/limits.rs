@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use corelog_cluster::{ClientQuotas, QuotaKey, QuotaValue, Sharers};
 use corelog_io::Instant;
+use corelog_shard::RuntimeSettings;
 
 use crate::quota::rate::{Rate, WINDOW};
 use crate::quota::{Limit, Sensors};
@@ -102,13 +103,16 @@ impl ConnectionLimits {
         Err(time)
     }
 
-    /// Admits a connection from `peer`, or not.
-    pub(crate) fn admit(&self, peer: IpAddr) -> Option<Admission> {
+    /// Admits a connection from `peer`, or not. Bounds that were set at run time hold instead of
+    /// those of the beginning; an address of its own has its own.
+    pub(crate) fn admit(&self, peer: IpAddr, runtime: &RuntimeSettings) -> Option<Admission> {
         let own = self.settings.per_peer_overrides.get(&peer.to_canonical());
-        let per_peer_max = own.copied().unwrap_or(self.settings.per_peer_max);
+        let of_each = runtime.connections_per_peer_max.unwrap_or(self.settings.per_peer_max);
+        let per_peer_max = own.copied().unwrap_or(of_each);
+        let all_max = runtime.connections_max.unwrap_or(self.settings.all_max);
         let mut counts = self.lock();
         let from_peer = counts.by_peer.get(&peer).copied().unwrap_or(0);
-        if counts.all >= self.settings.all_max || from_peer >= per_peer_max {
+        if counts.all >= all_max || from_peer >= per_peer_max {
             return None;
         }
         counts.all += 1;
@@ -159,17 +163,37 @@ mod tests {
         Duration::from_millis(ms)
     }
 
+    fn runtime(connections_max: Option<usize>) -> RuntimeSettings {
+        RuntimeSettings {
+            cleaner: corelog_shard::CleanerLimits::default(),
+            producer_expiration_ms: 1,
+            verifies_transactions: true,
+            connections_max,
+            connections_per_peer_max: connections_max,
+        }
+    }
+
+    #[test]
+    fn a_bound_that_is_set_at_run_time_holds_from_the_next_connection_on() {
+        let bounds = ConnectionSettings { all_max: 1, per_peer_max: 1, ..Default::default() };
+        let (limits, peer) = (ConnectionLimits::new(bounds), ONE);
+        let _first = limits.admit(peer, &runtime(None)).expect("room");
+        assert!(limits.admit(peer, &runtime(None)).is_none());
+        let _second = limits.admit(peer, &runtime(Some(2))).expect("room");
+        assert!(limits.admit(peer, &runtime(Some(2))).is_none());
+    }
+
     #[test]
     fn connections_over_a_bound_are_not_admitted_until_others_end() {
         let settings = ConnectionSettings { all_max: 3, per_peer_max: 2, ..Default::default() };
         let limits = ConnectionLimits::new(settings);
-        let first = limits.admit(ONE).expect("room");
-        let _second = limits.admit(ONE).expect("room");
-        assert!(limits.admit(ONE).is_none(), "two are the most from one address");
-        let _third = limits.admit(TWO).expect("room");
-        assert!(limits.admit(TWO).is_none(), "three are the most in all");
+        let first = limits.admit(ONE, &runtime(None)).expect("room");
+        let _second = limits.admit(ONE, &runtime(None)).expect("room");
+        assert!(limits.admit(ONE, &runtime(None)).is_none(), "two are the most from one address");
+        let _third = limits.admit(TWO, &runtime(None)).expect("room");
+        assert!(limits.admit(TWO, &runtime(None)).is_none(), "three are the most in all");
         drop(first);
-        assert!(limits.admit(ONE).is_some());
+        assert!(limits.admit(ONE, &runtime(None)).is_some());
     }
 
     #[test]
@@ -178,12 +202,15 @@ mod tests {
         let settings =
             ConnectionSettings { per_peer_max: 1, per_peer_overrides, ..Default::default() };
         let limits = ConnectionLimits::new(settings);
-        let _both = [limits.admit(ONE).expect("room"), limits.admit(ONE).expect("room")];
-        assert!(limits.admit(ONE).is_none());
-        assert!(limits.admit(TWO).is_none(), "this one is shut out");
+        let _both = [
+            limits.admit(ONE, &runtime(None)).expect("room"),
+            limits.admit(ONE, &runtime(None)).expect("room"),
+        ];
+        assert!(limits.admit(ONE, &runtime(None)).is_none());
+        assert!(limits.admit(TWO, &runtime(None)).is_none(), "this one is shut out");
         let three = IpAddr::from([127, 0, 0, 3]);
-        let _one = limits.admit(three).expect("room");
-        assert!(limits.admit(three).is_none(), "others have the bound of all");
+        let _one = limits.admit(three, &runtime(None)).expect("room");
+        assert!(limits.admit(three, &runtime(None)).is_none(), "others have the bound of all");
     }
 
     #[test]

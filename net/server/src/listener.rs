@@ -142,7 +142,8 @@ impl Accepts {
                 shard.metrics().throttled(QuotaKey::ConnectionCreationRate, delay);
                 sleep(delay).await;
             }
-            let Some(admission) = self.limits.admit(socket.peer().ip()) else {
+            let settings = shard.runtime();
+            let Some(admission) = self.limits.admit(socket.peer().ip(), &settings) else {
                 tracing::debug!(peer = %socket.peer(), "a connection over the limit is closed");
                 continue;
             };

@@ -344,6 +344,24 @@ mod tests {
     }
 
     #[test]
+    fn what_can_change_at_run_time_keeps_the_bounds_of_its_key() {
+        use corelog_cluster::broker_keys::{BROKER_KEYS, ValueRange};
+        for dynamic in &BROKER_KEYS {
+            let key = all().iter().find(|key| key.name == dynamic.name).unwrap();
+            let is_same = match (&key.kind, dynamic.range) {
+                (Kind::Integer { min, max, .. }, ValueRange::Integer(least, most)) => {
+                    (*min, *max) == (least, most)
+                }
+                (Kind::Decimal { min, max }, ValueRange::Decimal(least, most)) => {
+                    (*min, *max) == (least, most)
+                }
+                (kind, range) => *kind == Kind::Boolean && range == ValueRange::Boolean,
+            };
+            assert!(is_same && key.doc == dynamic.doc, "{}", dynamic.name);
+        }
+    }
+
+    #[test]
     fn each_key_without_effect_is_listed_once() {
         for (position, foreign) in FOREIGN.iter().enumerate() {
             let twice = FOREIGN[..position].iter().any(|earlier| earlier.name == foreign.name);

@@ -146,6 +146,7 @@ fn nothing_typed_gives_the_documented_defaults() {
                 verifies_transactions: true,
             },
             groups: GroupRules {
+                bounds: GroupBounds::default(),
                 coordinator: GroupConfig::default(),
                 topic: InternalTopic::default(),
             },

@@ -5,12 +5,14 @@ mod broker;
 mod certificates;
 mod folder;
 mod log;
+mod mover;
 mod workload;
 
 pub(crate) use broker::{Broker, Launch, free_ports};
 pub(crate) use certificates::Authority;
 pub(crate) use folder::DataFolder;
 pub(crate) use log::PartitionLogs;
+pub(crate) use mover::Mover;
 pub(crate) use workload::{Writer, WriterKind, connect, create_topic, quick};
 
 use std::time::{Duration, Instant};

@@ -11,12 +11,17 @@ use corelog_model::{BrokerId, ErrorCode, TopicName};
 use thiserror::Error;
 
 use super::{Decision, Mode};
+use crate::broker_keys::{ValueRange, broker_key};
+use crate::group_keys::GroupBounds;
 use crate::image::ClusterImage;
 use crate::record::{ConfigResource, MetadataRecord};
 
 /// The most bytes of a config's value: what fits a string of the Kafka protocol, so that every
 /// value can be described.
 pub const CONFIG_VALUE_BYTES_MAX: usize = i16::MAX as usize;
+
+/// How many groups may have configs: groups need not exist to have some.
+pub const GROUPS_MAX: usize = 100_000;
 
 /// A request to alter configs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +80,22 @@ pub enum ConfigError {
         key: String,
     },
     /// `INVALID_CONFIG`
+    #[error("config {key:?} is not one of those that groups have")]
+    NotOfGroups {
+        /// The name asked for.
+        key: String,
+    },
+    /// `INVALID_CONFIG`
+    #[error("config {key} must be {must_be}, not {value:?}")]
+    Range {
+        /// The config's name.
+        key: String,
+        /// What was asked for.
+        value: String,
+        /// What it can be.
+        must_be: String,
+    },
+    /// `INVALID_CONFIG`
     #[error("config {key} has {bytes} bytes, more than {CONFIG_VALUE_BYTES_MAX}")]
     TooLong {
         /// The config's name.
@@ -108,6 +129,8 @@ impl ConfigError {
         match self {
             ConfigError::Rule(_)
             | ConfigError::NotOfBrokers { .. }
+            | ConfigError::NotOfGroups { .. }
+            | ConfigError::Range { .. }
             | ConfigError::TooLong { .. }
             | ConfigError::NoValue { .. }
             | ConfigError::NotAList { .. } => ErrorCode::InvalidConfig,
@@ -137,6 +160,15 @@ pub enum AlterConfigError {
         /// The resource.
         resource: ConfigResource,
     },
+    /// `INVALID_REQUEST`: there is no default of all groups.
+    #[error("the request does not name the group")]
+    NoGroup,
+    /// `POLICY_VIOLATION`
+    #[error("group {name} cannot have configs: {GROUPS_MAX} groups have some")]
+    TooManyGroups {
+        /// The group.
+        name: String,
+    },
     /// `INVALID_CONFIG` or `INVALID_REQUEST`
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -148,7 +180,10 @@ impl AlterConfigError {
         match self {
             AlterConfigError::UnknownTopic { .. } => ErrorCode::UnknownTopicOrPartition,
             AlterConfigError::UnknownBroker { .. } => ErrorCode::BrokerIdNotRegistered,
-            AlterConfigError::DuplicateResource { .. } => ErrorCode::InvalidRequest,
+            AlterConfigError::DuplicateResource { .. } | AlterConfigError::NoGroup => {
+                ErrorCode::InvalidRequest
+            }
+            AlterConfigError::TooManyGroups { .. } => ErrorCode::PolicyViolation,
             AlterConfigError::Config(error) => error.code(),
         }
     }
@@ -157,6 +192,7 @@ impl AlterConfigError {
 /// Decides how configs change. A resource that the request has twice is refused each time.
 pub fn alter_configs(
     image: &ClusterImage,
+    groups: &GroupBounds,
     request: &AlterConfigs,
 ) -> Decision<(), AlterConfigError> {
     let mut mentions: BTreeMap<&ConfigResource, usize> = BTreeMap::new();
@@ -170,7 +206,7 @@ pub fn alter_configs(
             return Err(AlterConfigError::DuplicateResource { resource: resource.clone() });
         }
         check_exists(image, resource)?;
-        records.extend(alter(image, alteration)?);
+        records.extend(alter(image, groups, alteration)?);
         Ok(())
     });
     let results = results.collect();
@@ -203,15 +239,25 @@ fn check_exists(image: &ClusterImage, resource: &ConfigResource) -> Result<(), A
         ConfigResource::Broker(broker) if image.broker(*broker).is_none() => {
             Err(AlterConfigError::UnknownBroker { broker: *broker })
         }
-        ConfigResource::Topic(_) | ConfigResource::Broker(_) | ConfigResource::BrokerDefault => {
-            Ok(())
+        ConfigResource::Group(name) if name.is_empty() => Err(AlterConfigError::NoGroup),
+        ConfigResource::Group(name)
+            if image.configs_of(resource).is_none()
+                && image.group_configs().len() >= GROUPS_MAX =>
+        {
+            Err(AlterConfigError::TooManyGroups { name: name.clone() })
         }
+        // A group need not exist: it finds its configs when it comes to be.
+        ConfigResource::Topic(_)
+        | ConfigResource::Broker(_)
+        | ConfigResource::BrokerDefault
+        | ConfigResource::Group(_) => Ok(()),
     }
 }
 
 /// The records that alter one resource; none for what is so already.
 fn alter(
     image: &ClusterImage,
+    groups: &GroupBounds,
     request: &AlterResource,
 ) -> Result<Vec<MetadataRecord>, ConfigError> {
     let resource = &request.resource;
@@ -223,11 +269,14 @@ fn alter(
         if !keys.insert(key) {
             return Err(ConfigError::Duplicate { key: key.clone() });
         }
-        // What an older version set and this one does not know can still be removed.
-        if alteration.operation == ConfigOperation::Delete && after.remove(key).is_some() {
+        // What an older version set and this one does not know can still be removed. Of brokers
+        // tools also remove what nobody set, such as throttles after a reassignment.
+        if alteration.operation == ConfigOperation::Delete
+            && (after.remove(key).is_some() || !matches!(resource, ConfigResource::Topic(_)))
+        {
             continue;
         }
-        if let Some(value) = altered(image, resource, alteration)? {
+        if let Some(value) = altered(image, groups, resource, alteration)? {
             after.insert(key.clone(), value);
         }
     }
@@ -247,10 +296,11 @@ fn alter(
 /// The value of a config after its alteration; `None` if it is not set.
 fn altered(
     image: &ClusterImage,
+    groups: &GroupBounds,
     resource: &ConfigResource,
     alteration: &AlterConfig,
 ) -> Result<Option<String>, ConfigError> {
-    let key = Key::of(resource, &alteration.key)?;
+    let key = Key::of(resource, groups, &alteration.key)?;
     let value = match alteration.operation {
         ConfigOperation::Delete => return Ok(None),
         ConfigOperation::Set => key.need(alteration.value.as_deref())?.to_owned(),
@@ -289,6 +339,7 @@ fn check_together(
             merged.extend(configs.clone());
             TopicConfig::resolve(&merged, &none)?
         }
+        ConfigResource::Group(_) => return Ok(()),
     };
     Ok(())
 }
@@ -302,14 +353,32 @@ fn elements(list: &str) -> impl Iterator<Item = &str> {
 #[derive(Clone, Copy)]
 struct Key<'a> {
     name: &'a str,
-    row: &'static ConfigKey,
+    row: Row,
+}
+
+#[derive(Clone, Copy)]
+enum Row {
+    /// A config of topics, or its default.
+    Topic(&'static ConfigKey),
+    /// Another config of brokers, or one of groups.
+    Other(ValueRange),
 }
 
 impl<'a> Key<'a> {
-    fn of(resource: &ConfigResource, name: &'a str) -> Result<Key<'a>, ConfigError> {
+    fn of(
+        resource: &ConfigResource,
+        groups: &GroupBounds,
+        name: &'a str,
+    ) -> Result<Key<'a>, ConfigError> {
         match resource {
             ConfigResource::Topic(_) => Key::of_topics(name),
             ConfigResource::Broker(_) | ConfigResource::BrokerDefault => Key::of_brokers(name),
+            ConfigResource::Group(_) => {
+                let range = groups.range(name);
+                let row = range.map(Row::Other);
+                let unknown = || ConfigError::NotOfGroups { key: name.to_owned() };
+                Ok(Key { name, row: row.ok_or_else(unknown)? })
+            }
         }
     }
 
@@ -318,15 +387,14 @@ impl<'a> Key<'a> {
             let nearest = nearest_name(name);
             topic_config::ConfigError::Unknown { name: name.to_owned(), nearest }
         })?;
-        Ok(Key { name, row })
+        Ok(Key { name, row: Row::Topic(row) })
     }
 
     fn of_brokers(name: &'a str) -> Result<Key<'a>, ConfigError> {
         let has_synonym = |row: &&ConfigKey| row.synonyms.iter().any(|one| one.name == name);
-        let row = TOPIC_CONFIGS
-            .iter()
-            .find(has_synonym)
-            .ok_or_else(|| ConfigError::NotOfBrokers { key: name.to_owned() })?;
+        let of_topics = TOPIC_CONFIGS.iter().find(has_synonym).map(Row::Topic);
+        let row = of_topics.or_else(|| broker_key(name).map(|key| Row::Other(key.range)));
+        let row = row.ok_or_else(|| ConfigError::NotOfBrokers { key: name.to_owned() })?;
         Ok(Key { name, row })
     }
 
@@ -335,10 +403,12 @@ impl<'a> Key<'a> {
     }
 
     fn need_list(self, value: Option<&str>) -> Result<&str, ConfigError> {
-        if self.row.config_type != ConfigType::List {
-            return Err(ConfigError::NotAList { key: self.name.to_owned() });
+        match self.row {
+            Row::Topic(row) if row.config_type == ConfigType::List => self.need(value),
+            Row::Topic(_) | Row::Other(_) => {
+                Err(ConfigError::NotAList { key: self.name.to_owned() })
+            }
         }
-        self.need(value)
     }
 
     /// Checks a value by itself.
@@ -347,9 +417,18 @@ impl<'a> Key<'a> {
             let (key, bytes) = (self.name.to_owned(), value.len());
             return Err(ConfigError::TooLong { key, bytes });
         }
-        let synonym = self.row.synonyms.iter().find(|synonym| synonym.name == self.name);
+        let row = match self.row {
+            Row::Topic(row) => row,
+            Row::Other(range) => {
+                let (key, value) = (self.name.to_owned(), value.to_owned());
+                let checked = range.check(&value);
+                let fails = |must_be| ConfigError::Range { key, value, must_be };
+                return checked.map_err(fails);
+            }
+        };
+        let synonym = row.synonyms.iter().find(|synonym| synonym.name == self.name);
         if synonym.is_none_or(|synonym| synonym.factor == 1) {
-            topic_config::validate(self.row.name, value)?;
+            topic_config::validate(row.name, value)?;
         } else {
             // Resolving knows the units of the broker's keys.
             let alone = ConfigMap::from([(self.name.to_owned(), value.to_owned())]);
@@ -365,11 +444,14 @@ impl<'a> Key<'a> {
         let default = (ConfigSource::DynamicDefaultBroker, &*image.broker_default_configs);
         let described = match resource {
             ConfigResource::Topic(_) => topic_config::describe(&[default], own),
-            ConfigResource::Broker(_) | ConfigResource::BrokerDefault => {
+            ConfigResource::Broker(_)
+            | ConfigResource::BrokerDefault
+            | ConfigResource::Group(_) => {
                 topic_config::describe(&[(ConfigSource::DynamicBroker, own), default], &none)
             }
         };
-        let described = described.into_iter().find(|config| config.name == self.row.name);
+        let Row::Topic(row) = self.row else { return String::new() };
+        let described = described.into_iter().find(|config| config.name == row.name);
         described.and_then(|config| config.value).unwrap_or_default()
     }
 }

@@ -311,6 +311,7 @@ pub(super) fn first_state(replicas: Vec<NodeId>) -> PartitionState {
         replicas,
         leader_epoch: LeaderEpoch::ZERO,
         partition_epoch: 0,
+        target: Vec::new(),
     }
 }
 

@@ -181,7 +181,7 @@ fn check_text(what: &'static str, text: &str) -> Result<(), RegisterBrokerError>
 }
 
 /// Moves each replica on a shard that the broker no longer has to the shard with fewest replicas;
-/// among equals, to the one with fewest of the same topic.
+/// among equals, to the one with fewest of the same topic. Moves to such a shard end.
 fn rehome(
     image: &ClusterImage,
     request: &RegisterBroker,
@@ -195,7 +195,18 @@ fn rehome(
         for (index, state) in topic.partitions() {
             let vanished =
                 |node: &&NodeId| node.broker() == request.broker && !totals.contains_key(node);
-            let Some(&from) = state.replicas.iter().find(vanished) else { continue };
+            let partition = PartitionId::new(topic.id(), index);
+            let Some(&from) = state.replicas.iter().find(vanished) else {
+                if state.target.iter().any(|node| vanished(&node)) {
+                    let next = state.partition_epoch.checked_add(1);
+                    let exhausted = RegisterBrokerError::EpochsExhausted { partition };
+                    let partition_epoch = next.ok_or(exhausted)?;
+                    let state =
+                        PartitionState { target: Vec::new(), partition_epoch, ..state.clone() };
+                    records.push(MetadataRecord::PartitionChanged { partition, state });
+                }
+                continue;
+            };
             let (to, _) = totals
                 .iter()
                 .min_by_key(|(node, total)| (**total, of_topic.get(node).copied(), **node))
@@ -203,7 +214,6 @@ fn rehome(
             let to = *to;
             *totals.entry(to).or_default() += 1;
             *of_topic.entry(to).or_default() += 1;
-            let partition = PartitionId::new(topic.id(), index);
             let state =
                 moved(state, from, to).ok_or(RegisterBrokerError::EpochsExhausted { partition })?;
             records.push(MetadataRecord::PartitionChanged { partition, state });
@@ -229,5 +239,6 @@ fn moved(state: &PartitionState, from: NodeId, to: NodeId) -> Option<PartitionSt
         leader: replace(&state.leader),
         leader_epoch: LeaderEpoch(state.leader_epoch.0.checked_add(1)?),
         partition_epoch: state.partition_epoch.checked_add(1)?,
+        target: Vec::new(),
     })
 }

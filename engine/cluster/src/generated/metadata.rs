@@ -10,14 +10,15 @@ pub mod metadata {
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_CONFIG_RESOURCE: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_CONFIG_RESOURCE: u8 = 3;
+pub const ENUM_MAX_CONFIG_RESOURCE: u8 = 4;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_CONFIG_RESOURCE: [ConfigResource; 4] = [
+pub const ENUM_VALUES_CONFIG_RESOURCE: [ConfigResource; 5] = [
   ConfigResource::NONE,
   ConfigResource::TopicResource,
   ConfigResource::BrokerResource,
   ConfigResource::BrokerDefaultResource,
+  ConfigResource::GroupResource,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -29,14 +30,16 @@ impl ConfigResource {
   pub const TopicResource: Self = Self(1);
   pub const BrokerResource: Self = Self(2);
   pub const BrokerDefaultResource: Self = Self(3);
+  pub const GroupResource: Self = Self(4);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 3;
+  pub const ENUM_MAX: u8 = 4;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::NONE,
     Self::TopicResource,
     Self::BrokerResource,
     Self::BrokerDefaultResource,
+    Self::GroupResource,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -45,6 +48,7 @@ impl ConfigResource {
       Self::TopicResource => Some("TopicResource"),
       Self::BrokerResource => Some("BrokerResource"),
       Self::BrokerDefaultResource => Some("BrokerDefaultResource"),
+      Self::GroupResource => Some("GroupResource"),
       _ => None,
     }
   }
@@ -874,6 +878,7 @@ impl<'a> PartitionState<'a> {
   pub const VT_LEADER: ::flatbuffers::VOffsetT = 12;
   pub const VT_LEADER_EPOCH: ::flatbuffers::VOffsetT = 14;
   pub const VT_PARTITION_EPOCH: ::flatbuffers::VOffsetT = 16;
+  pub const VT_TARGET: ::flatbuffers::VOffsetT = 18;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -885,6 +890,7 @@ impl<'a> PartitionState<'a> {
     args: &'args PartitionStateArgs<'args>
   ) -> ::flatbuffers::WIPOffset<PartitionState<'bldr>> {
     let mut builder = PartitionStateBuilder::new(_fbb);
+    if let Some(x) = args.target { builder.add_target(x); }
     builder.add_partition_epoch(args.partition_epoch);
     builder.add_leader_epoch(args.leader_epoch);
     builder.add_leader(args.leader);
@@ -945,6 +951,14 @@ impl<'a> PartitionState<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<i32>(PartitionState::VT_PARTITION_EPOCH, Some(0)).unwrap()}
   }
+  /// The nodes that shall hold the partition instead; absent or empty while it does not move.
+  #[inline]
+  pub fn target(&self) -> Option<::flatbuffers::Vector<'a, i32>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, i32>>>(PartitionState::VT_TARGET, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for PartitionState<'_> {
@@ -960,6 +974,7 @@ impl ::flatbuffers::Verifiable for PartitionState<'_> {
      .visit_field::<i32>("leader", Self::VT_LEADER, false)?
      .visit_field::<i32>("leader_epoch", Self::VT_LEADER_EPOCH, false)?
      .visit_field::<i32>("partition_epoch", Self::VT_PARTITION_EPOCH, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, i32>>>("target", Self::VT_TARGET, false)?
      .finish();
     Ok(())
   }
@@ -972,6 +987,7 @@ pub struct PartitionStateArgs<'a> {
     pub leader: i32,
     pub leader_epoch: i32,
     pub partition_epoch: i32,
+    pub target: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, i32>>>,
 }
 impl<'a> Default for PartitionStateArgs<'a> {
   #[inline]
@@ -984,6 +1000,7 @@ impl<'a> Default for PartitionStateArgs<'a> {
       leader: 0,
       leader_epoch: 0,
       partition_epoch: 0,
+      target: None,
     }
   }
 }
@@ -1022,6 +1039,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> PartitionStateBuilder<'a, 'b,
     self.fbb_.push_slot::<i32>(PartitionState::VT_PARTITION_EPOCH, partition_epoch, 0);
   }
   #[inline]
+  pub fn add_target(&mut self, target: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , i32>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(PartitionState::VT_TARGET, target);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> PartitionStateBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     PartitionStateBuilder {
@@ -1049,6 +1070,7 @@ impl ::core::fmt::Debug for PartitionState<'_> {
       ds.field("leader", &self.leader());
       ds.field("leader_epoch", &self.leader_epoch());
       ds.field("partition_epoch", &self.partition_epoch());
+      ds.field("target", &self.target());
       ds.finish()
   }
 }
@@ -1421,6 +1443,104 @@ impl ::core::fmt::Debug for BrokerDefaultResource<'_> {
       ds.finish()
   }
 }
+pub enum GroupResourceOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+/// A consumer group, whether it exists or not.
+pub struct GroupResource<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for GroupResource<'a> {
+  type Inner = GroupResource<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> GroupResource<'a> {
+  pub const VT_NAME: ::flatbuffers::VOffsetT = 4;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    GroupResource { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args GroupResourceArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<GroupResource<'bldr>> {
+    let mut builder = GroupResourceBuilder::new(_fbb);
+    if let Some(x) = args.name { builder.add_name(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn name(&self) -> &'a str {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(GroupResource::VT_NAME, None).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for GroupResource<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("name", Self::VT_NAME, true)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct GroupResourceArgs<'a> {
+    pub name: Option<::flatbuffers::WIPOffset<&'a str>>,
+}
+impl<'a> Default for GroupResourceArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    GroupResourceArgs {
+      name: None, // required field
+    }
+  }
+}
+
+pub struct GroupResourceBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> GroupResourceBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_name(&mut self, name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(GroupResource::VT_NAME, name);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> GroupResourceBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    GroupResourceBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<GroupResource<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    self.fbb_.required(o, GroupResource::VT_NAME,"name");
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for GroupResource<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("GroupResource");
+      ds.field("name", &self.name());
+      ds.finish()
+  }
+}
 pub enum ConfigSetOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -1531,6 +1651,20 @@ impl<'a> ConfigSet<'a> {
     }
   }
 
+  #[inline]
+  #[allow(non_snake_case)]
+  pub fn resource_as_group_resource(&self) -> Option<GroupResource<'a>> {
+    if self.resource_type() == ConfigResource::GroupResource {
+      let u = self.resource();
+      // Safety:
+      // Created from a valid Table for this object
+      // Which contains a valid union in this slot
+      Some(unsafe { GroupResource::init_from_table(u) })
+    } else {
+      None
+    }
+  }
+
 }
 
 impl ::flatbuffers::Verifiable for ConfigSet<'_> {
@@ -1544,6 +1678,7 @@ impl ::flatbuffers::Verifiable for ConfigSet<'_> {
           ConfigResource::TopicResource => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<TopicResource>>("ConfigResource::TopicResource", pos),
           ConfigResource::BrokerResource => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<BrokerResource>>("ConfigResource::BrokerResource", pos),
           ConfigResource::BrokerDefaultResource => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<BrokerDefaultResource>>("ConfigResource::BrokerDefaultResource", pos),
+          ConfigResource::GroupResource => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<GroupResource>>("ConfigResource::GroupResource", pos),
           _ => Ok(()),
         }
      })?
@@ -1630,6 +1765,13 @@ impl ::core::fmt::Debug for ConfigSet<'_> {
         },
         ConfigResource::BrokerDefaultResource => {
           if let Some(x) = self.resource_as_broker_default_resource() {
+            ds.field("resource", &x)
+          } else {
+            ds.field("resource", &"InvalidFlatbuffer: Union discriminant does not match value.")
+          }
+        },
+        ConfigResource::GroupResource => {
+          if let Some(x) = self.resource_as_group_resource() {
             ds.field("resource", &x)
           } else {
             ds.field("resource", &"InvalidFlatbuffer: Union discriminant does not match value.")

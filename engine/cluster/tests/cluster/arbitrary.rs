@@ -37,10 +37,10 @@ fn partition() -> impl Strategy<Value = (PartitionId, PartitionState)> {
         .prop_map(|(topic, index)| PartitionId::new(topic, PartitionIndex(index)));
     let nodes = || vec(NOT_NEGATIVE.prop_map(NodeId), 0..5);
     let numbers = (NOT_NEGATIVE, NOT_NEGATIVE, NOT_NEGATIVE);
-    (id, nodes(), nodes(), numbers).prop_map(|(id, replicas, isr, numbers)| {
+    (id, nodes(), nodes(), nodes(), numbers).prop_map(|(id, replicas, isr, target, numbers)| {
         let (leader, leader_epoch, partition_epoch) = numbers;
         let (leader, leader_epoch) = (NodeId(leader), LeaderEpoch(leader_epoch));
-        (id, PartitionState { replicas, isr, leader, leader_epoch, partition_epoch })
+        (id, PartitionState { replicas, isr, leader, leader_epoch, partition_epoch, target })
     })
 }
 
@@ -49,6 +49,7 @@ fn resource() -> impl Strategy<Value = ConfigResource> {
         topic_name().prop_map(ConfigResource::Topic),
         NOT_NEGATIVE.prop_map(|broker| ConfigResource::Broker(BrokerId(broker))),
         Just(ConfigResource::BrokerDefault),
+        ".{0,20}".prop_map(ConfigResource::Group),
     ]
 }
 

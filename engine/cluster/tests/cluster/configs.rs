@@ -8,6 +8,7 @@ use corelog_cluster::decide::create_topics::{
     CreateTopicError, CreateTopics, NewTopic, create_topics,
 };
 use corelog_cluster::decide::{Decision, Mode, TopicPolicy};
+use corelog_cluster::group_keys::GroupBounds;
 use corelog_cluster::{ClusterImage, ConfigResource, MetadataRecord};
 use corelog_model::topic_config::ConfigMap;
 use corelog_model::{BrokerId, ErrorCode};
@@ -50,7 +51,7 @@ fn decide(
     mode: Mode,
     resources: Vec<AlterResource>,
 ) -> Decision<(), AlterConfigError> {
-    alter_configs(image, &AlterConfigs { mode, resources })
+    alter_configs(image, &GroupBounds::default(), &AlterConfigs { mode, resources })
 }
 
 fn altered(image: &ClusterImage, resource: ConfigResource, steps: &[Step<'_>]) -> ClusterImage {
@@ -307,4 +308,46 @@ fn what_holds_for_a_topic_is_its_own_or_its_brokers() {
     let other = image.broker_defaults(BrokerId(2), &statics);
     let config = image.topic_by_name("t").unwrap().effective_config(&other).unwrap();
     assert_eq!(config.segment_ms, 2);
+}
+
+#[test]
+fn brokers_can_change_some_of_their_own_configs_within_bounds() {
+    let image = cluster(&[1]);
+    let set = |resource: ConfigResource, key: &str, value: &str| {
+        let alterations = vec![AlterConfig {
+            key: key.to_owned(),
+            operation: ConfigOperation::Set,
+            value: Some(value.to_owned()),
+        }];
+        let resources = vec![AlterResource { resource, alterations, replaces_all: false }];
+        let request = AlterConfigs { mode: Mode::Apply, resources };
+        let decision = alter_configs(&image, &GroupBounds::default(), &request);
+        image.fold(&decision.records).unwrap();
+        decision.results[0].as_ref().map_or_else(|error| error.code(), |()| ErrorCode::None)
+    };
+    let broker = || ConfigResource::Broker(BrokerId(1));
+    assert_eq!(set(broker(), "max.connections", "10"), ErrorCode::None);
+    assert_eq!(set(DEFAULT, "producer.id.expiration.ms", "10"), ErrorCode::None);
+    assert_eq!(set(broker(), "max.connections", "-1"), ErrorCode::InvalidConfig);
+    assert_eq!(set(DEFAULT, "max.connections", "many"), ErrorCode::InvalidConfig);
+    let group = || ConfigResource::Group("g".to_owned());
+    assert_eq!(set(group(), "consumer.session.timeout.ms", "50000"), ErrorCode::None);
+    assert_eq!(set(group(), "consumer.session.timeout.ms", "1"), ErrorCode::InvalidConfig);
+    assert_eq!(set(group(), "retention.ms", "1"), ErrorCode::InvalidConfig);
+    let nobody = ConfigResource::Group(String::new());
+    assert_eq!(set(nobody, "consumer.session.timeout.ms", "50000"), ErrorCode::InvalidRequest);
+}
+
+#[test]
+fn a_broker_config_that_nobody_set_can_be_removed() {
+    let image = cluster(&[1]);
+    let alterations = vec![AlterConfig {
+        key: "leader.replication.throttled.rate".to_owned(),
+        operation: ConfigOperation::Delete,
+        value: None,
+    }];
+    let resources = vec![AlterResource { resource: DEFAULT, alterations, replaces_all: false }];
+    let request = AlterConfigs { mode: Mode::Apply, resources };
+    let decision = alter_configs(&image, &GroupBounds::default(), &request);
+    assert_eq!((decision.records, decision.results), (Vec::new(), vec![Ok(())]));
 }

@@ -7,6 +7,7 @@ use corelog_cluster::decide::configs::{AlterConfig, AlterConfigs, AlterResource,
 use corelog_cluster::decide::create_partitions::{CreatePartitions, TopicGrowth};
 use corelog_cluster::decide::create_topics::{CreateTopics, NewTopic};
 use corelog_cluster::decide::delete_topics::TopicSelector;
+use corelog_cluster::decide::reassign_partitions::{ReassignPartition, ReassignPartitions};
 use corelog_cluster::snapshot::{restore, snapshot};
 use corelog_cluster::{
     Change, ClusterImage, ConfigResource, Controller, ControllerConfig, Input, MetadataRecord,
@@ -92,6 +93,13 @@ fn alteration() -> impl Strategy<Value = AlterResource> {
     )
 }
 
+fn reassignment() -> impl Strategy<Value = ReassignPartition> {
+    let nodes = vec((1..=3_i32, 0..4_u16).prop_map(|(broker, shard)| node(broker, shard)), 0..3);
+    (name(), 0..3_i32, prop::option::weighted(0.8, nodes)).prop_map(|(topic, index, replicas)| {
+        ReassignPartition { topic, index: PartitionIndex(index), replicas }
+    })
+}
+
 fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         4 => (mode(), vec(new_topic(), 1..4))
@@ -103,6 +111,13 @@ fn change() -> impl Strategy<Value = Change> {
         2 => (1..=3_i32, 1..=6_u16)
             .prop_map(|(broker, shards)| Change::RegisterBroker(registration(broker, shards))),
         1 => Just(Change::AllocateProducerIds),
+        3 => (vec(reassignment(), 1..4), any::<bool>()).prop_map(|(partitions, allows)| {
+            let allow_replication_factor_change = allows;
+            Change::ReassignPartitions(ReassignPartitions {
+                partitions,
+                allow_replication_factor_change,
+            })
+        }),
         2 => (mode(), vec(alteration(), 1..3))
             .prop_map(|(mode, resources)| Change::AlterConfigs(AlterConfigs { mode, resources })),
     ]
@@ -124,7 +139,7 @@ fn check_image(image: &ClusterImage) {
         assert!(state.isr.contains(&state.leader), "{id}: the leader is in sync");
         let brokers = state.replicas.iter().map(|node| node.broker()).collect::<BTreeSet<_>>();
         assert_eq!(brokers.len(), state.replicas.len(), "{id}: replicas share no broker");
-        for node in &state.replicas {
+        for node in state.replicas.iter().chain(&state.target) {
             assert!(image.node(*node).is_some(), "{id}: node {node} exists");
         }
     }

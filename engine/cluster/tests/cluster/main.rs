@@ -16,6 +16,7 @@ mod delete_topics;
 mod image;
 mod invariants;
 mod producer_ids;
+mod reassign_partitions;
 mod records;
 mod register_broker;
 mod scene;

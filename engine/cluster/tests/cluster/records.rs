@@ -47,6 +47,7 @@ fn one_of_each_kind() -> Vec<MetadataRecord> {
         set(ConfigResource::Topic(name("a.topic")), Some("1")),
         set(ConfigResource::Broker(BrokerId(3)), None),
         set(ConfigResource::BrokerDefault, Some("")),
+        set(ConfigResource::Group("größe".to_owned()), Some("1")),
         MetadataRecord::ProducerIdsAllocated { next: ProducerId(i64::MAX) },
         MetadataRecord::ScramCredentialSet {
             of: scram_user(),

@@ -37,6 +37,7 @@ pub(crate) fn state(replicas: &[NodeId], epoch: i32) -> PartitionState {
         leader: replicas[0],
         leader_epoch: LeaderEpoch(epoch),
         partition_epoch: epoch,
+        target: Vec::new(),
     }
 }
 

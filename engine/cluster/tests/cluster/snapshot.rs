@@ -30,6 +30,7 @@ fn a_snapshot_restores_all_parts_of_an_image() {
         set(ConfigResource::Topic(name("a.b"))),
         set(ConfigResource::Broker(BrokerId(2))),
         set(ConfigResource::BrokerDefault),
+        set(ConfigResource::Group("g".to_owned())),
         MetadataRecord::ProducerIdsAllocated { next: ProducerId(2000) },
     ];
     let image = image.fold(&records).unwrap();

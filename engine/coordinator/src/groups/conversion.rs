@@ -67,7 +67,7 @@ impl Groups {
     /// understood. Whatever they wait for, they have to ask for again.
     fn upgrade(&mut self, now: Now, id: &str) -> Result<Vec<Output>, GroupError> {
         let not_found = || GroupError::GroupNotFound { group: id.into() };
-        let (config, topics) = (&self.config, &*self.topics);
+        let (config, topics) = (self.tuned.get(id).unwrap_or(&self.config), &*self.topics);
         let append_next = &mut self.append_next;
         let mut step = Step { now, config, topics, outputs: Vec::new(), append_next };
         let group = self.by_id.get_mut(id).ok_or_else(not_found)?;

@@ -107,7 +107,8 @@ impl Groups {
                     let nobody = ClassicGroup::new(id.clone(), Timestamp::NONE);
                     group.members = Members::Classic(Box::new(nobody));
                 }
-                group.begin_sessions(now.clock, &self.config);
+                let config = self.tuned.get(&id).unwrap_or(&self.config);
+                group.begin_sessions(now.clock, config);
             }
             self.settle(&id);
         }

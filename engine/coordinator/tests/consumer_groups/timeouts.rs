@@ -1,6 +1,10 @@
 //! Members that are silent, or slow to give up, are out.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+
+use corelog_coordinator::{GroupTuning, Input, Reply};
 
 use crate::rig::*;
 
@@ -73,4 +77,29 @@ fn sessions_and_timeouts_begin_anew_when_a_group_is_loaded() {
     assert_eq!(rig.describe(), "Assigning 3/2, b@2[]");
     rig.tick(SESSION);
     assert_eq!(rig.describe(), "Empty 4/2");
+}
+
+#[test]
+fn a_group_with_timeouts_of_its_own_has_them_from_the_next_heartbeat_on() {
+    let mut rig = Rig::new();
+    rig.beat(join("a", &["t"]));
+    let (heartbeat, session) = (Duration::from_secs(7), Duration::from_secs(50));
+    let tuning =
+        GroupTuning { heartbeat_interval: Some(heartbeat), session_timeout: Some(session) };
+    let of_group = |group: &str| Arc::new(BTreeMap::from([(group.to_owned(), tuning)]));
+    assert_eq!(rig.step(Input::Tunings(of_group("g"))), []);
+    assert_eq!(rig.groups.next_wakeup(), Some(Duration::from_secs(SESSION)));
+    let request = rig.next_request();
+    let beat =
+        corelog_coordinator::consumer_group::ConsumerGroupHeartbeat { request, ..alive("a", 1) };
+    let Reply::ConsumerGroupHeartbeat(Ok(reply)) =
+        rig.ask(request, Input::ConsumerGroupHeartbeat(beat))
+    else {
+        panic!("the member is in the group")
+    };
+    assert_eq!(reply.heartbeat_interval, heartbeat);
+    assert_eq!(rig.groups.next_wakeup(), Some(session));
+    rig.step(Input::Tunings(of_group("another")));
+    rig.beat(alive("a", 1));
+    assert_eq!(rig.groups.next_wakeup(), Some(Duration::from_secs(SESSION)));
 }

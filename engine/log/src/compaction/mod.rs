@@ -24,6 +24,7 @@ use corelog_model::{Offset, PartitionId, Timestamp};
 
 pub(crate) use self::progress::Progress;
 pub(crate) use self::swap::settle_swaps;
+use crate::config::CleanerConfig;
 use crate::flush::FlushError;
 use crate::partition::PartitionLog;
 use crate::storage::Storage;
@@ -89,8 +90,9 @@ pub struct CleanerCounters {
 }
 
 /// One pass at a time on a core.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Cleaner {
+    config: RefCell<CleanerConfig>,
     is_busy: Cell<bool>,
     is_stopped: Cell<bool>,
     idle: Signal,
@@ -98,6 +100,21 @@ pub(crate) struct Cleaner {
 }
 
 impl Cleaner {
+    pub(crate) fn new(config: CleanerConfig) -> Self {
+        Self {
+            config: RefCell::new(config),
+            is_busy: Cell::new(false),
+            is_stopped: Cell::new(false),
+            idle: Signal::new(),
+            counters: RefCell::default(),
+        }
+    }
+
+    /// The bounds of a pass that begins now.
+    pub(crate) fn config(&self) -> CleanerConfig {
+        self.config.borrow().clone()
+    }
+
     pub(crate) fn is_stopped(&self) -> bool {
         self.is_stopped.get()
     }
@@ -188,6 +205,11 @@ impl Storage {
     /// Ends compaction for good; resolves when the pass under way, if any, has stopped.
     pub async fn stop_cleaning(&self) {
         self.shared().cleaner.stop().await;
+    }
+
+    /// Sets the bounds of passes that begin from now on.
+    pub fn set_cleaner(&self, config: CleanerConfig) {
+        self.shared().cleaner.config.replace(config);
     }
 
     /// What compaction has done.

@@ -20,7 +20,7 @@ pub(crate) struct Pace<'a> {
 
 impl<'a> Pace<'a> {
     pub(crate) fn new(log: &'a PartitionLog) -> Self {
-        let bytes_per_second_max = log.shared.config.cleaner.bytes_per_second_max;
+        let bytes_per_second_max = log.shared.cleaner.config().bytes_per_second_max;
         Self { log, bytes_per_second_max, began: now(), bytes: 0 }
     }
 

@@ -120,7 +120,7 @@ impl PartitionLog {
             producers: plan.producers,
             now,
             delete_retention_ms: plan.rules.delete_retention_ms,
-            winner: self.shared.config.cleaner.winner,
+            winner: self.shared.cleaner.config().winner,
         });
         let (mut bytes_before, mut bytes_after) = (0, 0);
         for range in group(&segments, plan.segment_bytes, GROUP_SEGMENTS_MAX) {
@@ -147,7 +147,7 @@ impl PartitionLog {
             Ok(transactions) => Ok(Aborted::new(transactions)),
             Err(ReadError::Io(error)) => Err(error.into()),
             // Records were deleted meanwhile.
-            Err(ReadError::OutOfRange { .. }) => Err(CleanError::Stopped),
+            Err(ReadError::OutOfRange { .. } | ReadError::Parted) => Err(CleanError::Stopped),
             Err(error @ ReadError::Damaged { .. }) => {
                 Err(CleanError::damaged(first.base, error.to_string()))
             }
@@ -169,7 +169,7 @@ impl PartitionLog {
     ) -> Result<(OffsetMap, Offset), CleanError> {
         let dirty = || plan.segments.iter().filter(|segment| segment.end > plan.first_dirty);
         let dirty_bytes: u64 = dirty().map(|segment| segment.bytes).sum();
-        let config = &self.shared.config.cleaner;
+        let config = self.shared.cleaner.config();
         let keys_max = (dirty_bytes / RECORD_BYTES_MIN) as usize + 1;
         let secret = [random_u64(), random_u64()];
         let mut map =
@@ -250,6 +250,7 @@ impl PartitionLog {
             match self.load_aborted(*base).await {
                 Ok(()) => {}
                 Err(ReadError::Io(error)) => return Err(error.into()),
+                Err(ReadError::Parted) => return Err(CleanError::Stopped),
                 Err(error) => return Err(CleanError::damaged(*base, error.to_string())),
             }
         }

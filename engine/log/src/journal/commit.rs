@@ -227,6 +227,12 @@ impl Journal {
         self.state.core.borrow().next_frame
     }
 
+    /// The first frame that has nothing of what was appended so far.
+    pub fn frame_behind(&self) -> FrameSequence {
+        let core = self.state.core.borrow();
+        if core.open.entries > 0 { core.next_frame.next() } else { core.next_frame }
+    }
+
     /// Where replay would have to begin if files below `keep` were released.
     pub fn replay_start(&self, keep: FileSequence) -> (FileSequence, FrameSequence) {
         let core = self.state.core.borrow();

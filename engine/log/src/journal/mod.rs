@@ -87,6 +87,7 @@ impl JournalConfig {
 /// The rules that durability rests on. The simulator turns each off once, to show that it would
 /// notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one rule that is kept or left out")]
 pub struct Safeguards {
     /// Frames are synced before they count as durable.
     pub syncs: bool,
@@ -95,10 +96,17 @@ pub struct Safeguards {
     /// Durable covers only the gapless prefix of frames whose write completed before the sync
     /// began.
     pub gapless_prefix: bool,
+    /// Entries of a partition that went to another core are not replayed.
+    pub remembers_departures: bool,
 }
 
 impl Default for Safeguards {
     fn default() -> Self {
-        Self { syncs: true, verifies_checksums: true, gapless_prefix: true }
+        Self {
+            syncs: true,
+            verifies_checksums: true,
+            gapless_prefix: true,
+            remembers_departures: true,
+        }
     }
 }

@@ -19,6 +19,8 @@ pub enum ConfigSource {
     StaticBroker = 4,
     /// In the table.
     Default = 5,
+    /// Set for the group.
+    Group = 8,
 }
 
 impl ConfigSource {

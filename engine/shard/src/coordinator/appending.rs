@@ -202,7 +202,10 @@ fn code_of(error: &ProduceError) -> ErrorCode {
             ErrorCode::InvalidTxnState
         }
         ProduceError::Append(
-            AppendError::Sequence(_) | AppendError::Journal(_) | AppendError::Gone,
+            AppendError::Sequence(_)
+            | AppendError::Journal(_)
+            | AppendError::Gone
+            | AppendError::Parted,
         ) => ErrorCode::NotCoordinator,
     }
 }

@@ -26,7 +26,7 @@ use crate::start::{ControllerSeed, StartError, start_controller_shard};
 const SNAPSHOT_BYTES: u64 = 500;
 const SNAPSHOT: &str = "/data/shard-000/metadata.snapshot";
 
-fn config(metadata_snapshot_bytes: u64) -> BrokerConfig {
+pub(crate) fn config(metadata_snapshot_bytes: u64) -> BrokerConfig {
     BrokerConfig {
         broker: BrokerId(1),
         rack: None,
@@ -35,6 +35,7 @@ fn config(metadata_snapshot_bytes: u64) -> BrokerConfig {
         topics: TopicPolicy::default(),
         groups: corelog_coordinator::GroupConfig::default(),
         share: ShareSettings::default(),
+        group_bounds: corelog_cluster::group_keys::GroupBounds::default(),
         transactions: corelog_coordinator::transactions::TransactionConfig::default(),
         limits: ShardLimits {
             journal_file_bytes: 64 << 10,

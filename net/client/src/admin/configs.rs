@@ -19,6 +19,8 @@ pub enum Resource {
     Topic(String),
     /// A node.
     Broker(NodeId),
+    /// All nodes that set nothing themselves.
+    AllBrokers,
     /// A group of consumers, by name.
     Group(String),
 }
@@ -36,6 +38,21 @@ pub struct ConfigEntry {
     pub is_read_only: bool,
     /// Whether the value is a secret.
     pub is_sensitive: bool,
+    /// Every value that there is, the one that holds first; none where the server does not tell.
+    pub synonyms: Vec<ConfigSynonym>,
+    /// What it does, where the server tells.
+    pub documentation: Option<String>,
+}
+
+/// One of the values of a config.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigSynonym {
+    /// The config, or another name of it.
+    pub name: String,
+    /// The value; none when the server keeps it secret.
+    pub value: Option<String>,
+    /// Where it comes from.
+    pub source: ConfigSource,
 }
 
 /// Where the value of a config comes from.
@@ -51,6 +68,8 @@ pub enum ConfigSource {
     Static,
     /// Nobody set it.
     Default,
+    /// Set on the group.
+    Group,
     /// A source that this client does not know, by its number.
     Other(i8),
 }
@@ -68,12 +87,22 @@ pub enum ConfigChange {
     Subtract(String),
 }
 
+/// Whether a change is carried out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AlterMode {
+    /// It is.
+    #[default]
+    Apply,
+    /// It is only checked.
+    ValidateOnly,
+}
+
 impl Resource {
     /// The number of its type on the wire.
     fn number(&self) -> i8 {
         match self {
             Self::Topic(_) => 2,
-            Self::Broker(_) => 4,
+            Self::Broker(_) | Self::AllBrokers => 4,
             Self::Group(_) => 32,
         }
     }
@@ -83,13 +112,14 @@ impl Resource {
         match self {
             Self::Topic(name) | Self::Group(name) => name.clone(),
             Self::Broker(node) => node.to_string(),
+            Self::AllBrokers => String::new(),
         }
     }
 
     /// Brokers answer for themselves, the others are known to everybody.
     fn target(&self) -> Target {
         match self {
-            Self::Topic(_) | Self::Group(_) => Target::Any,
+            Self::Topic(_) | Self::Group(_) | Self::AllBrokers => Target::Any,
             Self::Broker(node) => Target::Node(*node),
         }
     }
@@ -98,6 +128,7 @@ impl Resource {
         match self {
             Self::Topic(name) => format!("topic {name}"),
             Self::Broker(node) => format!("node {node}"),
+            Self::AllBrokers => "the default of all brokers".to_owned(),
             Self::Group(name) => format!("group {name}"),
         }
     }
@@ -127,7 +158,8 @@ impl Operation for DescribeConfigs<'_> {
                 resource_name: self.resource.name().into(),
                 configuration_keys: None,
             }],
-            ..DescribeConfigsRequest::default()
+            include_synonyms: true,
+            include_documentation: true,
         }
     }
 
@@ -152,6 +184,16 @@ impl Operation for DescribeConfigs<'_> {
                 },
                 is_read_only: config.read_only,
                 is_sensitive: config.is_sensitive,
+                synonyms: config
+                    .synonyms
+                    .iter()
+                    .map(|synonym| ConfigSynonym {
+                        name: synonym.name.clone().into_owned(),
+                        value: synonym.value.as_deref().map(str::to_owned),
+                        source: ConfigSource::from_number(synonym.source),
+                    })
+                    .collect(),
+                documentation: config.documentation.as_deref().map(str::to_owned),
             })
             .collect();
         entries.sort_by(|one, other| one.name.cmp(&other.name));
@@ -166,6 +208,8 @@ pub struct AlterConfigs<'a> {
     pub resource: &'a Resource,
     /// Names and their changes.
     pub changes: &'a [(String, ConfigChange)],
+    /// Whether it is carried out.
+    pub mode: AlterMode,
 }
 
 impl Operation for AlterConfigs<'_> {
@@ -197,7 +241,7 @@ impl Operation for AlterConfigs<'_> {
                 resource_name: self.resource.name().into(),
                 configs: self.changes.iter().map(change).collect(),
             }],
-            validate_only: false,
+            validate_only: self.mode == AlterMode::ValidateOnly,
         }
     }
 
@@ -219,6 +263,7 @@ impl ConfigSource {
             3 => Self::Cluster,
             4 => Self::Static,
             5 => Self::Default,
+            8 => Self::Group,
             number => Self::Other(number),
         }
     }
@@ -231,6 +276,7 @@ impl ConfigSource {
             Self::Cluster => "cluster",
             Self::Static => "static",
             Self::Default => "default",
+            Self::Group => "group",
             Self::Other(_) => "other",
         }
     }

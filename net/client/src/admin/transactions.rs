@@ -1,11 +1,11 @@
 //! Transactions, as an operator sees them: listed, described, and one that hangs aborted (KIP-664).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use corelog_model::{NodeId, Offset, ProducerEpoch, ProducerId, Timestamp};
-use corelog_wire::api::describe_producers::TopicRequest;
+use corelog_wire::api::describe_producers::{ProducerState, TopicRequest};
 use corelog_wire::api::write_txn_markers::{WritableTxnMarker, WritableTxnMarkerTopic};
 use corelog_wire::{
     ApiKey, DescribeProducersRequest, DescribeProducersResponse, DescribeTransactionsRequest,
@@ -170,18 +170,18 @@ impl Operation for DescribeTransaction {
     }
 }
 
-/// Asks the leader of a partition about its producers.
+/// Asks a leader for the producers of its partitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribeProducers {
     /// The leader.
     pub node: NodeId,
-    /// The partition.
-    pub at: TopicPartition,
+    /// The partitions that it leads.
+    pub partitions: Vec<TopicPartition>,
 }
 
 impl Operation for DescribeProducers {
     type Request = DescribeProducersRequest<'static>;
-    type Answer = Vec<ActiveProducer>;
+    type Answer = BTreeMap<TopicPartition, Vec<ActiveProducer>>;
     const REPEAT: Repeat = Repeat::Harmless;
 
     fn target(&self) -> Target {
@@ -189,31 +189,42 @@ impl Operation for DescribeProducers {
     }
 
     fn request(&self, _: &ClientConfig) -> Self::Request {
-        let name = self.at.topic.as_ref().to_owned().into();
-        let topic = TopicRequest { name, partition_indexes: vec![self.at.partition] };
-        DescribeProducersRequest { topics: vec![topic] }
+        let topic = |at: &TopicPartition| TopicRequest {
+            name: at.topic.as_ref().to_owned().into(),
+            partition_indexes: vec![at.partition],
+        };
+        DescribeProducersRequest { topics: self.partitions.iter().map(topic).collect() }
     }
 
     fn read(&self, reply: &Reply) -> Result<Self::Answer, ClientError> {
         let response: DescribeProducersResponse<'_> = reply.decode()?;
-        let topics = response.topics.iter().filter(|topic| *topic.name == *self.at.topic);
-        let mut partitions = topics.flat_map(|topic| &topic.partitions);
-        let found = partitions.find(|one| one.partition_index == self.at.partition);
-        let found = found.ok_or_else(|| reply.lacks(self.at.to_string()))?;
-        let (api, message) = (ApiKey::DescribeProducers, found.error_message.as_deref());
-        ClientError::refused(api, self.at.to_string(), found.error_code, message)?;
-        let producers = found.active_producers.iter().map(|producer| ActiveProducer {
-            producer_id: ProducerId(producer.producer_id),
-            producer_epoch: i16::try_from(producer.producer_epoch)
-                .map_or(ProducerEpoch::NONE, ProducerEpoch),
-            last_sequence: producer.last_sequence,
-            last_timestamp: Timestamp(producer.last_timestamp),
-            coordinator_epoch: producer.coordinator_epoch,
-            transaction_start: Some(producer.current_txn_start_offset)
-                .filter(|offset| *offset >= 0)
-                .map(Offset),
-        });
-        Ok(producers.collect())
+        let mut all = BTreeMap::new();
+        for topic in &response.topics {
+            for found in &topic.partitions {
+                let at = TopicPartition::new(&topic.name, found.partition_index);
+                let (api, message) = (ApiKey::DescribeProducers, found.error_message.as_deref());
+                ClientError::refused(api, at.to_string(), found.error_code, message)?;
+                all.insert(at, found.active_producers.iter().map(active_producer).collect());
+            }
+        }
+        match self.partitions.iter().find(|at| !all.contains_key(at)) {
+            Some(missing) => Err(reply.lacks(missing.to_string())),
+            None => Ok(all),
+        }
+    }
+}
+
+fn active_producer(producer: &ProducerState) -> ActiveProducer {
+    ActiveProducer {
+        producer_id: ProducerId(producer.producer_id),
+        producer_epoch: i16::try_from(producer.producer_epoch)
+            .map_or(ProducerEpoch::NONE, ProducerEpoch),
+        last_sequence: producer.last_sequence,
+        last_timestamp: Timestamp(producer.last_timestamp),
+        coordinator_epoch: producer.coordinator_epoch,
+        transaction_start: Some(producer.current_txn_start_offset)
+            .filter(|offset| *offset >= 0)
+            .map(Offset),
     }
 }
 

@@ -10,12 +10,12 @@ use super::consumer::Committer;
 use crate::ClientError;
 use crate::TopicPartition;
 use crate::admin::{
-    AbortTransaction, ActiveProducer, AddPartitions, AlterConfigs, ClusterDescription,
+    AbortTransaction, ActiveProducer, AddPartitions, AlterConfigs, AlterMode, ClusterDescription,
     ConfigChange, ConfigEntry, CreateTopic, CreatedTopic, DeleteGroup, DeleteRecords, DeleteTopic,
     DescribeClassicGroup, DescribeCluster, DescribeConfigs, DescribeConsumerGroup,
     DescribeProducers, DescribeTransaction, GroupDescription, GroupListing, ListGroups,
-    ListTransactions, NewTopic, Resource, TransactionDescription, TransactionFilter,
-    TransactionListing,
+    ListReassignments, ListTransactions, NewTopic, OngoingReassignment, ReassignPartition,
+    Resource, TransactionDescription, TransactionFilter, TransactionListing,
 };
 use crate::group::CommittedOffset;
 use crate::metadata::Topic;
@@ -96,7 +96,24 @@ impl Admin {
         resource: &Resource,
         changes: &[(String, ConfigChange)],
     ) -> Result<(), ClientError> {
-        self.cluster.perform(&AlterConfigs { resource, changes }).await
+        let mode = AlterMode::Apply;
+        self.cluster.perform(&AlterConfigs { resource, changes, mode }).await
+    }
+
+    /// Asks that a partition be on other nodes; none ends a move that has begun (KIP-455).
+    pub async fn reassign_partition(
+        &self,
+        at: &TopicPartition,
+        replicas: Option<&[NodeId]>,
+    ) -> Result<(), ClientError> {
+        self.cluster.perform(&ReassignPartition { at, replicas }).await
+    }
+
+    /// The partitions on their way to other nodes.
+    pub async fn list_reassignments(
+        &self,
+    ) -> Result<BTreeMap<TopicPartition, OngoingReassignment>, ClientError> {
+        self.cluster.perform(&ListReassignments).await
     }
 
     /// The nodes of the cluster; from Metadata where the server lacks DescribeCluster.
@@ -172,7 +189,9 @@ impl Admin {
     ) -> Result<Vec<ActiveProducer>, ClientError> {
         self.cluster.require_topics(&[&at.topic]).await?;
         let (node, _) = self.cluster.metadata().require_leader(at)?;
-        self.cluster.perform(&DescribeProducers { node, at: at.clone() }).await
+        let partitions = vec![at.clone()];
+        let mut all = self.cluster.perform(&DescribeProducers { node, partitions }).await?;
+        Ok(all.remove(at).unwrap_or_default())
     }
 
     /// Aborts the open transaction of a producer in one partition, without its coordinator.

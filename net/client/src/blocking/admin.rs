@@ -7,12 +7,13 @@ use corelog_model::NodeId;
 use corelog_wire::ApiKey;
 
 use crate::admin::{
-    AbortTransaction, ActiveProducer, AddPartitions, AlterQuotas, ClusterDescription, ConfigEntry,
-    CreateTopic, CreatedTopic, DeleteGroup, DeleteTopic, DescribeClassicGroup, DescribeCluster,
-    DescribeConfigs, DescribeConsumerGroup, DescribeProducers, DescribeTransaction,
-    GroupDescription, GroupListing, ListGroups, ListQuotas, ListTransactions, ListUsers, NewTopic,
-    QuotaEntity, Quotas, RemovePassword, Resource, ScramUsers, SetPassword, TransactionDescription,
-    TransactionFilter, TransactionListing,
+    AbortTransaction, ActiveProducer, AddPartitions, AlterConfigs, AlterMode, AlterQuotas,
+    ClusterDescription, ConfigChange, ConfigEntry, CreateTopic, CreatedTopic, DeleteGroup,
+    DeleteTopic, DescribeClassicGroup, DescribeCluster, DescribeConfigs, DescribeConsumerGroup,
+    DescribeProducers, DescribeTransaction, GroupDescription, GroupListing, ListGroups, ListQuotas,
+    ListReassignments, ListTransactions, ListUsers, NewTopic, OngoingReassignment, QuotaEntity,
+    Quotas, ReassignPartition, RemovePassword, Resource, ScramUsers, SetPassword,
+    TransactionDescription, TransactionFilter, TransactionListing,
 };
 use crate::blocking::cluster::Cluster;
 use crate::group::offsets::{self, NAMED_TOPICS_MAX, all};
@@ -74,6 +75,32 @@ impl Admin {
         resource: &Resource,
     ) -> Result<Vec<ConfigEntry>, ClientError> {
         self.cluster.perform(&DescribeConfigs { resource })
+    }
+
+    /// Changes single configs of a resource, all or none, or only checks them (KIP-339).
+    pub fn alter_configs(
+        &mut self,
+        resource: &Resource,
+        changes: &[(String, ConfigChange)],
+        mode: AlterMode,
+    ) -> Result<(), ClientError> {
+        self.cluster.perform(&AlterConfigs { resource, changes, mode })
+    }
+
+    /// Asks that a partition be on other nodes; none ends a move that has begun (KIP-455).
+    pub fn reassign_partition(
+        &mut self,
+        at: &TopicPartition,
+        replicas: Option<&[NodeId]>,
+    ) -> Result<(), ClientError> {
+        self.cluster.perform(&ReassignPartition { at, replicas })
+    }
+
+    /// The partitions on their way to other nodes.
+    pub fn list_reassignments(
+        &mut self,
+    ) -> Result<BTreeMap<TopicPartition, OngoingReassignment>, ClientError> {
+        self.cluster.perform(&ListReassignments)
     }
 
     /// The nodes of the cluster; from Metadata where the server lacks DescribeCluster.
@@ -149,7 +176,9 @@ impl Admin {
         at: &TopicPartition,
     ) -> Result<Vec<ActiveProducer>, ClientError> {
         let node = self.leader(at)?;
-        self.cluster.perform(&DescribeProducers { node, at: at.clone() })
+        let partitions = vec![at.clone()];
+        let mut all = self.cluster.perform(&DescribeProducers { node, partitions })?;
+        Ok(all.remove(at).unwrap_or_default())
     }
 
     /// Aborts the open transaction of a producer in one partition, without its coordinator.

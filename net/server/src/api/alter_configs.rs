@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use corelog_cluster::decide::Mode;
 use corelog_cluster::decide::configs::{AlterConfig, AlterConfigs, AlterResource, ConfigOperation};
-use corelog_cluster::{Change, ClusterImage, Outcome};
+use corelog_cluster::{Change, ClusterImage, ConfigResource, Outcome};
 use corelog_model::ErrorCode;
 use corelog_wire::api::alter_configs as elder;
 use corelog_wire::api::incremental_alter_configs::{
@@ -18,6 +18,7 @@ use corelog_wire::{
 
 use super::change::{Ending, Places, Translation};
 use super::config_resource;
+use super::settings::ApiSettings;
 use crate::error::{Failure, KafkaError, code_and_message};
 
 /// How long clients wait: requests of this API do not say. Kafka's `request.timeout.ms`.
@@ -38,8 +39,9 @@ const SET: i8 = 0;
 pub fn translate<'a>(
     request: IncrementalAlterConfigsRequest<'a>,
     image: &ClusterImage,
+    settings: &ApiSettings,
 ) -> Translation<Pending<'a>, IncrementalAlterConfigsResponse<'a>> {
-    translate_all(request, image, false)
+    translate_all(request, (image, settings), false)
 }
 
 /// Translates a request of AlterConfigs into one that sets every config it names.
@@ -47,6 +49,7 @@ pub fn translate<'a>(
 pub fn translate_elder<'a>(
     request: AlterConfigsRequest<'a>,
     image: &ClusterImage,
+    settings: &ApiSettings,
 ) -> Translation<Pending<'a>, IncrementalAlterConfigsResponse<'a>> {
     let set = |config: elder::AlterableConfig<'a>| {
         let elder::AlterableConfig { name, value } = config;
@@ -59,7 +62,8 @@ pub fn translate_elder<'a>(
     };
     let resources = request.resources.into_iter().map(resource).collect();
     let validate_only = request.validate_only;
-    translate_all(IncrementalAlterConfigsRequest { resources, validate_only }, image, true)
+    let request = IncrementalAlterConfigsRequest { resources, validate_only };
+    translate_all(request, (image, settings), true)
 }
 
 /// The same answer in the words of AlterConfigs.
@@ -75,11 +79,11 @@ pub fn answer_of_elder(answer: IncrementalAlterConfigsResponse<'_>) -> AlterConf
 
 fn translate_all<'a>(
     request: IncrementalAlterConfigsRequest<'a>,
-    image: &ClusterImage,
+    known: (&ClusterImage, &ApiSettings),
     replaces_all: bool,
 ) -> Translation<Pending<'a>, IncrementalAlterConfigsResponse<'a>> {
     let altered = request.resources.iter();
-    let altered = altered.map(|resource| alter_resource(resource, image, replaces_all));
+    let altered = altered.map(|resource| alter_resource(resource, known, replaces_all));
     let (resources, places) = Places::split(altered);
     let named = request.resources.into_iter();
     let named = named.map(|resource| (resource.resource_type, resource.resource_name));
@@ -94,11 +98,18 @@ fn translate_all<'a>(
 
 fn alter_resource(
     resource: &AlterConfigsResource<'_>,
-    image: &ClusterImage,
+    (image, settings): (&ClusterImage, &ApiSettings),
     replaces_all: bool,
 ) -> Result<AlterResource, Failure> {
     let (kind, name) = (resource.resource_type, &resource.resource_name);
     let found = config_resource::find(kind, name, image, ErrorCode::BrokerIdNotRegistered)?;
+    if !matches!(found, ConfigResource::Topic(_)) {
+        let mut names = resource.configs.iter().map(|config| &*config.name);
+        if let Some(name) = names.find(|name| settings.is_read_only(name)) {
+            let message = format!("config {name} cannot be changed while the broker runs");
+            return Err(Failure::new(ErrorCode::InvalidRequest, message));
+        }
+    }
     let alterations = resource.configs.iter().map(alter_config).collect::<Result<_, _>>()?;
     Ok(AlterResource { resource: found, alterations, replaces_all })
 }

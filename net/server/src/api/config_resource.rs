@@ -1,15 +1,18 @@
 //! What a request about configs names: a topic by its name, a broker by the id of any of its nodes,
-//! or all brokers by no name at all.
+//! all brokers by no name at all, or a group by its name.
 
 use corelog_cluster::{ClusterImage, ConfigResource};
 use corelog_model::{ErrorCode, NodeId, TopicName};
 
 use crate::error::{Failure, KafkaError};
 
-/// Kafka's numbers for types of resources. Others (broker loggers, client metrics, groups) have no
-/// configs here.
+/// Kafka's numbers for types of resources. Others (broker loggers, client metrics) have no configs
+/// here.
 pub(super) const TOPIC: i8 = 2;
 pub(super) const BROKER: i8 = 4;
+pub(super) const GROUP: i8 = 32;
+const BROKER_LOGGER: i8 = 8;
+const CLIENT_METRICS: i8 = 16;
 
 /// Finds the resource. A topic need not exist, a node must; if it does not, that is an
 /// `unknown_node`, for which Kafka's APIs have different codes.
@@ -32,6 +35,19 @@ pub(crate) fn find(
             })?;
             // The cores of a broker share their configs.
             Ok(ConfigResource::Broker(endpoint.broker))
+        }
+        GROUP if name.is_empty() => {
+            let message = "a group is named: there is no default of all groups";
+            Err(Failure::new(ErrorCode::InvalidRequest, message))
+        }
+        GROUP => Ok(ConfigResource::Group(name.to_owned())),
+        BROKER_LOGGER => {
+            let message = "log levels are set with CORELOG_LOG when the broker starts";
+            Err(Failure::new(ErrorCode::InvalidRequest, message))
+        }
+        CLIENT_METRICS => {
+            let message = "this broker takes no metrics of clients";
+            Err(Failure::new(ErrorCode::InvalidRequest, message))
         }
         other => {
             let message = format!("resources of type {other} have no configs here");
@@ -97,7 +113,8 @@ mod tests {
 
     #[test]
     fn other_types_have_no_configs() {
-        for resource_type in [-1, 0, 1, 3, 8, 16, 32, i8::MAX] {
+        assert_eq!(code(GROUP, ""), ErrorCode::InvalidRequest);
+        for resource_type in [-1, 0, 1, 3, 8, 16, i8::MAX] {
             assert_eq!(code(resource_type, "1000"), ErrorCode::InvalidRequest);
         }
     }

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use corelog_cluster::broker_keys::broker_key;
+use corelog_cluster::group_keys::GROUP_KEYS;
 use corelog_cluster::{ClusterImage, ConfigResource};
 use corelog_model::topic_config::{ConfigSource, ConfigType, TOPIC_CONFIGS};
 use corelog_model::{BrokerId, ErrorCode};
@@ -95,7 +97,8 @@ impl<'a> View<'a> {
             }
             ConfigResource::Topic(_)
             | ConfigResource::Broker(_)
-            | ConfigResource::BrokerDefault => Ok(found),
+            | ConfigResource::BrokerDefault
+            | ConfigResource::Group(_) => Ok(found),
         }
     }
 
@@ -108,6 +111,7 @@ impl<'a> View<'a> {
             ConfigResource::Topic(name) => self.topic(name.as_str()),
             ConfigResource::Broker(broker) => self.broker(*broker),
             ConfigResource::BrokerDefault => self.all_brokers(),
+            ConfigResource::Group(name) => self.group(name),
         };
         // No names are all of them, be it null or an empty list: old clients send either.
         let wanted = resource.configuration_keys.as_deref().filter(|keys| !keys.is_empty());
@@ -179,6 +183,28 @@ impl<'a> View<'a> {
         configs.into_values().collect()
     }
 
+    /// What was set for the group over what the broker has for all of them.
+    fn group(&self, name: &str) -> Vec<Described<'a>> {
+        let set = self.image.configs_of(&ConfigResource::Group(name.to_owned()));
+        let configs = GROUP_KEYS.iter().map(|key| {
+            let mut config = Described {
+                config_type: ConfigType::Int,
+                doc: key.doc,
+                ..Described::unset(key.name)
+            };
+            let entries = &self.settings.broker_configs;
+            let entry = entries.iter().find(|entry| entry.name == key.broker_key);
+            if let Some(value) = entry.and_then(|entry| entry.value.as_deref()) {
+                config.overlay(value, ConfigSource::Default);
+            }
+            if let Some(value) = set.and_then(|set| set.get(key.name)) {
+                config.overlay(value, ConfigSource::Group);
+            }
+            config
+        });
+        configs.collect()
+    }
+
     /// Only what was set: there is no file that would hold for all brokers.
     fn all_brokers(&self) -> Vec<Described<'a>> {
         let [_, (source, layer)] = dynamic_layers(self.image, self.settings.broker);
@@ -210,17 +236,19 @@ impl<'a> Described<'a> {
         }
     }
 
-    /// A default of topics that the operator's file does not have under this name.
+    /// A config that the operator's file does not have under this name.
     fn unset(name: &'a str) -> Described<'a> {
         let key = TOPIC_CONFIGS
             .iter()
             .find(|key| key.synonyms.iter().any(|synonym| synonym.name == name));
+        let of_broker = broker_key(name).map(|key| (key.range.config_type(), key.doc));
+        let (config_type, doc) = key.map(|key| (key.config_type, key.doc)).or(of_broker).unzip();
         Described {
             name,
             value: None,
             source: ConfigSource::Default,
-            config_type: key.map_or(ConfigType::String, |key| key.config_type),
-            doc: key.map_or("", |key| key.doc),
+            config_type: config_type.unwrap_or(ConfigType::String),
+            doc: doc.unwrap_or_default(),
             mutability: Mutability::Dynamic,
             is_sensitive: false,
             synonyms: Vec::new(),
@@ -235,9 +263,11 @@ impl<'a> Described<'a> {
     }
 }
 
-/// Whether a broker config can be set at run time: those can that are defaults of topics.
-fn is_dynamic(name: &str) -> bool {
-    TOPIC_CONFIGS.iter().any(|key| key.synonyms.iter().any(|synonym| synonym.name == name))
+/// Whether a broker config can be set at run time: defaults of topics, and some of its own.
+pub(crate) fn is_dynamic(name: &str) -> bool {
+    let is_default_of_topics =
+        TOPIC_CONFIGS.iter().any(|key| key.synonyms.iter().any(|synonym| synonym.name == name));
+    is_default_of_topics || broker_key(name).is_some()
 }
 
 #[cfg(test)]

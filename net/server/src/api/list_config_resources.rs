@@ -5,11 +5,10 @@ use corelog_model::ErrorCode;
 use corelog_wire::api::list_config_resources::ConfigResource;
 use corelog_wire::{ListConfigResourcesRequest, ListConfigResourcesResponse, Text};
 
-use super::config_resource::{BROKER, TOPIC};
+use super::config_resource::{BROKER, GROUP, TOPIC};
 
 const BROKER_LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
-const GROUP: i8 = 32;
 
 /// The first version that asks for anything but client metrics.
 const TYPES_FROM: i16 = 1;
@@ -40,6 +39,12 @@ pub fn respond<'a>(
         config_resources.extend(image.nodes().map(|node| ConfigResource {
             resource_name: node.node.to_string().into(),
             resource_type: BROKER,
+        }));
+    }
+    if wants(GROUP) {
+        config_resources.extend(image.group_configs().map(|(name, _)| ConfigResource {
+            resource_name: Text::Borrowed(name.as_str()),
+            resource_type: GROUP,
         }));
     }
     ListConfigResourcesResponse { config_resources, ..Default::default() }

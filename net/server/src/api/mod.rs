@@ -3,6 +3,7 @@
 //! to clients.
 
 pub mod alter_configs;
+pub(crate) mod alter_replica_log_dirs;
 pub mod api_versions;
 pub mod change;
 pub mod client_quotas;
@@ -33,6 +34,7 @@ pub(crate) mod mutations;
 mod node;
 pub(crate) mod operations;
 pub(crate) mod produce;
+pub mod reassignments;
 #[cfg(test)]
 pub(crate) mod scene;
 pub mod scram_credentials;

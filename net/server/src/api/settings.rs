@@ -7,6 +7,8 @@ use corelog_model::topic_config::{
     ConfigMap, ConfigSource, ConfigType, DescribedConfig, TOPIC_CONFIGS, describe,
 };
 
+use super::describe_configs::is_dynamic;
+
 /// The most bytes of a request to an API that moves no records. Who sends more is disconnected.
 ///
 /// The answer to an item of a few bytes may have a hundred, and takes more while it is made, so
@@ -114,6 +116,12 @@ impl Default for ApiSettings {
 }
 
 impl ApiSettings {
+    /// Whether the broker has this config and reads it only when it starts.
+    pub(crate) fn is_read_only(&self, name: &str) -> bool {
+        let is_it = |entry: &BrokerConfigEntry| entry.name == name;
+        self.broker_configs.iter().any(is_it) && !is_dynamic(name)
+    }
+
     /// The configs of a topic that sets `overrides` itself, as this broker sees them.
     pub(crate) fn describe_topic(
         &self,

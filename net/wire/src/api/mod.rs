@@ -247,7 +247,7 @@ apis! {
     /// Replace all configs of topics and brokers.
     AlterConfigs = 33, 0..=2, advertised 0..=2, flexible 2;
     /// Move replicas between log directories.
-    AlterReplicaLogDirs = 34, 1..=2, advertised none, flexible 2;
+    AlterReplicaLogDirs = 34, 1..=2, advertised 1..=2, flexible 2;
     /// What log directories hold. Version 5 is newer than the protocol level read.
     DescribeLogDirs = 35, 1..=4, advertised 1..=4, flexible 2;
     /// One step of SASL.
@@ -261,9 +261,9 @@ apis! {
     /// Change single configs of topics and brokers.
     IncrementalAlterConfigs = 44, 0..=1, advertised 0..=1, flexible 1;
     /// Move partitions to other nodes.
-    AlterPartitionReassignments = 45, 0..=1, advertised none, flexible 0;
+    AlterPartitionReassignments = 45, 0..=1, advertised 0..=1, flexible 0;
     /// The partitions that move to other nodes.
-    ListPartitionReassignments = 46, 0..=0, advertised none, flexible 0;
+    ListPartitionReassignments = 46, 0..=0, advertised 0..=0, flexible 0;
     /// Forget how far a group has read.
     OffsetDelete = 47, 0..=0, advertised 0..=0, flexible none;
     /// The quotas of users and clients.

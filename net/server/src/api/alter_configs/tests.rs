@@ -1,9 +1,11 @@
 //! Configs change, or it is said why not.
 
 use corelog_cluster::ConfigResource;
+use corelog_model::topic_config::{ConfigSource, ConfigType};
 use corelog_model::{BrokerId, TopicName};
 
 use super::*;
+use crate::api::BrokerConfigEntry;
 use crate::api::scene::{cluster, decided, received, served, with_topic};
 
 const TOPIC: i8 = 2;
@@ -40,7 +42,7 @@ fn carried_out(
     version: i16,
 ) -> (Vec<(i8, String, ErrorCode)>, ClusterImage) {
     let request: IncrementalAlterConfigsRequest<'_> = received(request, version);
-    let (answer, after) = match translate(request, &image()) {
+    let (answer, after) = match translate(request, &image(), &settings()) {
         Translation::Ask { change, pending, .. } => {
             let (ending, after) = decided(&image(), change);
             (pending.respond(ending), after)
@@ -173,15 +175,17 @@ fn a_request_may_be_checked_only() {
 #[test]
 fn nothing_is_asked_for_a_request_without_resources_that_are_known() {
     let nothing = Translation::Answer(IncrementalAlterConfigsResponse::default());
-    assert_eq!(translate(asks(Vec::new()), &image()), nothing);
-    let unknown = translate(asks(vec![resource(16, "m", &[])]), &image());
+    assert_eq!(translate(asks(Vec::new()), &image(), &settings()), nothing);
+    let unknown = translate(asks(vec![resource(16, "m", &[])]), &image(), &settings());
     assert!(matches!(unknown, Translation::Answer(_)), "{unknown:?}");
 }
 
 #[test]
 fn what_fails_the_controller_fails_each_resource() {
     let resources = vec![resource(TOPIC, "t", &[]), resource(8, "", &[])];
-    let Translation::Ask { pending, timeout, .. } = translate(asks(resources), &image()) else {
+    let Translation::Ask { pending, timeout, .. } =
+        translate(asks(resources), &image(), &settings())
+    else {
         panic!("configs to alter")
     };
     assert_eq!(timeout, TIMEOUT);
@@ -209,7 +213,9 @@ fn the_elder_api_replaces_all_configs_of_a_resource() {
     let topic = ConfigResource::Topic(TopicName::new("t").unwrap());
     for version in served::<AlterConfigsRequest<'_>>() {
         let request: AlterConfigsRequest<'_> = received(&request, version);
-        let Translation::Ask { change, pending, .. } = translate_elder(request, &image()) else {
+        let Translation::Ask { change, pending, .. } =
+            translate_elder(request, &image(), &settings())
+        else {
             panic!("there is something to ask")
         };
         let (ending, after) = decided(&image(), change);
@@ -218,5 +224,35 @@ fn the_elder_api_replaces_all_configs_of_a_resource() {
         let codes: Vec<_> = answer.responses.iter().map(|response| response.error_code).collect();
         assert_eq!(codes, [0, ErrorCode::UnknownTopicOrPartition.code()]);
         assert_eq!(configs(&after, &topic), [pair("max.message.bytes", "2000")]);
+    }
+}
+
+/// A broker with a config that can change and one that cannot.
+fn settings() -> ApiSettings {
+    let entry = |name| BrokerConfigEntry {
+        name,
+        value: None,
+        source: ConfigSource::Default,
+        synonyms: Vec::new(),
+        is_sensitive: false,
+        config_type: ConfigType::Int,
+        doc: "",
+    };
+    let broker_configs = vec![entry("max.connections"), entry("num.partitions")];
+    ApiSettings { broker_configs, ..ApiSettings::default() }
+}
+
+#[test]
+fn what_a_broker_reads_only_at_its_start_is_an_invalid_request() {
+    let check = |name: &'static str, key: &'static str| {
+        let asked = asks(vec![resource(BROKER, name, &[(SET, key, Some("5"))])]);
+        let (mut answer, after) = carried_out(&asked, 1);
+        assert_eq!(after == image(), !answer[0].2.is_none());
+        answer.remove(0).2
+    };
+    for name in ["", "1000"] {
+        assert_eq!(check(name, "max.connections"), ErrorCode::None);
+        assert_eq!(check(name, "num.partitions"), ErrorCode::InvalidRequest);
+        assert_eq!(check(name, "no.such.key"), ErrorCode::InvalidConfig);
     }
 }

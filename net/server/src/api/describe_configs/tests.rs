@@ -4,6 +4,7 @@ use corelog_cluster::decide::Mode;
 use corelog_cluster::decide::configs::{
     AlterConfig, AlterConfigs, AlterResource, ConfigOperation, alter_configs,
 };
+use corelog_cluster::group_keys::GroupBounds;
 use corelog_model::topic_config::{ConfigMap, Visibility};
 
 use super::*;
@@ -38,7 +39,8 @@ fn set(image: &ClusterImage, resource: ConfigResource, key: &str, value: &str) -
     };
     let resources =
         vec![AlterResource { resource, alterations: vec![alteration], replaces_all: false }];
-    let decision = alter_configs(image, &AlterConfigs { mode: Mode::Apply, resources });
+    let request = AlterConfigs { mode: Mode::Apply, resources };
+    let decision = alter_configs(image, &GroupBounds::default(), &request);
     assert_eq!(decision.results, [Ok(())]);
     image.fold(&decision.records).unwrap()
 }
@@ -48,6 +50,9 @@ fn image() -> ClusterImage {
     let image = with_topic(&cluster(&[2, 1]), ("t", 1), (1, 1), &[("retention.ms", "1000")]);
     let image = set(&image, ConfigResource::BrokerDefault, "log.retention.ms", "3000");
     let image = set(&image, ConfigResource::BrokerDefault, "log.roll.hours", "2");
+    let group = ConfigResource::Group("g".to_owned());
+    let image = set(&image, group, "consumer.session.timeout.ms", "50000");
+    let image = set(&image, ConfigResource::BrokerDefault, "max.connections", "70");
     set(&image, ConfigResource::Broker(BrokerId(1)), "log.retention.ms", "2000")
 }
 
@@ -84,6 +89,8 @@ fn settings() -> ApiSettings {
         broker_configs: vec![
             retention,
             entry("fetch.max.bytes", "57671680", ConfigSource::Default),
+            entry("max.connections", "5", ConfigSource::StaticBroker),
+            entry("group.consumer.session.timeout.ms", "45000", ConfigSource::StaticBroker),
             secret,
         ],
         ..ApiSettings::default()
@@ -206,7 +213,14 @@ fn a_broker_has_what_its_operator_wrote_and_what_was_set_since() {
         for node in ["1000", "1001"] {
             let results = answer(&asks(vec![resource(BROKER, node)]), version);
             let names: Vec<_> = results[0].configs.iter().map(|config| &*config.name).collect();
-            let expected = ["fetch.max.bytes", "log.retention.ms", "log.roll.hours", "secret"];
+            let expected = [
+                "fetch.max.bytes",
+                "group.consumer.session.timeout.ms",
+                "log.retention.ms",
+                "log.roll.hours",
+                "max.connections",
+                "secret",
+            ];
             assert_eq!(names, expected);
         }
         let config = config(BROKER, "1000", "log.retention.ms", version);
@@ -252,6 +266,7 @@ fn of_all_brokers_only_what_was_set_for_all_is_known() {
     let expected = [
         ("log.retention.ms", Some("3000"), source, long),
         ("log.roll.hours", Some("2"), source, long),
+        ("max.connections", Some("70"), source, ConfigType::Int.number()),
     ];
     assert_eq!(configs, expected);
 }
@@ -321,4 +336,29 @@ fn a_value_too_long_for_the_wire_is_cut() {
     let image = image();
     let answer: DescribeConfigsResponse<'_> = received(&respond(&request, &image, &settings), 4);
     assert_eq!(answer.results[0].configs[0].value.as_deref().unwrap().len(), TEXT_BYTES_MAX);
+}
+
+#[test]
+fn a_group_has_what_was_set_for_it_or_what_the_broker_has_for_all() {
+    let name = "consumer.session.timeout.ms";
+    for version in served::<DescribeConfigsRequest<'_>>().filter(|version| *version >= 1) {
+        let of = |group| {
+            let config = config(32, group, name, version);
+            (config.value.clone().map(Text::into_owned), config.config_source, synonyms(&config))
+        };
+        let all = (name.to_owned(), Some("45000".to_owned()), ConfigSource::Default.number());
+        let own = (name.to_owned(), Some("50000".to_owned()), ConfigSource::Group.number());
+        let expected = (Some("50000".to_owned()), 8, vec![own, all.clone()]);
+        assert_eq!(of("g"), expected);
+        assert_eq!(of("other"), (Some("45000".to_owned()), 5, vec![all]));
+    }
+}
+
+#[test]
+fn what_a_broker_can_change_of_its_own_stands_over_its_file() {
+    let config = config(BROKER, "1000", "max.connections", 4);
+    assert_eq!((config.value.as_deref(), config.read_only), (Some("70"), false));
+    let sources: Vec<i8> = config.synonyms.iter().map(|synonym| synonym.source).collect();
+    let expected = [ConfigSource::DynamicDefaultBroker, ConfigSource::StaticBroker];
+    assert_eq!(sources, expected.map(ConfigSource::number));
 }

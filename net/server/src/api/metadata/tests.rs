@@ -215,6 +215,7 @@ fn with_lost_node(leader: NodeId) -> ClusterImage {
         leader,
         leader_epoch: LeaderEpoch(7),
         partition_epoch: 8,
+        target: Vec::new(),
     };
     let partition = PartitionId::new(topic_id(1), PartitionIndex(0));
     image.fold(&[MetadataRecord::PartitionChanged { partition, state }]).unwrap()
