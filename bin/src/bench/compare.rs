@@ -33,7 +33,7 @@ pub(super) struct CompareArguments {
     targets: Vec<NamedTarget>,
     /// How to encrypt and log in at a target: a file with the properties of Kafka's clients
     #[arg(long = "target-config", value_name = "NAME=FILE")]
-    configs: Vec<NamedConfig>,
+    target_configs: Vec<NamedConfig>,
     /// Process of a target's broker on this machine
     #[arg(long = "broker-pid", value_name = "NAME=PID")]
     broker_pids: Vec<NamedPid>,
@@ -155,7 +155,7 @@ impl CompareArguments {
         }
         let is_target = |name: &str| self.targets.iter().any(|target| target.name == name);
         let of_pids = self.broker_pids.iter().map(|named| ("--broker-pid", &named.name));
-        let of_configs = self.configs.iter().map(|named| ("--target-config", &named.name));
+        let of_configs = self.target_configs.iter().map(|named| ("--target-config", &named.name));
         if let Some((flag, name)) = of_pids.chain(of_configs).find(|named| !is_target(named.1)) {
             let why = format!("{flag} names {name}, no target does");
             return refuse(why, &format!("write {flag} with the name of a --target"));
@@ -168,7 +168,7 @@ impl CompareArguments {
             self.broker_pids.iter().find(|named| named.name == name).map(|named| named.pid)
         };
         let security_of = |name: &str| {
-            let config = self.configs.iter().find(|named| named.name == name);
+            let config = self.target_configs.iter().find(|named| named.name == name);
             config.map(|named| command_config::read(&named.file)).transpose()
         };
         let target = |named: &NamedTarget| {
