@@ -18,6 +18,8 @@ import records
 from records import CODECS, PARTITIONS, RECORDS
 
 COMMAND, BOOTSTRAP, NODES = sys.argv[1], sys.argv[2], int(sys.argv[3])
+# A poll that ends before an answer of the group has come may lose the assignment for good.
+PATIENCE_MS = 5000
 NAME = "kafka-python " + kafka.__version__
 ADMIN = KafkaAdminClient(bootstrap_servers=BOOTSTRAP)
 
@@ -167,7 +169,7 @@ class Member(threading.Thread):
 
     def run(self):
         while not self.leaves.is_set():
-            for found in self.consumer.poll(timeout_ms=50).values():
+            for found in self.consumer.poll(timeout_ms=PATIENCE_MS).values():
                 self.numbers.update(record.timestamp for record in found)
                 self.consumer.commit()
             self.share = len(self.consumer.assignment())
@@ -175,7 +177,7 @@ class Member(threading.Thread):
 
     def leave(self):
         self.leaves.set()
-        self.join(20)
+        self.join(60)
         assert not self.is_alive(), "a member does not leave"
 
 
@@ -257,7 +259,7 @@ def transactions():
     done, aborted, turn, until = 0, 0, 0, time.monotonic() + 120
     while done < count:
         assert time.monotonic() < until, f"{done} records in two minutes"
-        found = consumer.poll(timeout_ms=200)
+        found = consumer.poll(timeout_ms=PATIENCE_MS)
         if not found:
             continue
         turn += 1

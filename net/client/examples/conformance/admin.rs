@@ -8,10 +8,7 @@ use corelog_client::producer::Message;
 use corelog_client::{Producer, ProducerConfig, TopicPartition};
 use corelog_model::{ErrorCode, Offset};
 
-use crate::{Bench, Outcome, same};
-
-/// How often to look whether a node has heard of a change, with pauses of 20 ms.
-const LOOKS_MAX: u32 = 1000;
+use crate::{Bench, LOOKS_MAX, Outcome, same};
 
 pub(crate) async fn topics_come_grow_and_go(bench: Bench) -> Outcome {
     let name = bench.topic("admin", 2).await?;

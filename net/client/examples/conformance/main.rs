@@ -34,6 +34,9 @@ struct Bench {
     run: String,
 }
 
+/// How often to look whether a node has heard of a change, with pauses of 20 ms.
+const LOOKS_MAX: u32 = 1000;
+
 impl Bench {
     /// A topic for a check.
     async fn topic(
@@ -49,6 +52,13 @@ impl Bench {
             configs: Vec::new(),
         };
         self.admin.create_topic(&topic).await?;
+        // A node may hear of it later than the answer comes; one that never does fails the check.
+        for _ in 0..LOOKS_MAX {
+            if self.admin.describe_topic(&name).await.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         Ok(name)
     }
 }
