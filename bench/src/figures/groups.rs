@@ -72,7 +72,8 @@ impl Bench {
         self.figures.push(Figure {
             name: "heartbeats of 1,000 groups of 10 members, p99",
             measured: format!(
-                "{:.2} ms (p50 {:.2} ms, max {:.1} ms, {:.0} a second, core {:.0} % busy, {resident} MiB)",
+                "{:.2} ms (p50 {:.2} ms, max {:.1} ms, {:.0} a second, core {:.0} % busy, \
+                 {resident} MiB)",
                 p99 as f64 / 1e3,
                 found.value_at_quantile(0.5) as f64 / 1e3,
                 found.max() as f64 / 1e3,
