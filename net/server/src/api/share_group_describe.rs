@@ -93,7 +93,7 @@ mod tests {
             members: vec![member],
         };
         let found = vec![
-            ("g".to_owned(), Ok(description.clone())),
+            ("g".to_owned(), Ok(description)),
             ("h".to_owned(), Err(ErrorCode::GroupIdNotFound)),
         ];
         let answer: ShareGroupDescribeResponse<'_> = received(&described(found, 8, &image), 1);
