@@ -288,7 +288,7 @@ mod tests {
     use corelog_wire::api::share_fetch::{FetchPartition, FetchTopic};
 
     use super::*;
-    use crate::api::scene::{received, served};
+    use crate::api::scene::received;
 
     fn batch(types: &[i8]) -> share_fetch::AcknowledgementBatch {
         let acknowledge_types = types.to_vec();
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_request_says_who_asks_for_what() {
-        for version in served::<ShareFetchRequest<'_>>() {
+        for version in 1..=2 {
             let asked: ShareFetchRequest<'_> = received(&request(2, &[1, 2]), version);
             let fetch = ShareFetch::parse(&asked, version, 100).unwrap();
             assert_eq!(fetch.change.key, (Arc::from("g"), MemberId::from("m")));
