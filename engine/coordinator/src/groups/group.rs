@@ -89,6 +89,7 @@ impl Group {
         match &self.members {
             Members::Classic(classic) => classic.generation(),
             Members::Consumer(consumer) => consumer.generation(),
+            Members::Share(share) => share.epoch(),
         }
     }
 
