@@ -28,12 +28,11 @@ pub(super) fn per_address_overrides(
             let count = count.trim().parse().ok().filter(|count| i32::try_from(*count).is_ok())?;
             Some((address.trim().parse::<IpAddr>().ok()?.to_canonical(), count))
         });
-        match parsed {
-            Some((address, count)) => drop(overrides.insert(address, count)),
-            None => {
-                let why = format!("has {entry}, which is no address and number");
-                problems.push(unfit(settings, KEY, why, "write ADDRESS:NUMBER, as 10.0.0.1:50"));
-            }
+        if let Some((address, count)) = parsed {
+            overrides.insert(address, count);
+        } else {
+            let why = format!("has {entry}, which is no address and number");
+            problems.push(unfit(settings, KEY, why, "write ADDRESS:NUMBER, as 10.0.0.1:50"));
         }
     }
     overrides

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use corelog_client::Endpoint;
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_corelog");
 const READY: &str = "corelog ready: ";
 const METRICS: &str = "metrics=";
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -103,7 +104,6 @@ impl Launch {
         self.starts += 1;
         let log = self.folder.join(format!("{}-{}.log", self.port, self.starts));
         let errors = File::create(&log).expect("a log file can be made");
-        const PROGRAM: &str = env!("CARGO_BIN_EXE_corelog");
         let mut command = Command::new(PROGRAM);
         if let Some(max) = self.descriptors_max {
             command = Command::new("sh");
