@@ -150,8 +150,8 @@ fn check_commits(cores: &str) {
         has_committed(1);
     }
     if let Some(mover) = mover {
-        let moved = mover.finish();
-        assert!(moved > KILLS, "only {moved} partitions moved");
+        let count = mover.finish();
+        assert!(count > KILLS, "only {count} partitions moved");
     }
     stop.store(true, Ordering::Relaxed);
     check(KILLS);

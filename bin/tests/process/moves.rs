@@ -44,8 +44,8 @@ fn what_is_acknowledged_while_partitions_move_is_there_once_after_kills() {
         }
     }
     std::thread::sleep(Duration::from_millis(500));
-    let moved = mover.finish();
-    assert!(moved > KILLS, "only {moved} partitions moved");
+    let moves = mover.finish();
+    assert!(moves > KILLS, "only {moves} partitions moved");
     let mut ended = Vec::new();
     for writer in writers {
         let (id, kind) = (writer.id, writer.kind);
@@ -58,7 +58,7 @@ fn what_is_acknowledged_while_partitions_move_is_there_once_after_kills() {
         logs.assert_holds(id, &acknowledged);
         logs.assert_order(id, kind, count);
     }
-    println!("{moved} moves, {KILLS} kills, {} records", logs.len());
+    println!("{moves} moves, {KILLS} kills, {} records", logs.len());
 }
 
 /// Prints how long a move takes, from its request to its end: a number for people.

@@ -178,8 +178,8 @@ fn check_copying(cores: &str) {
         runtime.block_on(copier).expect("a copier ends");
     }
     if let Some(mover) = mover {
-        let moved = mover.finish();
-        assert!(moved > KILLS, "only {moved} partitions moved");
+        let count = mover.finish();
+        assert!(count > KILLS, "only {count} partitions moved");
     }
     let all: BTreeSet<String> = (0..COPIERS)
         .flat_map(|partition| (0..RECORDS).map(move |number| format!("{partition}-{number}")))

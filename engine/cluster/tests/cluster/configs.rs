@@ -323,7 +323,7 @@ fn brokers_can_change_some_of_their_own_configs_within_bounds() {
         let request = AlterConfigs { mode: Mode::Apply, resources };
         let decision = alter_configs(&image, &GroupBounds::default(), &request);
         image.fold(&decision.records).unwrap();
-        decision.results[0].as_ref().map_or_else(|error| error.code(), |()| ErrorCode::None)
+        decision.results[0].as_ref().map_or_else(AlterConfigError::code, |()| ErrorCode::None)
     };
     let broker = || ConfigResource::Broker(BrokerId(1));
     assert_eq!(set(broker(), "max.connections", "10"), ErrorCode::None);

@@ -7,7 +7,9 @@ use std::rc::Rc;
 use corelog_cluster::ShardEndpoint;
 use corelog_cluster::decide::create_topics::{CreateTopics, NewTopic};
 use corelog_cluster::decide::delete_topics::TopicSelector;
-use corelog_cluster::decide::reassign_partitions::{ReassignPartition, ReassignPartitions};
+use corelog_cluster::decide::reassign_partitions::{
+    ReassignPartition, ReassignPartitionError, ReassignPartitions,
+};
 use corelog_cluster::decide::{Mode, TopicPolicy};
 use corelog_io::sim::{DiskFaults, End, Machine};
 use corelog_io::{list_directory, spawn, yield_now};
@@ -106,7 +108,7 @@ async fn reassign(shards: &[Shard], target: Option<NodeId>) -> ErrorCode {
     });
     match shards[1].control().change(change).await {
         Ok(Outcome::ReassignPartitions(results)) => {
-            results[0].as_ref().map_or_else(|error| error.code(), |()| ErrorCode::None)
+            results[0].as_ref().map_or_else(ReassignPartitionError::code, |()| ErrorCode::None)
         }
         other => panic!("{other:?}"),
     }
@@ -276,12 +278,12 @@ fn check_steps(ends_with: fn(&Machine, u64)) {
 
 #[test]
 fn a_power_cut_at_any_step_of_a_move_loses_nothing_and_doubles_nothing() {
-    check_steps(|machine, step| machine.crash_after(step));
+    check_steps(Machine::crash_after);
 }
 
 #[test]
 fn a_kill_at_any_step_of_a_move_loses_nothing_and_doubles_nothing() {
-    check_steps(|machine, step| machine.kill_after(step));
+    check_steps(Machine::kill_after);
 }
 
 fn run(future: impl Future<Output = ()> + 'static) {

@@ -15,14 +15,15 @@ fn image() -> ClusterImage {
     with_topic(&cluster(&[3]), ("a", 1), (2, 1), &[])
 }
 
-fn request(
-    topics: &[(&'static str, &[(i32, Option<&[i32]>)])],
-) -> AlterPartitionReassignmentsRequest<'static> {
-    let partition = |(partition_index, replicas): &(i32, Option<&[i32]>)| ReassignablePartition {
+/// A partition and where it shall be.
+type Asked<'a> = (i32, Option<&'a [i32]>);
+
+fn request(topics: &[(&'static str, &[Asked<'_>])]) -> AlterPartitionReassignmentsRequest<'static> {
+    let partition = |(partition_index, replicas): &Asked<'_>| ReassignablePartition {
         partition_index: *partition_index,
         replicas: replicas.map(<[i32]>::to_vec),
     };
-    let topic = |(name, partitions): &(&'static str, &[(i32, Option<&[i32]>)])| ReassignableTopic {
+    let topic = |(name, partitions): &(&'static str, &[Asked<'_>])| ReassignableTopic {
         name: Text::Borrowed(name),
         partitions: partitions.iter().map(partition).collect(),
     };
