@@ -44,8 +44,8 @@ fn what_is_acknowledged_while_partitions_move_is_there_once_after_kills() {
         }
     }
     std::thread::sleep(Duration::from_millis(500));
-    let moves = mover.finish();
-    assert!(moves > KILLS, "only {moves} partitions moved");
+    let count = mover.finish();
+    assert!(count > KILLS, "only {count} partitions moved");
     let mut ended = Vec::new();
     for writer in writers {
         let (id, kind) = (writer.id, writer.kind);
@@ -58,7 +58,7 @@ fn what_is_acknowledged_while_partitions_move_is_there_once_after_kills() {
         logs.assert_holds(id, &acknowledged);
         logs.assert_order(id, kind, count);
     }
-    println!("{moves} moves, {KILLS} kills, {} records", logs.len());
+    println!("{count} partitions moved, {KILLS} kills, {} records", logs.len());
 }
 
 /// Prints how long a move takes, from its request to its end: a number for people.

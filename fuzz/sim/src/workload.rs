@@ -351,7 +351,7 @@ pub async fn keep(world: Rc<World>, storage: Rc<Storage>) {
 }
 
 async fn keep_once(world: &World, storage: &Storage, id: PartitionId) {
-    match world.below(12) {
+    match world.below(10) {
         0 => {
             let outcome = storage.checkpoint().await;
             world.note_flush(&outcome);
