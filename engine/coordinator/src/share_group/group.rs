@@ -158,6 +158,11 @@ impl ShareGroup {
         self.durable.metadata.is_some() && !self.is_dead
     }
 
+    /// Its epoch; zero if there is no group yet.
+    pub(crate) fn epoch(&self) -> i32 {
+        self.image.epoch()
+    }
+
     /// What others see it doing.
     pub(crate) fn state(&self) -> GroupState {
         if self.is_dead { GroupState::Dead } else { self.durable.state() }
