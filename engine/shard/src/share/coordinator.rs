@@ -15,6 +15,7 @@ use corelog_model::{ErrorCode, NodeId, PartitionIndex, ProducerId};
 
 use crate::coordinator::place::{SHARE_TOPIC, coordinator_partition};
 use crate::coordinator::{Coordinator, Decider, Effect};
+use crate::metrics::ShardMetrics;
 use crate::partition::Partition;
 use crate::peers::ShareCall;
 use crate::shard::Shard;
@@ -135,6 +136,9 @@ impl Decider for ShareStates {
     fn count(&self) -> usize {
         ShareStates::count(self)
     }
+
+    // Share states count nothing but themselves.
+    fn tell_counts(&mut self, _: &ShardMetrics) {}
 
     fn tick() -> StateInput {
         StateInput::Tick
