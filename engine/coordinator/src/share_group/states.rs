@@ -122,8 +122,10 @@ impl ShareGroup {
                 states.initialized(*id, &name);
             }
         }
-        if states == self.image.states {
+        if !states.initializing.is_empty() {
             self.initialize_at = step.now.clock + pause;
+        }
+        if states == self.image.states {
             return;
         }
         self.record_states(states);

@@ -196,6 +196,8 @@ proptest! {
             let batches = [batch(first, first + more, state, count)];
             rig.ask(0, write((0, 0), start, &batches)).unwrap();
         }
+        // The first to read becomes the leader.
+        rig.state(0);
         let expected = rig.state(0);
         let last = |snapshots: bool| {
             let is_one = |one: &&ShareStateRecord| {
