@@ -127,9 +127,7 @@ impl Shard {
     ) -> Option<ErrorCode> {
         let (group, mut failure) = (Arc::<str>::from(group), None);
         // Nobody knows anything before there is a topic to keep it in.
-        if self.image().topic_by_name(SHARE_TOPIC).is_none() {
-            return None;
-        }
+        self.image().topic_by_name(SHARE_TOPIC)?;
         for partition in partitions {
             let key = SharePartitionKey { group: Arc::clone(&group), partition };
             failure = failure.or(self.share_state(&key, StateCall::Delete).await.err());
