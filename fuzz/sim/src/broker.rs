@@ -9,6 +9,7 @@ use corelog_cluster::ShardEndpoint;
 use corelog_cluster::controller::{Change, Outcome};
 use corelog_cluster::decide::create_topics::{CreateTopics, NewTopic};
 use corelog_cluster::decide::{Mode, TopicPolicy};
+use corelog_cluster::group_keys::GroupBounds;
 use corelog_coordinator::GroupConfig;
 use corelog_coordinator::transactions::TransactionConfig;
 use corelog_io::mesh::channel;
@@ -17,7 +18,7 @@ use corelog_model::{BrokerId, PartitionIndex, ShardId, TopicId};
 use corelog_shard::{
     BrokerConfig, CleanerLimits, Control, ControllerSeed, CoordinatorRefusal, GROUPS_TOPIC,
     GroupCoordinator, Links, Outbox, Partition, Peers, Shard, ShardCommand, ShardLimits,
-    TRANSACTIONS_TOPIC, TransactionCoordinator, start_controller_shard, start_shard,
+    ShareSettings, TRANSACTIONS_TOPIC, TransactionCoordinator, start_controller_shard, start_shard,
 };
 
 /// What is copied from.
@@ -55,6 +56,8 @@ fn config(start: Start) -> BrokerConfig {
         data_directory: "/data".into(),
         topic_defaults: BTreeMap::new(),
         topics: TopicPolicy::default(),
+        group_bounds: GroupBounds::default(),
+        share: ShareSettings::default(),
         groups: GroupConfig {
             offsets_retention_check_interval: Duration::from_secs(5),
             ..GroupConfig::default()

@@ -97,7 +97,9 @@ fn run_chains(seeds: Range<u64>, coverage: bool, verbose: bool) -> ExitCode {
     }
     println!("{counts}");
     let missing = if coverage { counts.missing(count) } else { Vec::new() };
-    missing.iter().for_each(|line| println!("FAILED: too rare: {line}"));
+    for line in &missing {
+        println!("FAILED: too rare: {line}");
+    }
     let seconds = began.elapsed().as_secs_f64();
     println!("{count} chains, {:.1} a second, {failed} failed", count as f64 / seconds);
     if failed == 0 && missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

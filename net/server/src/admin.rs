@@ -26,7 +26,7 @@ use crate::api::{
     mutations, reassignments, scram_credentials,
 };
 use crate::dispatch::{Context, Dispatcher, RequestError, new_topic_id};
-use crate::quota::Charge;
+use crate::quota::{Charge, Strictness};
 use crate::transaction_requests;
 
 /// A producer waits this long for its id, then it is told to ask again.
@@ -125,20 +125,8 @@ impl Dispatcher {
         };
         let frame = match api {
             ApiKey::CreateTopics => {
-                let mut request = CreateTopicsRequest::decode(reader, version)?;
-                let refused = mutations::hold_back_created(
-                    (&mut request, version),
-                    (&self.shard().image(), self.settings()),
-                    may_change,
-                );
-                let asked = create_topics::translate(request, version, new_topic_id);
-                let mut response = self
-                    .decided(asked, |pending, ending| {
-                        pending.respond(ending, &self.shard().image(), self.settings())
-                    })
-                    .await?;
-                response.topics.extend(refused);
-                encode_response(correlation_id, version, &response)?
+                let request = CreateTopicsRequest::decode(reader, version)?;
+                self.create_topics(request, context, may_change).await?
             }
             ApiKey::DeleteTopics => {
                 let mut request = DeleteTopicsRequest::decode(reader, version)?;
@@ -203,6 +191,27 @@ impl Dispatcher {
             _ => return Ok(None),
         };
         Ok(Some(frame))
+    }
+
+    async fn create_topics(
+        &self,
+        mut request: CreateTopicsRequest<'_>,
+        Context { version, correlation_id, .. }: Context,
+        may_change: impl Fn(usize, Strictness) -> bool,
+    ) -> Result<EncodedFrame, RequestError> {
+        let refused = mutations::hold_back_created(
+            (&mut request, version),
+            (&self.shard().image(), self.settings()),
+            may_change,
+        );
+        let asked = create_topics::translate(request, version, new_topic_id);
+        let mut response = self
+            .decided(asked, |pending, ending| {
+                pending.respond(ending, &self.shard().image(), self.settings())
+            })
+            .await?;
+        response.topics.extend(refused);
+        Ok(encode_response(correlation_id, version, &response)?)
     }
 
     /// The answer to a request to change the metadata, once the controller has decided.

@@ -18,6 +18,9 @@ use corelog_wire::{
     DeleteShareGroupOffsetsResponse, Text,
 };
 
+/// What became of each partition.
+type Outcomes = Vec<(PartitionId, Result<(), ErrorCode>)>;
+
 /// Partitions of a topic that are asked for by name; without an id if there is no such topic.
 pub type Wanted = (String, Option<TopicId>, Vec<PartitionIndex>);
 
@@ -145,7 +148,7 @@ impl Alteration {
     /// Answers it.
     pub fn answer(
         self,
-        result: Result<Vec<(PartitionId, Result<(), ErrorCode>)>, ErrorCode>,
+        result: Result<Outcomes, ErrorCode>,
     ) -> AlterShareGroupOffsetsResponse<'static> {
         let results: BTreeMap<_, _> = match result {
             Ok(results) => results.into_iter().collect(),

@@ -121,7 +121,7 @@ fn the_longest_time_is_the_one_that_counts() {
 fn a_changed_quota_holds_for_the_next_request_of_a_connection() {
     let mut scene = Scene::new(QuotaKey::ProducerByteRate, 1_000.0);
     scene.of_bob().produced(10_000, at(0));
-    let kept = Rc::clone(&scene.of_bob().client_for_test());
+    let kept = Rc::clone(scene.of_bob().client_for_test());
     assert!(Rc::ptr_eq(&kept, scene.of_bob().client_for_test()), "looked up once");
     scene.image = with(&scene.image, QuotaKey::ProducerByteRate, 500.0);
     let request = scene.of_bob();
