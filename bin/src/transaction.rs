@@ -14,7 +14,7 @@ use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 
-use self::report::{Aborted, Described, Listed, Producers};
+use self::report::{Aborted, Described, Listed, OfPartition};
 
 mod hanging;
 mod report;
@@ -139,7 +139,7 @@ impl DescribeProducers {
         let producers = Admin::new(self.bootstrap.connect()?).describe_producers(&at);
         let what = format!("cannot describe the producers of {at}");
         let producers = producers.map_err(|error| failure(what, &error))?;
-        output.show(&Producers::new(&at, &producers))
+        output.show(&OfPartition::new(&at, &producers))
     }
 }
 

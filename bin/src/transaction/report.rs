@@ -46,14 +46,14 @@ struct Partition {
 
 /// The producers of a partition.
 #[derive(Debug, Serialize)]
-pub(super) struct Producers {
+pub(super) struct OfPartition {
     topic: String,
     partition: i32,
-    producers: Vec<Producer>,
+    producers: Vec<KnownProducer>,
 }
 
 #[derive(Debug, Serialize)]
-struct Producer {
+struct KnownProducer {
     producer_id: i64,
     producer_epoch: i16,
     coordinator_epoch: Option<i32>,
@@ -154,9 +154,9 @@ impl Report for Described {
     }
 }
 
-impl Producers {
+impl OfPartition {
     pub(super) fn new(at: &TopicPartition, producers: &[ActiveProducer]) -> Self {
-        let producer = |producer: &ActiveProducer| Producer {
+        let producer = |producer: &ActiveProducer| KnownProducer {
             producer_id: producer.producer_id.get(),
             producer_epoch: producer.producer_epoch.get(),
             coordinator_epoch: Some(producer.coordinator_epoch).filter(|epoch| *epoch >= 0),
@@ -172,7 +172,7 @@ impl Producers {
     }
 }
 
-impl Report for Producers {
+impl Report for OfPartition {
     fn tables(&self) -> Vec<Table> {
         let rows = self.producers.iter().map(|producer| {
             vec![

@@ -7,6 +7,7 @@ use corelog_security::Protocol;
 
 use super::keys::{self, Meaning, Scope};
 use super::raw::RawConfig;
+use super::share::ShareRules;
 use super::*;
 use crate::serve::config::problem::refusal;
 
@@ -152,6 +153,10 @@ fn nothing_typed_gives_the_documented_defaults() {
             },
             transactions: TransactionRules {
                 coordinator: TransactionConfig::default(),
+                topic: InternalTopic::default(),
+            },
+            share: ShareRules {
+                settings: ShareSettings::default(),
                 topic: InternalTopic::default(),
             },
         }
