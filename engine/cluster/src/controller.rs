@@ -8,6 +8,8 @@ use std::sync::Arc;
 use corelog_model::ErrorCode;
 use thiserror::Error;
 
+use crate::acl::{AclBinding, AclFilter};
+use crate::decide::acls::{CreateAclError, Deleted, create_acls, delete_acls};
 use crate::decide::configs::{AlterConfigError, AlterConfigs, alter_configs};
 use crate::decide::create_partitions::{
     CreatePartitions, CreatePartitionsError, GrownTopic, create_partitions,
@@ -44,6 +46,10 @@ pub enum Change {
     AllocateProducerIds,
     /// See [`alter_scram_credentials`].
     AlterScramCredentials(AlterScramCredentials),
+    /// See [`create_acls`].
+    CreateAcls(Vec<Option<AclBinding>>),
+    /// See [`delete_acls`].
+    DeleteAcls(Vec<Option<AclFilter>>),
 }
 
 /// What became of a request, in the order of its items where it has several.
@@ -63,6 +69,10 @@ pub enum Outcome {
     AllocateProducerIds(Result<ProducerIdBlock, ProducerIdsError>),
     /// Of [`Change::AlterScramCredentials`].
     AlterScramCredentials(Vec<UserResult>),
+    /// Of [`Change::CreateAcls`].
+    CreateAcls(Vec<Result<(), CreateAclError>>),
+    /// Of [`Change::DeleteAcls`]: what each filter removed.
+    DeleteAcls(Vec<Deleted>),
     /// Of any change: the request as a whole was not carried out.
     Refused(ControllerError),
 }
@@ -315,6 +325,14 @@ fn decide(
         Change::AlterScramCredentials(request) => {
             let (records, results) = alter_scram_credentials(image, request);
             (records, Outcome::AlterScramCredentials(results))
+        }
+        Change::CreateAcls(wanted) => {
+            let (records, results) = create_acls(image, wanted);
+            (records, Outcome::CreateAcls(results))
+        }
+        Change::DeleteAcls(filters) => {
+            let (records, results) = delete_acls(image, filters);
+            (records, Outcome::DeleteAcls(results))
         }
     }
 }

@@ -11,6 +11,7 @@ use corelog_model::{
     BrokerId, NodeId, PartitionId, PartitionIndex, ProducerId, ShardId, TopicId, TopicName,
 };
 
+use crate::acl_index::AclIndex;
 use crate::record::{ConfigResource, PartitionState, ShardEndpoint};
 use crate::scram::{ScramCredential, ScramUser};
 
@@ -43,6 +44,7 @@ pub struct ClusterImage {
     pub(crate) broker_default_configs: Arc<ConfigMap>,
     pub(crate) next_producer_id: ProducerId,
     pub(crate) scram_credentials: Arc<BTreeMap<ScramUser, Arc<ScramCredential>>>,
+    pub(crate) acls: Arc<AclIndex>,
     pub(crate) partition_count: usize,
     /// Without the nodes that hold nothing.
     pub(crate) loads: Arc<BTreeMap<NodeId, NodeLoad>>,
@@ -161,6 +163,11 @@ impl ClusterImage {
         &self,
     ) -> impl ExactSizeIterator<Item = (&ScramUser, &Arc<ScramCredential>)> {
         self.scram_credentials.iter()
+    }
+
+    /// The rights of principals.
+    pub fn acls(&self) -> &AclIndex {
+        &self.acls
     }
 
     /// A node by its id, as its first listener is reached.

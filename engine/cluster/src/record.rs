@@ -7,6 +7,7 @@ use corelog_model::{
     BrokerId, LeaderEpoch, NodeId, PartitionId, ProducerId, ShardId, TopicId, TopicName,
 };
 
+use crate::acl::AclBinding;
 use crate::scram::{ScramCredential, ScramUser};
 
 /// One entry of the cluster metadata log. Folding all of them in order gives a
@@ -78,6 +79,16 @@ pub enum MetadataRecord {
     ScramCredentialRemoved {
         /// The user and the mechanism.
         of: ScramUser,
+    },
+    /// A right is given or denied.
+    AclAdded {
+        /// Not there before.
+        binding: AclBinding,
+    },
+    /// A right is not given or denied any more.
+    AclRemoved {
+        /// There before.
+        binding: AclBinding,
     },
 }
 

@@ -34,8 +34,9 @@ pub fn snapshot_records(image: &ClusterImage) -> impl Iterator<Item = MetadataRe
         let (of, credential) = (of.clone(), ScramCredential::clone(credential));
         MetadataRecord::ScramCredentialSet { of, credential }
     });
+    let acls = image.acls().bindings().map(|binding| MetadataRecord::AclAdded { binding });
     let cluster = cluster.into_iter().chain(brokers).chain(topics);
-    cluster.chain(configs).chain(producer_ids).chain(credentials)
+    cluster.chain(configs).chain(producer_ids).chain(credentials).chain(acls)
 }
 
 fn topic_records(topic: &TopicImage) -> impl Iterator<Item = MetadataRecord> {

@@ -1,8 +1,9 @@
 //! Any record that can be in a log, whether or not it fits an image.
 
 use corelog_cluster::{
-    ConfigResource, MetadataRecord, PartitionState, ScramCredential, ScramMechanism, ScramUser,
-    ShardEndpoint,
+    AclBinding, AclEntry, AclOperation, ConfigResource, MetadataRecord, PartitionState,
+    PatternType, Permission, ResourcePattern, ResourceType, ScramCredential, ScramMechanism,
+    ScramUser, ShardEndpoint,
 };
 use corelog_model::{
     BrokerId, LeaderEpoch, NodeId, PartitionId, PartitionIndex, ProducerId, ShardId, TopicId,
@@ -57,6 +58,24 @@ fn scram_user() -> impl Strategy<Value = ScramUser> {
     (".{0,20}", mechanism).prop_map(|(name, mechanism)| ScramUser { name, mechanism })
 }
 
+/// Any binding whose texts are of these forms.
+pub(crate) fn acl(
+    name: &'static str,
+    principal: &'static str,
+    host: &'static str,
+) -> impl Strategy<Value = AclBinding> {
+    use proptest::sample::select;
+    let kinds = (select(ResourceType::ALL), select(PatternType::ALL));
+    let right = (select(AclOperation::ALL), select(Permission::ALL));
+    (kinds, name, principal, host, right).prop_map(|(kinds, name, principal, host, right)| {
+        let ((resource_type, pattern_type), (operation, permission)) = (kinds, right);
+        AclBinding {
+            pattern: ResourcePattern { resource_type, pattern_type, name },
+            entry: AclEntry { principal, host, operation, permission },
+        }
+    })
+}
+
 pub(crate) fn record() -> impl Strategy<Value = MetadataRecord> {
     prop_oneof![
         ".{0,40}".prop_map(|cluster_id| MetadataRecord::ClusterCreated { cluster_id }),
@@ -82,5 +101,9 @@ pub(crate) fn record() -> impl Strategy<Value = MetadataRecord> {
             MetadataRecord::ScramCredentialSet { of, credential }
         }),
         scram_user().prop_map(|of| MetadataRecord::ScramCredentialRemoved { of }),
+        acl(".{0,20}", ".{0,20}", ".{0,20}")
+            .prop_map(|binding| MetadataRecord::AclAdded { binding }),
+        acl(".{0,20}", ".{0,20}", ".{0,20}")
+            .prop_map(|binding| MetadataRecord::AclRemoved { binding }),
     ]
 }
