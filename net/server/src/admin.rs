@@ -6,87 +6,53 @@ use std::time::Duration;
 use corelog_io::timeout;
 use corelog_wire::frame::EncodedFrame;
 use corelog_wire::{
-    AlterConfigsRequest, AlterUserScramCredentialsRequest, ApiKey, CreatePartitionsRequest,
-    CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
-    DescribeLogDirsRequest, DescribeQuorumRequest, DescribeTopicPartitionsRequest,
-    DescribeUserScramCredentialsRequest, ElectLeadersRequest, IncrementalAlterConfigsRequest,
-    InitProducerIdRequest, InitProducerIdResponse, ListConfigResourcesRequest, Message, Reader,
-    UpdateFeaturesRequest, encode_response,
+    AlterConfigsRequest, ApiKey, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
+    DescribeClusterRequest, DescribeConfigsRequest, DescribeTopicPartitionsRequest,
+    IncrementalAlterConfigsRequest, InitProducerIdRequest, InitProducerIdResponse, Message, Reader,
+    encode_response,
 };
 
-use crate::api::describe_log_dirs::LogDirectory;
 use crate::api::init_producer_id::Asked;
 use crate::api::{
     Ending, Translation, alter_configs, create_partitions, create_topics, delete_topics,
-    describe_cluster, describe_configs, describe_quorum, describe_topic_partitions, elect_leaders,
-    features, init_producer_id, list_config_resources, scram_credentials,
+    describe_cluster, describe_configs, describe_topic_partitions, init_producer_id,
 };
+use crate::authorize::{Access, table};
 use crate::dispatch::{Context, Dispatcher, RequestError, new_topic_id};
 use crate::transaction_requests;
 
 /// A producer waits this long for its id, then it is told to ask again.
 const PRODUCER_ID_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// A change of credentials waits this long for the disk; the request has no time of its own.
-const SCRAM_TIME_MAX: Duration = Duration::from_secs(10);
-
 impl Dispatcher {
     /// Serves the APIs that describe the cluster.
     pub(crate) fn describe(
         &self,
         api: ApiKey,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Option<EncodedFrame>, RequestError> {
         let Context { version, correlation_id, .. } = context;
         let image = self.shard().image();
+        let access = context.access(&image);
         let frame = match api {
             ApiKey::DescribeCluster => {
                 let request = DescribeClusterRequest::decode(reader, version)?;
-                let response = describe_cluster::respond(&request, &image, self.listener());
+                let response = describe_cluster::respond(&request, &image, self.listener(), access);
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::DescribeConfigs => {
                 let request = DescribeConfigsRequest::decode(reader, version)?;
-                let response = describe_configs::respond(&request, &image, self.settings());
-                encode_response(correlation_id, version, &response)?
-            }
-            ApiKey::DescribeUserScramCredentials => {
-                let request = DescribeUserScramCredentialsRequest::decode(reader, version)?;
-                let response = scram_credentials::describe(&request, &image);
+                let response =
+                    describe_configs::respond(&request, (&image, access), self.settings());
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::DescribeTopicPartitions => {
                 let request = DescribeTopicPartitionsRequest::decode(reader, version)?;
-                let response = describe_topic_partitions::respond(&request, &image);
+                let response = describe_topic_partitions::respond(&request, &image, access);
                 encode_response(correlation_id, version, &response)?
             }
-            ApiKey::ListConfigResources => {
-                let request = ListConfigResourcesRequest::decode(reader, version)?;
-                let response = list_config_resources::respond(&request, version, &image);
-                encode_response(correlation_id, version, &response)?
-            }
-            ApiKey::DescribeLogDirs => {
-                let request = DescribeLogDirsRequest::decode(reader, version)?;
-                let directory = LogDirectory::of(self.shard());
-                encode_response(correlation_id, version, &directory.respond(&request))?
-            }
-            ApiKey::DescribeQuorum => {
-                let request = DescribeQuorumRequest::decode(reader, version)?;
-                let response = describe_quorum::respond(&request, &image);
-                encode_response(correlation_id, version, &response)?
-            }
-            ApiKey::ElectLeaders => {
-                let request = ElectLeadersRequest::decode(reader, version)?;
-                let response = elect_leaders::respond(&request, &image);
-                encode_response(correlation_id, version, &response)?
-            }
-            ApiKey::UpdateFeatures => {
-                let request = UpdateFeaturesRequest::decode(reader, version)?;
-                let response = features::update(&request, version);
-                encode_response(correlation_id, version, &response)?
-            }
-            _ => return Ok(None),
+            other => return self.describe_whole(other, context, reader),
         };
         Ok(Some(frame))
     }
@@ -95,62 +61,56 @@ impl Dispatcher {
     pub(crate) async fn change(
         &self,
         api: ApiKey,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Option<EncodedFrame>, RequestError> {
         let Context { version, correlation_id, .. } = context;
+        let image = self.shard().image();
+        let access = context.access(&image);
         let frame = match api {
             ApiKey::CreateTopics => {
                 let request = CreateTopicsRequest::decode(reader, version)?;
-                let asked = create_topics::translate(request, version, new_topic_id);
+                let asked = create_topics::translate(request, version, access, new_topic_id);
                 let response = self
                     .decided(asked, |pending, ending| {
-                        pending.respond(ending, &self.shard().image(), self.settings())
+                        let image = self.shard().image();
+                        pending.respond(ending, (&image, context.access(&image)), self.settings())
                     })
                     .await?;
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::DeleteTopics => {
                 let request = DeleteTopicsRequest::decode(reader, version)?;
-                let asked = delete_topics::translate(request, version, self.settings());
+                let asked =
+                    delete_topics::translate(request, version, self.settings(), (&image, access));
                 let response = self.decided(asked, delete_topics::Pending::respond).await?;
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::CreatePartitions => {
                 let request = CreatePartitionsRequest::decode(reader, version)?;
-                let asked = create_partitions::translate(request);
+                let asked = create_partitions::translate(request, access);
                 let response = self.decided(asked, create_partitions::Pending::respond).await?;
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::IncrementalAlterConfigs => {
                 let request = IncrementalAlterConfigsRequest::decode(reader, version)?;
-                let image = self.shard().image();
-                let asked = alter_configs::translate(request, &image);
+                let asked = alter_configs::translate(request, &image, access);
                 let response = self.decided(asked, alter_configs::Pending::respond).await?;
-                encode_response(correlation_id, version, &response)?
-            }
-            ApiKey::AlterUserScramCredentials => {
-                let request = AlterUserScramCredentialsRequest::decode(reader, version)?;
-                let users = scram_credentials::users(&request);
-                let change = scram_credentials::translate(&request);
-                let response =
-                    scram_credentials::altered(users, self.ask(change, SCRAM_TIME_MAX).await?);
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::AlterConfigs => {
                 let request = AlterConfigsRequest::decode(reader, version)?;
-                let image = self.shard().image();
-                let asked = alter_configs::translate_elder(request, &image);
+                let asked = alter_configs::translate_elder(request, &image, access);
                 let response = self.decided(asked, alter_configs::Pending::respond).await?;
                 let response = alter_configs::answer_of_elder(response);
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::InitProducerId => {
                 let request = InitProducerIdRequest::decode(reader, version)?;
-                let response = self.init_producer_id(&request, version).await;
+                let response = self.init_producer_id(&request, version, access).await;
                 encode_response(correlation_id, version, &response)?
             }
-            _ => return Ok(None),
+            other => return self.change_rights(other, context, reader).await,
         };
         Ok(Some(frame))
     }
@@ -173,13 +133,24 @@ impl Dispatcher {
         &self,
         request: &InitProducerIdRequest<'_>,
         version: i16,
+        access: Access<'_>,
     ) -> InitProducerIdResponse {
         match init_producer_id::translate(request) {
             Asked::Refused(response) => return response,
             Asked::Transactional(init) => {
+                let id = &init.transactional_id;
+                if let Err(code) = access.check(&table::INIT_TRANSACTION, id) {
+                    return init_producer_id::initialized(Err(code));
+                }
                 return transaction_requests::init(self.shard(), init, version).await;
             }
-            Asked::NewProducer => {}
+            Asked::NewProducer => {
+                let may = access.may_on_any(&table::INIT_PRODUCER_TOPIC)
+                    || access.may_on_cluster(&table::INIT_PRODUCER);
+                if !may {
+                    return init_producer_id::initialized(Err(table::INIT_PRODUCER.refusal()));
+                }
+            }
         }
         match timeout(PRODUCER_ID_TIME_MAX, self.shard().new_producer_id()).await {
             Ok(Ok(id)) => init_producer_id::granted(id),

@@ -8,6 +8,8 @@
 mod admin;
 pub mod api;
 mod authentication;
+pub mod authorize;
+mod cluster_requests;
 mod connection;
 mod dispatch;
 mod error;

@@ -17,7 +17,8 @@ use corelog_wire::{
 };
 
 use super::change::{Ending, Places, Translation};
-use super::config_resource;
+use super::config_resource::{self, Rights};
+use crate::authorize::{Access, table};
 use crate::error::{Failure, KafkaError, code_and_message};
 
 /// How long clients wait: requests of this API do not say. Kafka's `request.timeout.ms`.
@@ -38,8 +39,10 @@ const SET: i8 = 0;
 pub fn translate<'a>(
     request: IncrementalAlterConfigsRequest<'a>,
     image: &ClusterImage,
+    access: Access<'_>,
 ) -> Translation<Pending<'a>, IncrementalAlterConfigsResponse<'a>> {
-    translate_all(request, image, false)
+    let rights = Rights { access, topic: &table::SET_CONFIGS, broker: &table::SET_CONFIGS_BROKER };
+    translate_all(request, (image, rights), false)
 }
 
 /// Translates a request of AlterConfigs into one that sets every config it names.
@@ -47,6 +50,7 @@ pub fn translate<'a>(
 pub fn translate_elder<'a>(
     request: AlterConfigsRequest<'a>,
     image: &ClusterImage,
+    access: Access<'_>,
 ) -> Translation<Pending<'a>, IncrementalAlterConfigsResponse<'a>> {
     let set = |config: elder::AlterableConfig<'a>| {
         let elder::AlterableConfig { name, value } = config;
@@ -59,7 +63,10 @@ pub fn translate_elder<'a>(
     };
     let resources = request.resources.into_iter().map(resource).collect();
     let validate_only = request.validate_only;
-    translate_all(IncrementalAlterConfigsRequest { resources, validate_only }, image, true)
+    let rights =
+        Rights { access, topic: &table::ALTER_CONFIGS, broker: &table::ALTER_CONFIGS_BROKER };
+    let request = IncrementalAlterConfigsRequest { resources, validate_only };
+    translate_all(request, (image, rights), true)
 }
 
 /// The same answer in the words of AlterConfigs.
@@ -75,11 +82,14 @@ pub fn answer_of_elder(answer: IncrementalAlterConfigsResponse<'_>) -> AlterConf
 
 fn translate_all<'a>(
     request: IncrementalAlterConfigsRequest<'a>,
-    image: &ClusterImage,
+    (image, rights): (&ClusterImage, Rights<'_>),
     replaces_all: bool,
 ) -> Translation<Pending<'a>, IncrementalAlterConfigsResponse<'a>> {
     let altered = request.resources.iter();
-    let altered = altered.map(|resource| alter_resource(resource, image, replaces_all));
+    let altered = altered.map(|resource| {
+        rights.check(resource.resource_type, &resource.resource_name)?;
+        alter_resource(resource, image, replaces_all)
+    });
     let (resources, places) = Places::split(altered);
     let named = request.resources.into_iter();
     let named = named.map(|resource| (resource.resource_type, resource.resource_name));

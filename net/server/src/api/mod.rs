@@ -2,6 +2,7 @@
 //! way of a [`change`] of the metadata, and how nodes, operations and config resources look
 //! to clients.
 
+pub mod acls;
 pub mod alter_configs;
 pub mod api_versions;
 pub mod change;
@@ -32,7 +33,7 @@ mod node;
 pub(crate) mod operations;
 pub(crate) mod produce;
 #[cfg(test)]
-mod scene;
+pub(crate) mod scene;
 pub mod scram_credentials;
 pub mod settings;
 pub mod transaction_admin;

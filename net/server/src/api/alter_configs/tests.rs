@@ -40,7 +40,7 @@ fn carried_out(
     version: i16,
 ) -> (Vec<(i8, String, ErrorCode)>, ClusterImage) {
     let request: IncrementalAlterConfigsRequest<'_> = received(request, version);
-    let (answer, after) = match translate(request, &image()) {
+    let (answer, after) = match translate(request, &image(), Access::UNLIMITED) {
         Translation::Ask { change, pending, .. } => {
             let (ending, after) = decided(&image(), change);
             (pending.respond(ending), after)
@@ -173,15 +173,17 @@ fn a_request_may_be_checked_only() {
 #[test]
 fn nothing_is_asked_for_a_request_without_resources_that_are_known() {
     let nothing = Translation::Answer(IncrementalAlterConfigsResponse::default());
-    assert_eq!(translate(asks(Vec::new()), &image()), nothing);
-    let unknown = translate(asks(vec![resource(16, "m", &[])]), &image());
+    assert_eq!(translate(asks(Vec::new()), &image(), Access::UNLIMITED), nothing);
+    let unknown = translate(asks(vec![resource(16, "m", &[])]), &image(), Access::UNLIMITED);
     assert!(matches!(unknown, Translation::Answer(_)), "{unknown:?}");
 }
 
 #[test]
 fn what_fails_the_controller_fails_each_resource() {
     let resources = vec![resource(TOPIC, "t", &[]), resource(8, "", &[])];
-    let Translation::Ask { pending, timeout, .. } = translate(asks(resources), &image()) else {
+    let Translation::Ask { pending, timeout, .. } =
+        translate(asks(resources), &image(), Access::UNLIMITED)
+    else {
         panic!("configs to alter")
     };
     assert_eq!(timeout, TIMEOUT);
@@ -209,7 +211,9 @@ fn the_elder_api_replaces_all_configs_of_a_resource() {
     let topic = ConfigResource::Topic(TopicName::new("t").unwrap());
     for version in served::<AlterConfigsRequest<'_>>() {
         let request: AlterConfigsRequest<'_> = received(&request, version);
-        let Translation::Ask { change, pending, .. } = translate_elder(request, &image()) else {
+        let Translation::Ask { change, pending, .. } =
+            translate_elder(request, &image(), Access::UNLIMITED)
+        else {
             panic!("there is something to ask")
         };
         let (ending, after) = decided(&image(), change);
