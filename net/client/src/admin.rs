@@ -2,12 +2,14 @@
 //! [`Operation`](crate::Operation) that the drivers [`crate::Admin`] and [`crate::blocking::Admin`]
 //! carry.
 
+mod acls;
 mod configs;
 mod groups;
 mod nodes;
 mod topics;
 mod users;
 
+pub use acls::{CreateAcls, DeleteAcls, ListAcls};
 pub use configs::{
     AlterConfigs, ConfigChange, ConfigEntry, ConfigSource, DescribeConfigs, Resource,
 };

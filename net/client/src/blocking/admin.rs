@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use corelog_model::NodeId;
 use corelog_wire::ApiKey;
+use corelog_wire::api::create_acls::AclCreation;
+use corelog_wire::api::delete_acls::DeleteAclsFilter;
 
 use crate::admin::{
-    AddPartitions, ClusterDescription, ConfigEntry, CreateTopic, CreatedTopic, DeleteGroup,
-    DeleteTopic, DescribeClassicGroup, DescribeCluster, DescribeConfigs, DescribeConsumerGroup,
-    GroupDescription, GroupListing, ListGroups, ListUsers, NewTopic, RemovePassword, Resource,
-    ScramUsers, SetPassword,
+    AddPartitions, ClusterDescription, ConfigEntry, CreateAcls, CreateTopic, CreatedTopic,
+    DeleteAcls, DeleteGroup, DeleteTopic, DescribeClassicGroup, DescribeCluster, DescribeConfigs,
+    DescribeConsumerGroup, GroupDescription, GroupListing, ListAcls, ListGroups, ListUsers,
+    NewTopic, RemovePassword, Resource, ScramUsers, SetPassword,
 };
 use crate::blocking::cluster::Cluster;
 use crate::group::offsets::{self, NAMED_TOPICS_MAX, all};
@@ -130,6 +132,27 @@ impl Admin {
     /// Removes the password of a user for SCRAM.
     pub fn remove_password(&mut self, remove: &RemovePassword) -> Result<(), ClientError> {
         self.cluster.perform(remove)
+    }
+
+    /// The ACLs that pass a filter.
+    pub fn list_acls(
+        &mut self,
+        filter: &DeleteAclsFilter<'static>,
+    ) -> Result<Vec<AclCreation<'static>>, ClientError> {
+        self.cluster.perform(&ListAcls { filter: filter.clone() })
+    }
+
+    /// Gives and denies rights.
+    pub fn create_acls(&mut self, create: &CreateAcls) -> Result<(), ClientError> {
+        self.cluster.perform(create)
+    }
+
+    /// Deletes the ACLs that pass filters: those that were there.
+    pub fn delete_acls(
+        &mut self,
+        delete: &DeleteAcls,
+    ) -> Result<Vec<AclCreation<'static>>, ClientError> {
+        self.cluster.perform(delete)
     }
 
     /// Everything that a group has committed. One that does not exist has nothing.
