@@ -434,6 +434,7 @@ fn api_settings(
         broker_configs,
         groups_topic: config.groups.topic,
         transactions_topic: config.transactions.topic,
+        authorizer: config.authorizer.clone(),
         ..ApiSettings::default()
     }
 }

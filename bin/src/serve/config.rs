@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use corelog_cluster::Authorizer;
 use corelog_coordinator::GroupConfig;
 use corelog_coordinator::consumer_group::{Assignor, ConsumerGroupConfig, MigrationPolicy};
 use corelog_coordinator::transactions::TransactionConfig;
@@ -19,6 +20,7 @@ use self::problem::Problem;
 use self::settings::Settings;
 use super::machine::Machine;
 
+mod authorization;
 pub mod cores;
 pub mod endpoint;
 pub mod keys;
@@ -63,6 +65,8 @@ pub struct Config {
     pub groups: GroupRules,
     /// Transactions.
     pub transactions: TransactionRules,
+    /// Who may do what; `None`: everybody may do everything.
+    pub authorizer: Option<Authorizer>,
 }
 
 /// How groups are coordinated, and the topic they are kept in.
@@ -203,6 +207,7 @@ impl Config {
         let data_dir = data_dir(settings, &mut problems);
         let metrics_listen = metrics_listen(settings, &mut problems);
         let groups = group_rules(settings, &mut problems);
+        let authorizer = authorization::authorizer(settings, &mut problems);
         check_sizes(settings, &mut problems);
         let (Some(listeners), Some(cpus), Some(data_dir)) = (listeners, cpus, data_dir) else {
             return Err(problems);
@@ -232,6 +237,7 @@ impl Config {
             storage: storage_limits(settings),
             groups,
             transactions: transaction_rules(settings),
+            authorizer,
         })
     }
 
@@ -252,6 +258,7 @@ impl Config {
         for listener in &self.listeners {
             warnings.extend(listener.warnings());
         }
+        warnings.extend(authorization::warnings(self));
         if let Some(metrics) = self.metrics_listen.as_ref().filter(|it| !it.is_loopback()) {
             warnings.push(format!(
                 "{metrics} shows metrics to other machines, without authentication or encryption"

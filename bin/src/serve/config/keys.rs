@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+pub(super) mod authorization;
 mod broker;
 mod corelog;
 mod foreign;
@@ -155,6 +156,7 @@ static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| {
         groups::KEYS,
         transactions::KEYS,
         security::KEYS,
+        authorization::KEYS,
         corelog::KEYS,
     ];
     tables.into_iter().flatten().collect()
