@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::failure::{Exit, Failure};
 use crate::logging::{self, Level};
 use crate::output::{Format, Output};
-use crate::{bench, cluster, consume, group, log, plan, produce, serve, topic, user};
+use crate::{acl, bench, cluster, consume, group, log, plan, produce, serve, topic, user};
 
 /// A commit log for Linux servers that speaks the Kafka protocol.
 #[derive(Debug, Parser)]
@@ -37,6 +37,8 @@ pub enum Command {
     Group(group::Arguments),
     /// Sets, shows and removes the passwords of users
     User(user::Arguments),
+    /// Gives, shows and takes the rights of users
+    Acl(acl::Arguments),
     /// Shows what a cluster consists of and how it does
     Cluster(cluster::Arguments),
     /// Reads segment files without a server
@@ -60,6 +62,7 @@ impl Cli {
             Command::Consume(arguments) => consume::run(arguments, &mut output),
             Command::Group(arguments) => group::run(arguments, &mut output),
             Command::User(arguments) => user::run(arguments, &mut output),
+            Command::Acl(arguments) => acl::run(arguments, &mut output),
             Command::Cluster(arguments) => cluster::run(arguments, &mut output),
             Command::Log(arguments) => log::run(arguments, &mut output),
             Command::Bench(arguments) => bench::run(arguments, &mut output),
