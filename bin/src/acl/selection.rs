@@ -288,8 +288,11 @@ mod tests {
         selection: Selection,
     }
 
-    /// What flags add: resource, name and pattern, principal, operation and permission of each.
-    fn added(flags: &str) -> Result<Vec<(i8, String, i8, String, i8, i8)>, Failure> {
+    /// Resource, name, pattern, principal, operation and permission.
+    type Added = (i8, String, i8, String, i8, i8);
+
+    /// What flags add.
+    fn added(flags: &str) -> Result<Vec<Added>, Failure> {
         let parsed = ToAdd::try_parse_from(format!("add {flags}").split(' ')).unwrap();
         let creations = parsed.given.creations(&parsed.resources)?;
         let plain = creations.into_iter().map(|it| {
@@ -359,7 +362,8 @@ mod tests {
         };
         let parsed = ToChoose::try_parse_from(["list"]).unwrap();
         assert!(parsed.resources.is_empty() && parsed.selection.is_empty());
-        assert_eq!(parsed.selection.filters(&parsed.resources).unwrap(), [everything.clone()]);
+        let filters = parsed.selection.filters(&parsed.resources).unwrap();
+        assert_eq!(filters, std::slice::from_ref(&everything));
         let found =
             chosen("--topic t --resource-pattern-type match --deny-principal User:x").unwrap();
         let expected = DeleteAclsFilter {

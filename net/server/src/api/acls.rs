@@ -1,5 +1,5 @@
-//! DescribeAcls, CreateAcls and DeleteAcls: who has which right (KIP-140, KIP-290), for clients that
-//! may see or change that. Without an authorizer rights mean nothing, so none can be given.
+//! DescribeAcls, CreateAcls and DeleteAcls: who has which right (KIP-140, KIP-290), for clients
+//! that may see or change that. Without an authorizer rights mean nothing, so none can be given.
 
 use corelog_cluster::decide::acls::{CreateAclError, Deleted};
 use corelog_cluster::{

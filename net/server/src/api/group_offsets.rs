@@ -150,8 +150,8 @@ fn commit_response(codes: Vec<(String, Vec<(i32, i16)>)>) -> OffsetCommitRespons
     OffsetCommitResponse { topics: topics.collect(), ..Default::default() }
 }
 
-/// Answers an OffsetCommit of a group that the client may not commit for: that is what it is told of
-/// every partition, also of those that it may not see.
+/// Answers an OffsetCommit of a group that the client may not commit for: that is what it is told
+/// of every partition, also of those that it may not see.
 pub fn refused_commit(places: Places, code: ErrorCode) -> OffsetCommitResponse<'static> {
     let topics = places.topics.into_iter().map(|(name, partitions)| {
         (name, partitions.into_iter().map(|(index, _)| (index, code.code())).collect())
