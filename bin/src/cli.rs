@@ -6,8 +6,8 @@ use crate::failure::{Exit, Failure};
 use crate::logging::{self, Level};
 use crate::output::{Format, Output};
 use crate::{
-    bench, cluster, config, consume, group, log, plan, produce, quota, serve, topic, transaction,
-    user,
+    acl, bench, cluster, config, consume, group, log, plan, produce, quota, serve, topic,
+    transaction, user,
 };
 
 /// A commit log for Linux servers that speaks the Kafka protocol.
@@ -44,6 +44,8 @@ pub enum Command {
     Config(config::Arguments),
     /// Sets, shows and removes the passwords of users
     User(user::Arguments),
+    /// Gives, shows and takes the rights of users
+    Acl(acl::Arguments),
     /// Sets, shows and removes what clients are allowed
     Quota(quota::Arguments),
     /// Shows what a cluster consists of and how it does
@@ -71,6 +73,7 @@ impl Cli {
             Command::Transaction(arguments) => transaction::run(arguments, &mut output),
             Command::Config(arguments) => config::run(arguments, &mut output),
             Command::User(arguments) => user::run(arguments, &mut output),
+            Command::Acl(arguments) => acl::run(arguments, &mut output),
             Command::Quota(arguments) => quota::run(arguments, &mut output),
             Command::Cluster(arguments) => cluster::run(arguments, &mut output),
             Command::Log(arguments) => log::run(arguments, &mut output),

@@ -1,6 +1,7 @@
 //! The command line of corelog, as a library so that tests can call what `main` calls. One module
 //! for each command.
 
+pub mod acl;
 pub mod advice;
 pub mod base64;
 pub mod bench;

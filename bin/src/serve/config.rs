@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use corelog_cluster::Authorizer;
 use corelog_cluster::group_keys::GroupBounds;
 use corelog_coordinator::GroupConfig;
 use corelog_coordinator::consumer_group::{Assignor, ConsumerGroupConfig, MigrationPolicy};
@@ -22,6 +23,7 @@ use self::settings::Settings;
 use self::share::{ShareRules, share_group_rules, share_rules};
 use super::machine::Machine;
 
+mod authorization;
 mod connections;
 pub mod cores;
 pub mod endpoint;
@@ -70,6 +72,8 @@ pub struct Config {
     pub transactions: TransactionRules,
     /// Of share groups.
     pub share: ShareRules,
+    /// Who may do what; `None`: everybody may do everything.
+    pub authorizer: Option<Authorizer>,
 }
 
 /// How groups are coordinated, and the topic they are kept in.
@@ -217,6 +221,7 @@ impl Config {
         let metrics_listen = metrics_listen(settings, &mut problems);
         let groups = group_rules(settings, &mut problems);
         let clients = client_limits(settings, &mut problems);
+        let authorizer = authorization::authorizer(settings, &mut problems);
         check_sizes(settings, &mut problems);
         let (Some(listeners), Some(cpus), Some(data_dir)) = (listeners, cpus, data_dir) else {
             return Err(problems);
@@ -247,6 +252,7 @@ impl Config {
             groups,
             transactions: transaction_rules(settings),
             share: share_rules(settings),
+            authorizer,
         })
     }
 
@@ -267,6 +273,7 @@ impl Config {
         for listener in &self.listeners {
             warnings.extend(listener.warnings());
         }
+        warnings.extend(authorization::warnings(self));
         if let Some(metrics) = self.metrics_listen.as_ref().filter(|it| !it.is_loopback()) {
             warnings.push(format!(
                 "{metrics} shows metrics to other machines, without authentication or encryption"

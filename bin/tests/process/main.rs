@@ -1,6 +1,7 @@
 //! Claims about the real broker process, as its clients and its operator meet it: killed,
 //! restarted, attacked, moved to other cores, out of disk.
 
+mod acls;
 mod client;
 mod compaction;
 mod cores;

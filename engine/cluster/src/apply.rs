@@ -9,6 +9,7 @@ use corelog_model::{
 };
 use thiserror::Error;
 
+use crate::acl::AclBinding;
 use crate::image::{BrokerImage, ClusterImage, NodeLoad, TopicImage, collision_key};
 use crate::quota::{QuotaEntity, QuotaKey};
 use crate::record::{ConfigResource, MetadataRecord, PartitionState, ShardEndpoint};
@@ -130,6 +131,18 @@ pub enum ApplyError {
         /// Which one.
         key: QuotaKey,
     },
+    /// An ACL is added that is there.
+    #[error("there is the ACL already: {binding}")]
+    AclExists {
+        /// The ACL.
+        binding: AclBinding,
+    },
+    /// An ACL is removed that is not there.
+    #[error("there is no ACL: {binding}")]
+    AclUnknown {
+        /// The ACL.
+        binding: AclBinding,
+    },
 }
 
 impl ClusterImage {
@@ -181,6 +194,16 @@ impl ClusterImage {
                 }
                 Arc::make_mut(&mut self.client_quotas).change(entity, key, value);
                 Ok(())
+            }
+            MetadataRecord::AclAdded { binding } => {
+                let is_new = Arc::make_mut(&mut self.acls).add(binding);
+                let exists = || ApplyError::AclExists { binding: binding.clone() };
+                is_new.then_some(()).ok_or_else(exists)
+            }
+            MetadataRecord::AclRemoved { binding } => {
+                let was_there = Arc::make_mut(&mut self.acls).remove(binding);
+                let unknown = || ApplyError::AclUnknown { binding: binding.clone() };
+                was_there.then_some(()).ok_or_else(unknown)
             }
         }?;
         self.version.0 += 1;

@@ -11,6 +11,9 @@ use flatbuffers::{
 };
 use thiserror::Error;
 
+use crate::acl::{
+    AclBinding, AclEntry, AclOperation, PatternType, Permission, ResourcePattern, ResourceType,
+};
 use crate::generated as fb;
 use crate::quota::{QuotaEntity, QuotaKey, QuotaName, QuotaValue};
 use crate::record::{
@@ -23,7 +26,7 @@ use crate::scram::{ScramCredential, ScramMechanism, ScramUser};
 ///
 /// - 1: the first.
 /// - 2: endpoints have a listener; SCRAM credentials.
-/// - 3: quotas; partitions have a target while they move; groups have configs.
+/// - 3: quotas; ACLs; partitions have a target while they move; groups have configs.
 pub const FORMAT_VERSION: u8 = 3;
 
 /// The oldest format that `decode` reads. Formats only add, so what an old record lacks has one
@@ -197,6 +200,12 @@ fn encode_body(record: &MetadataRecord, builder: &mut FlatBufferBuilder<'_>) -> 
         MetadataRecord::ClientQuotaChanged { entity, key, value } => {
             (fb::RecordBody::ClientQuotaChanged, encode_quota(entity, *key, *value, builder))
         }
+        MetadataRecord::AclAdded { binding } => {
+            (fb::RecordBody::AclAdded, encode_acl(binding, builder))
+        }
+        MetadataRecord::AclRemoved { binding } => {
+            (fb::RecordBody::AclRemoved, encode_acl(binding, builder))
+        }
     }
 }
 
@@ -312,6 +321,22 @@ fn encode_quota(
     fb::ClientQuotaChanged::create(builder, &args).as_union_value()
 }
 
+fn encode_acl(
+    AclBinding { pattern, entry }: &AclBinding,
+    builder: &mut FlatBufferBuilder<'_>,
+) -> WIPOffset<UnionWIPOffset> {
+    let args = fb::AclBindingArgs {
+        resource_type: pattern.resource_type.code() as u8,
+        pattern_type: pattern.pattern_type.code() as u8,
+        name: Some(builder.create_string(&pattern.name)),
+        principal: Some(builder.create_string(&entry.principal)),
+        host: Some(builder.create_string(&entry.host)),
+        operation: entry.operation.code() as u8,
+        permission: entry.permission.code() as u8,
+    };
+    fb::AclBinding::create(builder, &args).as_union_value()
+}
+
 fn encode_topic_id(id: TopicId) -> fb::Uuid {
     let bits = u128::from_be_bytes(*id.as_bytes());
     fb::Uuid::new((bits >> 64) as u64, bits as u64)
@@ -363,6 +388,11 @@ fn decode_body(record: &fb::Record<'_>) -> Result<MetadataRecord, DecodeError> {
         let of = decode_scram_user(body.user(), body.mechanism())?;
         return Ok(MetadataRecord::ScramCredentialRemoved { of });
     }
+    if let Some(body) = record.body_as_acl_added() {
+        return Ok(MetadataRecord::AclAdded { binding: decode_acl(&body)? });
+    }
+    if let Some(body) = record.body_as_acl_removed() {
+        return Ok(MetadataRecord::AclRemoved { binding: decode_acl(&body)? });
     if let Some(body) = record.body_as_client_quota_changed() {
         return decode_quota(&body);
     }
@@ -450,6 +480,29 @@ fn decode_key(of: &ScramUser, key: &[u8]) -> Result<Vec<u8>, DecodeError> {
         return Err(DecodeError::OutOfRange { field, value });
     }
     Ok(key.to_vec())
+}
+
+fn decode_acl(body: &fb::AclBinding<'_>) -> Result<AclBinding, DecodeError> {
+    fn known<T>(
+        field: &'static str,
+        value: u8,
+        from_code: impl FnOnce(i8) -> Option<T>,
+    ) -> Result<T, DecodeError> {
+        let found = i8::try_from(value).ok().and_then(from_code);
+        found.ok_or(DecodeError::OutOfRange { field, value: value.into() })
+    }
+    let pattern = ResourcePattern {
+        resource_type: known("resource_type", body.resource_type(), ResourceType::from_code)?,
+        pattern_type: known("pattern_type", body.pattern_type(), PatternType::from_code)?,
+        name: body.name().to_owned(),
+    };
+    let entry = AclEntry {
+        principal: body.principal().to_owned(),
+        host: body.host().to_owned(),
+        operation: known("operation", body.operation(), AclOperation::from_code)?,
+        permission: known("permission", body.permission(), Permission::from_code)?,
+    };
+    Ok(AclBinding { pattern, entry })
 }
 
 fn decode_topic_id(id: &fb::Uuid) -> TopicId {

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use corelog_model::ErrorCode;
 use thiserror::Error;
 
+use crate::acl::{AclBinding, AclFilter};
+use crate::decide::acls::{CreateAclError, Deleted, create_acls, delete_acls};
 use crate::decide::client_quotas::{AlterClientQuotas, AlterQuotaError, alter_client_quotas};
 use crate::decide::configs::{AlterConfigError, AlterConfigs, alter_configs};
 use crate::decide::create_partitions::{
@@ -56,6 +58,10 @@ pub enum Change {
     ReassignPartitions(ReassignPartitions),
     /// See [`complete_reassignment`].
     CompleteReassignment(CompleteReassignment),
+    /// See [`create_acls`].
+    CreateAcls(Vec<Option<AclBinding>>),
+    /// See [`delete_acls`].
+    DeleteAcls(Vec<Option<AclFilter>>),
 }
 
 /// What became of a request, in the order of its items where it has several.
@@ -81,6 +87,10 @@ pub enum Outcome {
     ReassignPartitions(Vec<Result<(), ReassignPartitionError>>),
     /// Of [`Change::CompleteReassignment`].
     CompleteReassignment(Result<(), CompleteReassignmentError>),
+    /// Of [`Change::CreateAcls`].
+    CreateAcls(Vec<Result<(), CreateAclError>>),
+    /// Of [`Change::DeleteAcls`]: what each filter removed.
+    DeleteAcls(Vec<Deleted>),
     /// Of any change: the request as a whole was not carried out.
     Refused(ControllerError),
 }
@@ -349,5 +359,13 @@ fn decide(
             Ok(record) => (vec![record], Outcome::CompleteReassignment(Ok(()))),
             Err(error) => (Vec::new(), Outcome::CompleteReassignment(Err(error))),
         },
+        Change::CreateAcls(wanted) => {
+            let (records, results) = create_acls(image, wanted);
+            (records, Outcome::CreateAcls(results))
+        }
+        Change::DeleteAcls(filters) => {
+            let (records, results) = delete_acls(image, filters);
+            (records, Outcome::DeleteAcls(results))
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The decisions: what a request to change the cluster means, given an image. Each is a pure
 //! function from an image and a request to records and one result per item of the request.
 
+pub mod acls;
 pub mod client_quotas;
 pub mod configs;
 pub mod create_partitions;

@@ -11,6 +11,7 @@ use corelog_model::{
     BrokerId, NodeId, PartitionId, PartitionIndex, ProducerId, ShardId, TopicId, TopicName,
 };
 
+use crate::acl_index::AclIndex;
 use crate::quota::ClientQuotas;
 use crate::record::{ConfigResource, PartitionState, ShardEndpoint};
 use crate::scram::{ScramCredential, ScramUser};
@@ -46,6 +47,7 @@ pub struct ClusterImage {
     pub(crate) next_producer_id: ProducerId,
     pub(crate) scram_credentials: Arc<BTreeMap<ScramUser, Arc<ScramCredential>>>,
     pub(crate) client_quotas: Arc<ClientQuotas>,
+    pub(crate) acls: Arc<AclIndex>,
     pub(crate) partition_count: usize,
     /// Without the nodes that hold nothing.
     pub(crate) loads: Arc<BTreeMap<NodeId, NodeLoad>>,
@@ -169,6 +171,11 @@ impl ClusterImage {
     /// What clients are allowed. The same value, by its address too, until a quota changes.
     pub fn client_quotas(&self) -> &Arc<ClientQuotas> {
         &self.client_quotas
+    }
+
+    /// The rights of principals.
+    pub fn acls(&self) -> &AclIndex {
+        &self.acls
     }
 
     /// A node by its id, as its first listener is reached.

@@ -5,7 +5,10 @@
 //! Every change goes the same way: a decision makes records, the driver appends them durably, and
 //! only then are they folded into the image that everybody sees ([`Controller`]).
 
+pub mod acl;
+pub mod acl_index;
 pub mod apply;
+pub mod authorizer;
 pub mod broker_keys;
 pub mod codec;
 pub mod controller;
@@ -20,7 +23,13 @@ pub mod scram;
 pub mod snapshot;
 pub mod topic_changes;
 
+pub use acl::{
+    AclBinding, AclEntry, AclFilter, AclOperation, PatternFilter, PatternType, Permission,
+    ResourcePattern, ResourceType,
+};
+pub use acl_index::AclIndex;
 pub use apply::ApplyError;
+pub use authorizer::{Authorizer, Subject, Unmentioned};
 pub use codec::DecodeError;
 pub use controller::{Change, Controller, ControllerConfig, Input, Outcome, Output, Ticket};
 pub use image::{BrokerImage, ClusterImage, MetadataVersion, NodeEndpoint, NodeLoad, TopicImage};

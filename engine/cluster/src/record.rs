@@ -7,6 +7,7 @@ use corelog_model::{
     BrokerId, LeaderEpoch, NodeId, PartitionId, ProducerId, ShardId, TopicId, TopicName,
 };
 
+use crate::acl::AclBinding;
 use crate::quota::{QuotaEntity, QuotaKey, QuotaValue};
 use crate::scram::{ScramCredential, ScramUser};
 
@@ -88,6 +89,16 @@ pub enum MetadataRecord {
         key: QuotaKey,
         /// How much is allowed.
         value: Option<QuotaValue>,
+    },
+    /// A right is given or denied.
+    AclAdded {
+        /// Not there before.
+        binding: AclBinding,
+    },
+    /// A right is not given or denied any more.
+    AclRemoved {
+        /// There before.
+        binding: AclBinding,
     },
 }
 

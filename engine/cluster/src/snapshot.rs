@@ -41,8 +41,9 @@ pub fn snapshot_records(image: &ClusterImage) -> impl Iterator<Item = MetadataRe
             value: Some(*value),
         })
     });
-    let cluster = cluster.into_iter().chain(brokers).chain(topics);
-    cluster.chain(configs).chain(producer_ids).chain(credentials).chain(quotas)
+    let acls = image.acls().bindings().map(|binding| MetadataRecord::AclAdded { binding });
+    let cluster = cluster.into_iter().chain(brokers).chain(topics).chain(configs);
+    cluster.chain(producer_ids).chain(credentials).chain(quotas).chain(acls)
 }
 
 fn topic_records(topic: &TopicImage) -> impl Iterator<Item = MetadataRecord> {

@@ -12,6 +12,9 @@ pub enum PartitionRefusal {
     /// There is no such partition: UNKNOWN_TOPIC_OR_PARTITION, or UNKNOWN_TOPIC_ID.
     #[error("there is no such partition")]
     Unknown,
+    /// Who asks may not do that with it. Whoever asks the shard on behalf of others says so.
+    #[error("there is no right to do this with the topic")]
+    Unauthorized,
     /// Another node leads it: NOT_LEADER_OR_FOLLOWER, with the leader for KIP-951.
     #[error("node {leader} leads the partition in epoch {epoch:?}")]
     NotLeader {

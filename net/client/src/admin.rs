@@ -2,6 +2,7 @@
 //! [`Operation`](crate::Operation) that the drivers [`crate::Admin`] and [`crate::blocking::Admin`]
 //! carry.
 
+mod acls;
 mod configs;
 mod groups;
 mod nodes;
@@ -12,6 +13,7 @@ mod topics;
 mod transactions;
 mod users;
 
+pub use acls::{CreateAcls, DeleteAcls, ListAcls};
 pub use configs::{
     AlterConfigs, AlterMode, ConfigChange, ConfigEntry, ConfigSource, ConfigSynonym,
     DescribeConfigs, Resource,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use corelog_cluster::Change;
+use corelog_cluster::{Authorizer, Change, ClusterImage};
 use corelog_io::{Instant, now, timeout};
 use corelog_model::TopicId;
 use corelog_security::Principal;
@@ -22,6 +22,7 @@ use crate::api::fetch::{Fetch, FetchServer};
 use crate::api::produce::Produce;
 use crate::api::write_txn_markers::Markers;
 use crate::api::{ApiSettings, Ending, api_versions, describe_producers, list_offsets, metadata};
+use crate::authorize::{Access, table};
 use crate::connection::PendingReply;
 use crate::fetch_session::SessionCache;
 use crate::frame::Frame;
@@ -88,10 +89,19 @@ pub(crate) struct Origin {
 
 /// One request: its header and where it came from.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Context {
+pub(crate) struct Context<'a> {
     pub(crate) version: i16,
     pub(crate) correlation_id: i32,
     pub(crate) arrived: Instant,
+    origin: &'a Origin,
+    authorizer: Option<&'a Authorizer>,
+}
+
+impl<'a> Context<'a> {
+    /// What whoever sent the request may do, as `image` has it.
+    pub(crate) fn access(self, image: &'a ClusterImage) -> Access<'a> {
+        Access::of(self.origin, self.authorizer, image)
+    }
 }
 
 impl Dispatcher {
@@ -145,6 +155,8 @@ impl Dispatcher {
             version: header.api_version,
             correlation_id: header.correlation_id,
             arrived: frame.arrived,
+            origin,
+            authorizer: self.settings.authorizer.as_ref(),
         };
         let Some(charge) = self.charge(&header, origin) else {
             return self.serve(&header, context, reader, (origin, None)).await;
@@ -229,28 +241,32 @@ impl Dispatcher {
 
     async fn start_produce(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let request = ProduceRequest::decode(reader, context.version)?;
         let wants_answer = request.acks != 0;
-        let produce = Produce::begin(&self.shard, &request, context.version).await;
+        // Where rights do not count, not even the image is taken.
+        let image = context.authorizer.map(|_| self.shard.image());
+        let access = image.as_deref().map_or(Access::UNLIMITED, |image| context.access(image));
+        let produce = Produce::begin(&self.shard, &request, context.version, access).await;
         if !wants_answer {
             let refused = produce.has_refusals();
             let why = "a produce with acks 0 was refused";
             return Ok(if refused { Started::Close(why) } else { Started::NoReply });
         }
         let (shard, listener) = (self.shard.clone(), Rc::clone(&self.listener));
+        let Context { version, correlation_id, arrived, .. } = context;
         Ok(Started::Reply(Box::pin(async move {
             let response = produce.acknowledge(&shard, &listener).await;
-            shard.metrics().produce_answered(context.arrived.elapsed());
-            finish(encode_response(context.correlation_id, context.version, &response))
+            shard.metrics().produce_answered(arrived.elapsed());
+            finish(encode_response(correlation_id, version, &response))
         })))
     }
 
     fn start_fetch(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
         charge: Option<&Rc<Charge>>,
     ) -> Result<Started, RequestError> {
@@ -261,37 +277,58 @@ impl Dispatcher {
         let fetch = Fetch::parse(&request, context.version, bytes_max);
         let (shard, sessions) = (self.shard.clone(), Rc::clone(&self.sessions));
         let listener = Rc::clone(&self.listener);
+        let Context { correlation_id, arrived, .. } = context;
+        let limits = context.authorizer.is_some();
+        let limits = limits.then(|| (context.origin.clone(), Rc::clone(&self.settings)));
         Ok(Started::Reply(Box::pin(async move {
-            let charge = charge.as_deref();
-            let server = FetchServer { shard: &shard, sessions: &sessions, listener: &listener };
-            let reply = fetch.answer(server, context.correlation_id, charge).await;
-            shard.metrics().fetch_answered(context.arrived.elapsed());
+            let image = limits.as_ref().map(|_| shard.image());
+            let access = match (&limits, &image) {
+                (Some((origin, settings)), Some(image)) => {
+                    Access::of(origin, settings.authorizer.as_ref(), image)
+                }
+                _ => Access::UNLIMITED,
+            };
+            let (sessions, listener) = (&sessions, &*listener);
+            let server = FetchServer { shard: &shard, sessions, listener, access };
+            let reply = fetch.answer(server, correlation_id, charge.as_deref()).await;
+            shard.metrics().fetch_answered(arrived.elapsed());
             reply.map_err(|error| log_encode_error(&error)).ok()
         })))
     }
 
     async fn start_markers(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
-        let request = WriteTxnMarkersRequest::decode(reader, context.version)?;
-        let markers = Markers::begin(&self.shard, &request).await;
+        let Context { version, correlation_id, .. } = context;
+        let request = WriteTxnMarkersRequest::decode(reader, version)?;
+        let image = self.shard.image();
+        let access = context.access(&image);
+        let is_allowed = access.may_quietly_on_cluster(&table::WRITE_MARKERS)
+            || access.may_on_cluster(&table::WRITE_MARKERS_AS_BROKER);
+        let markers = if is_allowed {
+            Markers::begin(&self.shard, &request).await
+        } else {
+            Markers::refused(&request, table::WRITE_MARKERS.refusal())
+        };
         Ok(Started::Reply(Box::pin(async move {
             let response = markers.answer().await;
-            finish(encode_response(context.correlation_id, context.version, &response))
+            finish(encode_response(correlation_id, version, &response))
         })))
     }
 
     async fn start_other(
         &self,
         api: ApiKey,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
         charge: Option<&Rc<Charge>>,
     ) -> Result<Started, RequestError> {
         let Context { version, correlation_id, .. } = context;
         let shard = &self.shard;
+        let image = shard.image();
+        let access = context.access(&image);
         let frame = match api {
             ApiKey::Metadata => {
                 let request = MetadataRequest::decode(reader, version)?;
@@ -299,22 +336,22 @@ impl Dispatcher {
             }
             ApiKey::ListOffsets => {
                 let request = ListOffsetsRequest::decode(reader, version)?;
-                let response = list_offsets::list_offsets(shard, &request).await;
+                let response = list_offsets::list_offsets(shard, &request, access).await;
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::OffsetForLeaderEpoch => {
                 let request = OffsetForLeaderEpochRequest::decode(reader, version)?;
-                let response = list_offsets::offset_for_leader_epoch(shard, &request);
+                let response = list_offsets::offset_for_leader_epoch(shard, &request, access);
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::DeleteRecords => {
                 let request = DeleteRecordsRequest::decode(reader, version)?;
-                let response = list_offsets::delete_records(shard, &request).await;
+                let response = list_offsets::delete_records(shard, &request, access).await;
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::DescribeProducers => {
                 let request = DescribeProducersRequest::decode(reader, version)?;
-                let response = describe_producers::describe_producers(shard, &request);
+                let response = describe_producers::describe_producers(shard, &request, access);
                 encode_response(correlation_id, version, &response)?
             }
             other => match self.describe(other, context, reader)? {
@@ -331,19 +368,25 @@ impl Dispatcher {
     async fn metadata(
         &self,
         request: &MetadataRequest<'_>,
-        context: Context,
+        context: Context<'_>,
     ) -> Result<EncodedFrame, RequestError> {
         let Context { version, correlation_id, .. } = context;
         let image = self.shard.image();
-        let names = metadata::topics_to_create(request, version, &image, &self.settings);
+        let access = context.access(&image);
+        let to_create =
+            metadata::topics_to_create(request, version, &image, &self.settings, access);
+        let (names, refused) = to_create;
         let mut errors = std::collections::BTreeMap::new();
         if !names.is_empty() {
             let change = metadata::creation(&names, new_topic_id);
             let ending = self.ask(change, AUTO_CREATE_TIME_MAX).await?;
             errors = metadata::creation_errors(names, ending);
         }
+        let refusal = table::METADATA_CREATE.refusal();
+        errors.extend(refused.into_iter().map(|name| (name, refusal)));
         let image = self.shard.image();
-        let response = metadata::respond(request, version, &image, &self.listener, &errors);
+        let view = (&*image, context.access(&image));
+        let response = metadata::respond(request, version, view, &self.listener, &errors);
         Ok(encode_response(correlation_id, version, &response)?)
     }
 
@@ -395,7 +438,7 @@ pub(crate) fn new_topic_id() -> TopicId {
     }
 }
 
-fn answer_api_versions(context: Context, reader: &mut Reader<'_>) -> Started {
+fn answer_api_versions(context: Context<'_>, reader: &mut Reader<'_>) -> Started {
     let asked = context.version;
     let request = if ApiKey::ApiVersions.info().serves(asked) {
         ApiVersionsRequest::decode(reader, asked).ok()

@@ -24,6 +24,8 @@ use corelog_shard::{
 };
 use corelog_wire::Text;
 
+use crate::authorize::table::Right;
+
 /// The longest text that fits a string of the protocol, in bytes.
 pub(crate) const TEXT_BYTES_MAX: usize = i16::MAX as usize;
 
@@ -55,6 +57,12 @@ impl Failure {
         assert!(!code.is_none(), "a failure has an error code");
         Failure { code, message: cut(message.into(), MESSAGE_BYTES_MAX) }
     }
+}
+
+/// The failure of who has not this right.
+pub(crate) fn unauthorized(right: &Right) -> Failure {
+    let Right { operation, resource, .. } = right;
+    Failure::new(right.refusal(), format!("this needs the right to {operation} the {resource}"))
 }
 
 impl fmt::Display for Failure {
@@ -243,6 +251,7 @@ pub(crate) fn partition_code(refusal: PartitionRefusal, named_by: NamedBy) -> Er
     match (refusal, named_by) {
         (PartitionRefusal::Unknown, NamedBy::Id) => ErrorCode::UnknownTopicId,
         (PartitionRefusal::Unknown, NamedBy::Name) => ErrorCode::UnknownTopicOrPartition,
+        (PartitionRefusal::Unauthorized, _) => ErrorCode::TopicAuthorizationFailed,
         (PartitionRefusal::NotLeader { .. }, _) => ErrorCode::NotLeaderOrFollower,
         (PartitionRefusal::Fenced { .. }, _) => ErrorCode::FencedLeaderEpoch,
         (PartitionRefusal::UnknownEpoch { .. }, _) => ErrorCode::UnknownLeaderEpoch,

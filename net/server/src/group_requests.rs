@@ -22,6 +22,7 @@ use crate::api::group_membership::Caller;
 use crate::api::group_offsets::Stability;
 use crate::api::{consumer_group_describe, consumer_group_heartbeat};
 use crate::api::{find_coordinator, group_admin, group_membership, group_offsets, operations};
+use crate::authorize::{Access, table};
 use crate::dispatch::{
     AUTO_CREATE_TIME_MAX, Context, Dispatcher, RequestError, Started, finish, new_topic_id,
 };
@@ -71,9 +72,10 @@ pub(crate) fn caller((client_id, host): (&str, IpAddr)) -> Caller {
     }
 }
 
-pub(crate) fn operations_of_group(is_asked_for: bool) -> i32 {
+/// What the client may do with a group, if it asked.
+pub(crate) fn operations_on(access: Access<'_>, group: &str, is_asked_for: bool) -> i32 {
     if is_asked_for {
-        operations::OF_GROUP
+        operations::of_group(access, group)
     } else {
         corelog_wire::api::metadata::OPERATIONS_NOT_REQUESTED
     }
@@ -99,7 +101,7 @@ pub(crate) fn later(
 
 /// A request whose answer is there.
 pub(crate) fn answered<'a>(
-    context: Context,
+    context: Context<'_>,
     response: &impl Message<'a>,
 ) -> Result<Started, RequestError> {
     let frame = encode_response(context.correlation_id, context.version, response)?;
@@ -111,7 +113,7 @@ impl Dispatcher {
     pub(crate) async fn start_of_groups(
         &self,
         api: ApiKey,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
         from: (&str, IpAddr),
     ) -> Result<Started, RequestError> {
@@ -136,27 +138,29 @@ impl Dispatcher {
     /// The first who looks for a coordinator creates the topic of what it coordinates.
     async fn find_coordinator(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let request = FindCoordinatorRequest::decode(reader, context.version)?;
         let settings = Rc::clone(&self.settings);
-        let creation =
-            find_coordinator::creation(&request, &self.shard.image(), &settings, new_topic_id);
-        if let Some(change) = creation {
+        let image = self.shard.image();
+        let may = find_coordinator::may_any(&request, context.version, context.access(&image));
+        let creation = find_coordinator::creation(&request, &image, &settings, new_topic_id);
+        if let Some(change) = creation.filter(|_| may) {
             // Whatever comes of it, the image says: another core may have been faster.
             drop(self.ask(change, AUTO_CREATE_TIME_MAX).await?);
         }
         let image = self.shard.image();
         let version = context.version;
-        let response = find_coordinator::respond(&request, version, &image, self.listener());
+        let view = (&*image, context.access(&image));
+        let response = find_coordinator::respond(&request, version, view, self.listener());
         answered(context, &response)
     }
 
     /// Asks the coordinator of a group; what it says becomes the response.
     pub(crate) fn ask_later<R: Message<'static> + 'static>(
         &self,
-        context: Context,
+        context: Context<'_>,
         group: &str,
         input: impl FnOnce(RequestId) -> Input + 'static,
         respond: impl FnOnce(Result<Answer, ErrorCode>) -> R + 'static,
@@ -170,13 +174,18 @@ impl Dispatcher {
 
     fn join_group(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
         from: (&str, IpAddr),
     ) -> Result<Started, RequestError> {
         let version = context.version;
         let request = JoinGroupRequest::decode(reader, version)?;
         let member_id = request.member_id.to_string();
+        let image = self.shard.image();
+        if let Err(code) = context.access(&image).check(&table::JOIN_GROUP, &request.group_id) {
+            let refused = Err(JoinRefusal { code, member_id });
+            return answered(context, &group_membership::joined(refused, version));
+        }
         let input = group_membership::join(&request, version, caller(from));
         Ok(self.ask_later(context, &request.group_id, input, move |answer| {
             let result = answer_of!(Join, answer);
@@ -187,10 +196,14 @@ impl Dispatcher {
 
     fn sync_group(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let request = SyncGroupRequest::decode(reader, context.version)?;
+        let image = self.shard.image();
+        if let Err(code) = context.access(&image).check(&table::SYNC_GROUP, &request.group_id) {
+            return answered(context, &group_membership::synced(Err(code)));
+        }
         let input = match group_membership::sync(&request, context.version) {
             Ok(input) => input,
             Err(code) => return answered(context, &group_membership::synced(Err(code))),
@@ -202,10 +215,14 @@ impl Dispatcher {
 
     fn heartbeat(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let request = HeartbeatRequest::decode(reader, context.version)?;
+        let image = self.shard.image();
+        if let Err(code) = context.access(&image).check(&table::HEARTBEAT, &request.group_id) {
+            return answered(context, &group_membership::heard(Err(code)));
+        }
         let input = group_membership::heartbeat(&request);
         Ok(self.ask_later(context, &request.group_id, input, |answer| {
             group_membership::heard(answer_of!(Heartbeat, answer).flatten())
@@ -214,11 +231,17 @@ impl Dispatcher {
 
     fn consumer_group_heartbeat(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
         from: (&str, IpAddr),
     ) -> Result<Started, RequestError> {
         let request = ConsumerGroupHeartbeatRequest::decode(reader, context.version)?;
+        let image = self.shard.image();
+        let access = context.access(&image);
+        if let Err(code) = consumer_group_heartbeat::check(&request, access) {
+            let refused = Err(GroupError::Unavailable { code });
+            return answered(context, &consumer_group_heartbeat::heard(refused));
+        }
         let input = consumer_group_heartbeat::heartbeat(&request, context.version, caller(from));
         Ok(self.ask_later(context, &request.group_id, input, |answer| {
             let result = answer_of!(ConsumerGroupHeartbeat, answer);
@@ -229,28 +252,36 @@ impl Dispatcher {
 
     fn consumer_group_describe(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let request = ConsumerGroupDescribeRequest::decode(reader, context.version)?;
+        let image = self.shard.image();
+        let access = context.access(&image);
         let groups = request.group_ids.iter().map(|group| {
-            let found = self.coordinator(group);
+            let found = access.check(&table::DESCRIBE_MEMBERS, group);
+            let found = found.and_then(|()| self.coordinator(group));
             let found = found.and_then(|there| there.describe_consumer_group(group));
             (group.to_string(), found)
         });
-        let operations = operations_of_group(request.include_authorized_operations);
-        let image = self.shard.image();
-        let response = consumer_group_describe::described(groups.collect(), operations, &image);
+        let asks = request.include_authorized_operations;
+        let operations = |group: &str| operations_on(access, group, asks);
+        let view = (&*image, access);
+        let response = consumer_group_describe::described(groups.collect(), operations, view);
         answered(context, &response)
     }
 
     fn leave_group(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let version = context.version;
         let request = LeaveGroupRequest::decode(reader, version)?;
+        let image = self.shard.image();
+        if let Err(code) = context.access(&image).check(&table::LEAVE_GROUP, &request.group_id) {
+            return answered(context, &group_membership::left(Err(code), version));
+        }
         let input = group_membership::leave(&request, version);
         Ok(self.ask_later(context, &request.group_id, input, move |answer| {
             group_membership::left(answer_of!(Leave, answer).flatten(), version)
@@ -259,11 +290,17 @@ impl Dispatcher {
 
     fn offset_commit(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let request = OffsetCommitRequest::decode(reader, context.version)?;
-        let (places, input) = group_offsets::commit(&request, context.version, &self.shard.image());
+        let image = self.shard.image();
+        let access = context.access(&image);
+        let topics = (access, &table::OFFSET_COMMIT_TOPIC);
+        let (places, input) = group_offsets::commit(&request, context.version, &image, topics);
+        if let Err(code) = access.check(&table::OFFSET_COMMIT, &request.group_id) {
+            return answered(context, &group_offsets::refused_commit(places, code));
+        }
         Ok(self.ask_later(context, &request.group_id, input, move |answer| {
             match answer_of!(CommitOffsets, answer) {
                 Ok(results) => group_offsets::committed(places, &results),
@@ -274,18 +311,23 @@ impl Dispatcher {
 
     fn offset_fetch(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let request = OffsetFetchRequest::decode(reader, context.version)?;
         let is_required = request.require_stable;
         let stability = if is_required { Stability::Required } else { Stability::Any };
-        let found = group_offsets::wanted(&request, context.version).into_iter().map(|wanted| {
+        let image = self.shard.image();
+        let access = context.access(&image);
+        let wanted = group_offsets::wanted(&request, context.version, access);
+        let found = wanted.into_iter().map(|wanted| {
             let (group, member) = (&wanted.group, wanted.member_id.as_deref());
-            let found = self.coordinator(group).and_then(|there| {
+            let found = access.check(&table::OFFSET_FETCH, group);
+            let found = found.and_then(|()| self.coordinator(group)).and_then(|there| {
                 there.check_fetch_offsets(group, member, wanted.member_epoch)?;
                 there.fetch_offsets(group, wanted.partitions.as_deref())
             });
+            let found = found.map(|found| wanted.visible(found, access));
             (wanted, found)
         });
         answered(context, &group_offsets::fetched(found.collect(), stability, context.version))
@@ -293,11 +335,16 @@ impl Dispatcher {
 
     fn offset_delete(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let request = OffsetDeleteRequest::decode(reader, context.version)?;
-        let (places, input) = group_offsets::delete(&request, &self.shard.image());
+        let image = self.shard.image();
+        let access = context.access(&image);
+        let (places, input) = group_offsets::delete(&request, &image, access);
+        if let Err(code) = access.check(&table::OFFSET_DELETE, &request.group_id) {
+            return answered(context, &group_offsets::deleted(places, Err(code)));
+        }
         Ok(self.ask_later(context, &request.group_id, input, move |answer| {
             group_offsets::deleted(places, answer_of!(DeleteOffsets, answer).flatten())
         }))
@@ -306,7 +353,7 @@ impl Dispatcher {
     /// Only the groups of this core: a client asks every node.
     fn list_groups(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let request = ListGroupsRequest::decode(reader, context.version)?;
@@ -319,20 +366,29 @@ impl Dispatcher {
                 }
             }
         }
+        let image = self.shard.image();
+        let access = context.access(&image);
+        if !access.may_quietly_on_cluster(&table::LIST_GROUPS_ALL) {
+            groups.retain(|group| access.may_see(&table::LIST_GROUPS, &group.group));
+        }
         answered(context, &group_admin::listed(groups, code))
     }
 
     fn describe_groups(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let request = DescribeGroupsRequest::decode(reader, context.version)?;
+        let image = self.shard.image();
+        let access = context.access(&image);
         let groups = request.groups.iter().map(|group| {
-            let found = self.coordinator(group).and_then(|there| there.describe(group));
-            (group.to_string(), found)
+            let found = access.check(&table::DESCRIBE_GROUPS, group);
+            let found = found.and_then(|()| self.coordinator(group));
+            (group.to_string(), found.and_then(|there| there.describe(group)))
         });
-        let operations = operations_of_group(request.include_authorized_operations);
+        let asks = request.include_authorized_operations;
+        let operations = |group: &str| operations_on(access, group, asks);
         answered(context, &group_admin::described(groups.collect(), operations, context.version))
     }
 
@@ -344,16 +400,25 @@ impl Dispatcher {
     /// Groups of one request may be kept in several partitions; each is asked for its own.
     fn delete_groups(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let Context { version, correlation_id, .. } = context;
         let request = DeleteGroupsRequest::decode(reader, version)?;
-        let groups: Vec<String> = request.groups_names.iter().map(ToString::to_string).collect();
+        let image = self.shard.image();
+        let access = context.access(&image);
+        let groups = request.groups_names.iter();
+        let groups =
+            groups.map(|group| (group.to_string(), access.check(&table::DELETE_GROUPS, group)));
+        let groups: Vec<_> = groups.collect();
         let shard = self.shard.clone();
         Ok(later(async move {
             let mut results = Vec::with_capacity(groups.len());
-            for group in groups {
+            for (group, allowed) in groups {
+                if let Err(code) = allowed {
+                    results.push(GroupResult { group, result: Err(code) });
+                    continue;
+                }
                 let input = |request| {
                     Input::DeleteGroups(DeleteGroups { request, groups: vec![group.clone()] })
                 };

@@ -8,6 +8,8 @@
 mod admin;
 pub mod api;
 mod authentication;
+pub mod authorize;
+mod cluster_requests;
 mod connection;
 mod dispatch;
 mod error;
@@ -20,6 +22,7 @@ mod limits;
 mod listener;
 mod metrics_page;
 pub mod metrics_text;
+mod placement_requests;
 mod quota;
 mod reply;
 mod share_requests;

@@ -27,7 +27,7 @@ use crate::dispatch::{
     new_topic_id,
 };
 use crate::error::KafkaError;
-use crate::group_requests::{answered, caller, later, operations_of_group};
+use crate::group_requests::{answered, caller, later, operations_on};
 
 /// Whether requests of this API are of share groups.
 pub(crate) const fn is_of_shares(api: ApiKey) -> bool {
@@ -98,8 +98,9 @@ impl Dispatcher {
             let found = self.coordinator(group).and_then(|there| there.describe_share_group(group));
             (group.to_string(), found)
         });
-        let operations = operations_of_group(request.include_authorized_operations);
         let image = self.shard().image();
+        let (access, asks) = (context.access(&image), request.include_authorized_operations);
+        let operations = |group: &str| operations_on(access, group, asks);
         let response = share_group_describe::described(groups.collect(), operations, &image);
         answered(context, &response)
     }

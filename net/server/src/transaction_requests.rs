@@ -25,6 +25,7 @@ use corelog_wire::{
 use crate::api::transactional_produce::{Begin, enlist};
 use crate::api::transactions::{Wanted, fenced_before, producer};
 use crate::api::{group_offsets, init_producer_id, transaction_admin, transactions};
+use crate::authorize::{Access, table};
 use crate::dispatch::{Context, Dispatcher, RequestError, Started};
 use crate::error::KafkaError;
 use crate::group_requests::{answered, later};
@@ -69,7 +70,7 @@ impl Dispatcher {
     pub(crate) fn start_of_transactions(
         &self,
         api: ApiKey,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         match api {
@@ -83,9 +84,18 @@ impl Dispatcher {
         }
     }
 
-    fn end_txn(&self, context: Context, reader: &mut Reader<'_>) -> Result<Started, RequestError> {
+    fn end_txn(
+        &self,
+        context: Context<'_>,
+        reader: &mut Reader<'_>,
+    ) -> Result<Started, RequestError> {
         let Context { version, correlation_id, .. } = context;
         let request = EndTxnRequest::decode(reader, version)?;
+        let image = self.shard().image();
+        let id = &request.transactional_id;
+        if let Err(code) = context.access(&image).check(&table::END_TRANSACTION, id) {
+            return answered(context, &transactions::ended(Err(code), version));
+        }
         let end = transactions::end(&request, version);
         let shard = self.shard().clone();
         Ok(later(async move {
@@ -100,12 +110,21 @@ impl Dispatcher {
     /// The offsets of a group are kept in one partition, which is added like any other.
     fn add_offsets_to_txn(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let Context { version, correlation_id, .. } = context;
         let request = AddOffsetsToTxnRequest::decode(reader, version)?;
         let (id, group) = (request.transactional_id.to_string(), request.group_id.to_string());
+        let image = self.shard().image();
+        let access = context.access(&image);
+        let allowed = access.check(&table::ADD_OFFSETS, &id);
+        let allowed = allowed.and_then(|()| access.check(&table::ADD_OFFSETS_GROUP, &group));
+        if let Err(code) = allowed {
+            let response =
+                AddOffsetsToTxnResponse { error_code: code.code(), ..Default::default() };
+            return answered(context, &response);
+        }
         let producer = producer(request.producer_id, request.producer_epoch);
         let shard = self.shard().clone();
         Ok(later(async move {
@@ -131,7 +150,7 @@ impl Dispatcher {
 
     fn add_partitions_to_txn(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let Context { version, correlation_id, .. } = context;
@@ -147,11 +166,20 @@ impl Dispatcher {
             }];
         }
         let image = self.shard().image();
+        let access = context.access(&image);
+        if is_batched && let Err(code) = access.check_on_cluster(&table::ADD_PARTITIONS_AS_BROKER) {
+            let response =
+                AddPartitionsToTxnResponse { error_code: code.code(), ..Default::default() };
+            return answered(context, &response);
+        }
+        // What brokers ask for they have checked themselves.
+        let access = if is_batched { Access::UNLIMITED } else { access };
         let asked = request.transactions.iter().map(|one| Asked {
             id: one.transactional_id.to_string(),
+            allowed: access.check(&table::ADD_PARTITIONS, &one.transactional_id),
             producer: producer(one.producer_id, one.producer_epoch),
             is_verified: one.verify_only,
-            wanted: Wanted::of(&one.topics, &image),
+            wanted: Wanted::of(&one.topics, &image, access),
         });
         let asked: Vec<Asked> = asked.collect();
         let shard = self.shard().clone();
@@ -176,6 +204,8 @@ impl Dispatcher {
 /// One transaction of an AddPartitionsToTxn.
 struct Asked {
     id: String,
+    /// Whether the client may use the id.
+    allowed: Result<(), ErrorCode>,
     producer: corelog_coordinator::transactions::Producer,
     is_verified: bool,
     wanted: Wanted,
@@ -185,7 +215,10 @@ type TopicResults =
     Vec<corelog_wire::api::add_partitions_to_txn::AddPartitionsToTxnTopicResult<'static>>;
 
 async fn add(shard: &Shard, asked: Asked, version: i16) -> TopicResults {
-    let Asked { id, producer, is_verified, wanted } = asked;
+    let Asked { id, allowed, producer, is_verified, wanted } = asked;
+    if let Err(code) = allowed {
+        return wanted.answer(|_| code);
+    }
     if let Some(refused) = wanted.refused() {
         return refused;
     }
@@ -242,7 +275,7 @@ impl Dispatcher {
     /// the token was taken that a marker voids.
     fn txn_offset_commit(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let Context { version, correlation_id, .. } = context;
@@ -251,8 +284,18 @@ impl Dispatcher {
         let group = request.group_id.to_string();
         let producer = producer(request.producer_id, request.producer_epoch);
         let plain = transactions::plain_commit(&request);
-        let (places, input) =
-            group_offsets::commit(&plain, group_offsets::EPOCH_FROM, &self.shard().image());
+        let image = self.shard().image();
+        let access = context.access(&image);
+        let topics = (access, &table::COMMIT_IN_TRANSACTION_TOPIC);
+        let epoch_from = group_offsets::EPOCH_FROM;
+        let (places, input) = group_offsets::commit(&plain, epoch_from, &image, topics);
+        let allowed = access.check(&table::COMMIT_IN_TRANSACTION, &id);
+        let allowed =
+            allowed.and_then(|()| access.check(&table::COMMIT_IN_TRANSACTION_GROUP, &group));
+        if let Err(code) = allowed {
+            let refused = group_offsets::refused_commit(places, code);
+            return answered(context, &transactions::committed(refused));
+        }
         let input = move |request| match input(request) {
             Input::CommitOffsets(commit) => {
                 Input::CommitTransactionOffsets(CommitTransactionOffsets { producer, commit })
@@ -272,12 +315,20 @@ impl Dispatcher {
 
     fn describe_transactions(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let request = DescribeTransactionsRequest::decode(reader, context.version)?;
+        let image = self.shard().image();
+        let access = context.access(&image);
         let found = request.transactional_ids.iter().map(|id| {
-            let found = coordinator(self.shard(), id).and_then(|there| there.describe(id));
+            let found = access.check(&table::DESCRIBE_TRANSACTIONS, id);
+            let found = found.and_then(|()| coordinator(self.shard(), id));
+            let mut found = found.and_then(|there| there.describe(id));
+            if let Ok(description) = &mut found {
+                let right = &table::DESCRIBE_TRANSACTIONS_TOPIC;
+                description.partitions.retain(|(topic, _)| access.may_see(right, topic.as_str()));
+            }
             (id.to_string(), found)
         });
         answered(context, &transaction_admin::described(found.collect()))
@@ -286,7 +337,7 @@ impl Dispatcher {
     /// Only the transactions of this core: a client asks every node.
     fn list_transactions(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let request = ListTransactionsRequest::decode(reader, context.version)?;
@@ -300,6 +351,11 @@ impl Dispatcher {
                     (Ok(_), Err(_)) => {}
                 }
             }
+        }
+        let image = self.shard().image();
+        let access = context.access(&image);
+        if let Ok(all) = &mut result {
+            all.retain(|one| access.may_see(&table::LIST_TRANSACTIONS, &one.transactional_id));
         }
         answered(context, &transaction_admin::listed(result, unknown))
     }

@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+pub(super) mod authorization;
 mod broker;
 mod corelog;
 mod foreign;
@@ -157,6 +158,7 @@ static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| {
         transactions::KEYS,
         share::KEYS,
         security::KEYS,
+        authorization::KEYS,
         corelog::KEYS,
     ];
     tables.into_iter().flatten().collect()

@@ -11,6 +11,7 @@ use super::share::ShareRules;
 use super::*;
 use crate::serve::config::problem::refusal;
 
+mod authorization;
 mod connections;
 mod security;
 
@@ -151,6 +152,7 @@ fn nothing_typed_gives_the_documented_defaults() {
                 coordinator: GroupConfig::default(),
                 topic: InternalTopic::default(),
             },
+            authorizer: None,
             transactions: TransactionRules {
                 coordinator: TransactionConfig::default(),
                 topic: InternalTopic::default(),
@@ -492,14 +494,10 @@ fn keys_without_effect_are_listed_and_their_values_forgotten() {
 
 #[test]
 fn protections_that_would_be_missing_are_refused_not_ignored() {
-    file("authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer").refused(
-        &["server.properties:1: \
-         authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer has no \
-         effect here: there is no authorization, so every client may do anything: remove the key \
-         if that is acceptable"],
-    );
+    file("remote.log.storage.system.enable=true").refused(&["server.properties:1: \
+         remote.log.storage.system.enable=true has no effect here: there is no tiered storage: \
+         remove the key if that is acceptable"]);
     assert!(file("process.roles=controller").result().is_err());
-    assert!(file("authorizer.class.name=").result().is_ok());
     assert!(file("remote.log.storage.system.enable=false").result().is_ok());
 }
 

@@ -108,10 +108,10 @@ pub struct ConfigResourceUnionTableOffset {}
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_RECORD_BODY: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_RECORD_BODY: u8 = 11;
+pub const ENUM_MAX_RECORD_BODY: u8 = 13;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_RECORD_BODY: [RecordBody; 12] = [
+pub const ENUM_VALUES_RECORD_BODY: [RecordBody; 14] = [
   RecordBody::NONE,
   RecordBody::ClusterCreated,
   RecordBody::BrokerRegistered,
@@ -124,6 +124,8 @@ pub const ENUM_VALUES_RECORD_BODY: [RecordBody; 12] = [
   RecordBody::ScramCredentialSet,
   RecordBody::ScramCredentialRemoved,
   RecordBody::ClientQuotaChanged,
+  RecordBody::AclAdded,
+  RecordBody::AclRemoved,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -143,9 +145,11 @@ impl RecordBody {
   pub const ScramCredentialSet: Self = Self(9);
   pub const ScramCredentialRemoved: Self = Self(10);
   pub const ClientQuotaChanged: Self = Self(11);
+  pub const AclAdded: Self = Self(12);
+  pub const AclRemoved: Self = Self(13);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 11;
+  pub const ENUM_MAX: u8 = 13;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::NONE,
     Self::ClusterCreated,
@@ -159,6 +163,8 @@ impl RecordBody {
     Self::ScramCredentialSet,
     Self::ScramCredentialRemoved,
     Self::ClientQuotaChanged,
+    Self::AclAdded,
+    Self::AclRemoved,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -175,6 +181,8 @@ impl RecordBody {
       Self::ScramCredentialSet => Some("ScramCredentialSet"),
       Self::ScramCredentialRemoved => Some("ScramCredentialRemoved"),
       Self::ClientQuotaChanged => Some("ClientQuotaChanged"),
+      Self::AclAdded => Some("AclAdded"),
+      Self::AclRemoved => Some("AclRemoved"),
       _ => None,
     }
   }
@@ -2447,6 +2455,208 @@ impl ::core::fmt::Debug for ClientQuotaChanged<'_> {
       ds.finish()
   }
 }
+pub enum AclBindingOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+/// A right of a principal on what a pattern matches, given or denied. Kafka's numbers.
+pub struct AclBinding<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for AclBinding<'a> {
+  type Inner = AclBinding<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> AclBinding<'a> {
+  pub const VT_RESOURCE_TYPE: ::flatbuffers::VOffsetT = 4;
+  pub const VT_PATTERN_TYPE: ::flatbuffers::VOffsetT = 6;
+  pub const VT_NAME: ::flatbuffers::VOffsetT = 8;
+  pub const VT_PRINCIPAL: ::flatbuffers::VOffsetT = 10;
+  pub const VT_HOST: ::flatbuffers::VOffsetT = 12;
+  pub const VT_OPERATION: ::flatbuffers::VOffsetT = 14;
+  pub const VT_PERMISSION: ::flatbuffers::VOffsetT = 16;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    AclBinding { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args AclBindingArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<AclBinding<'bldr>> {
+    let mut builder = AclBindingBuilder::new(_fbb);
+    if let Some(x) = args.host { builder.add_host(x); }
+    if let Some(x) = args.principal { builder.add_principal(x); }
+    if let Some(x) = args.name { builder.add_name(x); }
+    builder.add_permission(args.permission);
+    builder.add_operation(args.operation);
+    builder.add_pattern_type(args.pattern_type);
+    builder.add_resource_type(args.resource_type);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn resource_type(&self) -> u8 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u8>(AclBinding::VT_RESOURCE_TYPE, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn pattern_type(&self) -> u8 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u8>(AclBinding::VT_PATTERN_TYPE, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn name(&self) -> &'a str {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(AclBinding::VT_NAME, None).unwrap()}
+  }
+  #[inline]
+  pub fn principal(&self) -> &'a str {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(AclBinding::VT_PRINCIPAL, None).unwrap()}
+  }
+  #[inline]
+  pub fn host(&self) -> &'a str {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(AclBinding::VT_HOST, None).unwrap()}
+  }
+  #[inline]
+  pub fn operation(&self) -> u8 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u8>(AclBinding::VT_OPERATION, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn permission(&self) -> u8 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u8>(AclBinding::VT_PERMISSION, Some(0)).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for AclBinding<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<u8>("resource_type", Self::VT_RESOURCE_TYPE, false)?
+     .visit_field::<u8>("pattern_type", Self::VT_PATTERN_TYPE, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("name", Self::VT_NAME, true)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("principal", Self::VT_PRINCIPAL, true)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("host", Self::VT_HOST, true)?
+     .visit_field::<u8>("operation", Self::VT_OPERATION, false)?
+     .visit_field::<u8>("permission", Self::VT_PERMISSION, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct AclBindingArgs<'a> {
+    pub resource_type: u8,
+    pub pattern_type: u8,
+    pub name: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub principal: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub host: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub operation: u8,
+    pub permission: u8,
+}
+impl<'a> Default for AclBindingArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    AclBindingArgs {
+      resource_type: 0,
+      pattern_type: 0,
+      name: None, // required field
+      principal: None, // required field
+      host: None, // required field
+      operation: 0,
+      permission: 0,
+    }
+  }
+}
+
+pub struct AclBindingBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> AclBindingBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_resource_type(&mut self, resource_type: u8) {
+    self.fbb_.push_slot::<u8>(AclBinding::VT_RESOURCE_TYPE, resource_type, 0);
+  }
+  #[inline]
+  pub fn add_pattern_type(&mut self, pattern_type: u8) {
+    self.fbb_.push_slot::<u8>(AclBinding::VT_PATTERN_TYPE, pattern_type, 0);
+  }
+  #[inline]
+  pub fn add_name(&mut self, name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(AclBinding::VT_NAME, name);
+  }
+  #[inline]
+  pub fn add_principal(&mut self, principal: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(AclBinding::VT_PRINCIPAL, principal);
+  }
+  #[inline]
+  pub fn add_host(&mut self, host: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(AclBinding::VT_HOST, host);
+  }
+  #[inline]
+  pub fn add_operation(&mut self, operation: u8) {
+    self.fbb_.push_slot::<u8>(AclBinding::VT_OPERATION, operation, 0);
+  }
+  #[inline]
+  pub fn add_permission(&mut self, permission: u8) {
+    self.fbb_.push_slot::<u8>(AclBinding::VT_PERMISSION, permission, 0);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> AclBindingBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    AclBindingBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<AclBinding<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    self.fbb_.required(o, AclBinding::VT_NAME,"name");
+    self.fbb_.required(o, AclBinding::VT_PRINCIPAL,"principal");
+    self.fbb_.required(o, AclBinding::VT_HOST,"host");
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for AclBinding<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("AclBinding");
+      ds.field("resource_type", &self.resource_type());
+      ds.field("pattern_type", &self.pattern_type());
+      ds.field("name", &self.name());
+      ds.field("principal", &self.principal());
+      ds.field("host", &self.host());
+      ds.field("operation", &self.operation());
+      ds.field("permission", &self.permission());
+      ds.finish()
+  }
+}
 pub enum RecordOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -2650,6 +2860,34 @@ impl<'a> Record<'a> {
     }
   }
 
+  #[inline]
+  #[allow(non_snake_case)]
+  pub fn body_as_acl_added(&self) -> Option<AclBinding<'a>> {
+    if self.body_type() == RecordBody::AclAdded {
+      let u = self.body();
+      // Safety:
+      // Created from a valid Table for this object
+      // Which contains a valid union in this slot
+      Some(unsafe { AclBinding::init_from_table(u) })
+    } else {
+      None
+    }
+  }
+
+  #[inline]
+  #[allow(non_snake_case)]
+  pub fn body_as_acl_removed(&self) -> Option<AclBinding<'a>> {
+    if self.body_type() == RecordBody::AclRemoved {
+      let u = self.body();
+      // Safety:
+      // Created from a valid Table for this object
+      // Which contains a valid union in this slot
+      Some(unsafe { AclBinding::init_from_table(u) })
+    } else {
+      None
+    }
+  }
+
 }
 
 impl ::flatbuffers::Verifiable for Record<'_> {
@@ -2671,6 +2909,8 @@ impl ::flatbuffers::Verifiable for Record<'_> {
           RecordBody::ScramCredentialSet => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<ScramCredentialSet>>("RecordBody::ScramCredentialSet", pos),
           RecordBody::ScramCredentialRemoved => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<ScramCredentialRemoved>>("RecordBody::ScramCredentialRemoved", pos),
           RecordBody::ClientQuotaChanged => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<ClientQuotaChanged>>("RecordBody::ClientQuotaChanged", pos),
+          RecordBody::AclAdded => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<AclBinding>>("RecordBody::AclAdded", pos),
+          RecordBody::AclRemoved => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<AclBinding>>("RecordBody::AclRemoved", pos),
           _ => Ok(()),
         }
      })?
@@ -2798,6 +3038,20 @@ impl ::core::fmt::Debug for Record<'_> {
         },
         RecordBody::ClientQuotaChanged => {
           if let Some(x) = self.body_as_client_quota_changed() {
+            ds.field("body", &x)
+          } else {
+            ds.field("body", &"InvalidFlatbuffer: Union discriminant does not match value.")
+          }
+        },
+        RecordBody::AclAdded => {
+          if let Some(x) = self.body_as_acl_added() {
+            ds.field("body", &x)
+          } else {
+            ds.field("body", &"InvalidFlatbuffer: Union discriminant does not match value.")
+          }
+        },
+        RecordBody::AclRemoved => {
+          if let Some(x) = self.body_as_acl_removed() {
             ds.field("body", &x)
           } else {
             ds.field("body", &"InvalidFlatbuffer: Union discriminant does not match value.")

@@ -1,8 +1,9 @@
 //! Any record that can be in a log, whether or not it fits an image.
 
 use corelog_cluster::{
-    ConfigResource, MetadataRecord, PartitionState, QuotaEntity, QuotaKey, QuotaName, QuotaValue,
-    ScramCredential, ScramMechanism, ScramUser, ShardEndpoint,
+    AclBinding, AclEntry, AclOperation, ConfigResource, MetadataRecord, PartitionState,
+    PatternType, Permission, QuotaEntity, QuotaKey, QuotaName, QuotaValue, ResourcePattern,
+    ResourceType, ScramCredential, ScramMechanism, ScramUser, ShardEndpoint,
 };
 use corelog_model::{
     BrokerId, LeaderEpoch, NodeId, PartitionId, PartitionIndex, ProducerId, ShardId, TopicId,
@@ -72,6 +73,24 @@ fn quota_value() -> impl Strategy<Value = QuotaValue> {
     any::<f64>().prop_filter_map("a quota is above zero", QuotaValue::new)
 }
 
+/// Any binding whose texts are of these forms.
+pub(crate) fn acl(
+    name: &'static str,
+    principal: &'static str,
+    host: &'static str,
+) -> impl Strategy<Value = AclBinding> {
+    use proptest::sample::select;
+    let kinds = (select(ResourceType::ALL), select(PatternType::ALL));
+    let right = (select(AclOperation::ALL), select(Permission::ALL));
+    (kinds, name, principal, host, right).prop_map(|(kinds, name, principal, host, right)| {
+        let ((resource_type, pattern_type), (operation, permission)) = (kinds, right);
+        AclBinding {
+            pattern: ResourcePattern { resource_type, pattern_type, name },
+            entry: AclEntry { principal, host, operation, permission },
+        }
+    })
+}
+
 pub(crate) fn record() -> impl Strategy<Value = MetadataRecord> {
     prop_oneof![
         ".{0,40}".prop_map(|cluster_id| MetadataRecord::ClusterCreated { cluster_id }),
@@ -101,5 +120,9 @@ pub(crate) fn record() -> impl Strategy<Value = MetadataRecord> {
             .prop_map(|(entity, key, value)| {
                 MetadataRecord::ClientQuotaChanged { entity, key, value }
             }),
+        acl(".{0,20}", ".{0,20}", ".{0,20}")
+            .prop_map(|binding| MetadataRecord::AclAdded { binding }),
+        acl(".{0,20}", ".{0,20}", ".{0,20}")
+            .prop_map(|binding| MetadataRecord::AclRemoved { binding }),
     ]
 }

@@ -6,7 +6,9 @@
 )]
 #![expect(clippy::needless_pass_by_value, reason = "expected values are written in place")]
 
+mod acls;
 mod arbitrary;
+mod authorizer;
 mod client_quotas;
 mod configs;
 mod controller;

@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use corelog_model::NodeId;
 use corelog_wire::ApiKey;
+use corelog_wire::api::create_acls::AclCreation;
+use corelog_wire::api::delete_acls::DeleteAclsFilter;
 
 use crate::admin::{
     AbortTransaction, ActiveProducer, AddPartitions, AlterConfigs, AlterMode, AlterQuotas,
-    ClusterDescription, ConfigChange, ConfigEntry, CreateTopic, CreatedTopic, DeleteGroup,
-    DeleteTopic, DescribeClassicGroup, DescribeCluster, DescribeConfigs, DescribeConsumerGroup,
-    DescribeProducers, DescribeTransaction, GroupDescription, GroupListing, ListGroups, ListQuotas,
-    ListReassignments, ListTransactions, ListUsers, NewTopic, OngoingReassignment, QuotaEntity,
-    Quotas, ReassignPartition, RemovePassword, Resource, ScramUsers, SetPassword,
-    TransactionDescription, TransactionFilter, TransactionListing,
+    ClusterDescription, ConfigChange, ConfigEntry, CreateAcls, CreateTopic, CreatedTopic,
+    DeleteAcls, DeleteGroup, DeleteTopic, DescribeClassicGroup, DescribeCluster, DescribeConfigs,
+    DescribeConsumerGroup, DescribeProducers, DescribeTransaction, GroupDescription, GroupListing,
+    ListAcls, ListGroups, ListQuotas, ListReassignments, ListTransactions, ListUsers, NewTopic,
+    OngoingReassignment, QuotaEntity, Quotas, ReassignPartition, RemovePassword, Resource,
+    ScramUsers, SetPassword, TransactionDescription, TransactionFilter, TransactionListing,
 };
 use crate::blocking::cluster::Cluster;
 use crate::group::offsets::{self, NAMED_TOPICS_MAX, all};
@@ -233,6 +235,27 @@ impl Admin {
     /// Sets and removes quotas.
     pub fn alter_quotas(&mut self, alter: &AlterQuotas) -> Result<(), ClientError> {
         self.cluster.perform(alter)
+    }
+
+    /// The ACLs that pass a filter.
+    pub fn list_acls(
+        &mut self,
+        filter: &DeleteAclsFilter<'static>,
+    ) -> Result<Vec<AclCreation<'static>>, ClientError> {
+        self.cluster.perform(&ListAcls { filter: filter.clone() })
+    }
+
+    /// Gives and denies rights.
+    pub fn create_acls(&mut self, create: &CreateAcls) -> Result<(), ClientError> {
+        self.cluster.perform(create)
+    }
+
+    /// Deletes the ACLs that pass filters: those that were there.
+    pub fn delete_acls(
+        &mut self,
+        delete: &DeleteAcls,
+    ) -> Result<Vec<AclCreation<'static>>, ClientError> {
+        self.cluster.perform(delete)
     }
 
     /// Everything that a group has committed. One that does not exist has nothing.

@@ -17,8 +17,9 @@ use corelog_wire::{
 };
 
 use super::change::{Ending, Places, Translation};
-use super::config_resource;
+use super::config_resource::{self, Rights};
 use super::settings::ApiSettings;
+use crate::authorize::{Access, table};
 use crate::error::{Failure, KafkaError, code_and_message};
 
 /// How long clients wait: requests of this API do not say. Kafka's `request.timeout.ms`.
@@ -38,17 +39,19 @@ const SET: i8 = 0;
 /// Translates a request. `image` tells which broker a node belongs to.
 pub fn translate<'a>(
     request: IncrementalAlterConfigsRequest<'a>,
-    image: &ClusterImage,
+    (image, access): (&ClusterImage, Access<'_>),
     settings: &ApiSettings,
 ) -> Translation<Pending<'a>, IncrementalAlterConfigsResponse<'a>> {
-    translate_all(request, (image, settings), false)
+    let (topic, group) = (&table::SET_CONFIGS, &table::SET_CONFIGS_GROUP);
+    let rights = Rights { access, topic, group, broker: &table::SET_CONFIGS_BROKER };
+    translate_all(request, (image, settings), rights, false)
 }
 
 /// Translates a request of AlterConfigs into one that sets every config it names.
 /// [`answer_of_elder`] makes the answer from that of IncrementalAlterConfigs.
 pub fn translate_elder<'a>(
     request: AlterConfigsRequest<'a>,
-    image: &ClusterImage,
+    (image, access): (&ClusterImage, Access<'_>),
     settings: &ApiSettings,
 ) -> Translation<Pending<'a>, IncrementalAlterConfigsResponse<'a>> {
     let set = |config: elder::AlterableConfig<'a>| {
@@ -62,8 +65,10 @@ pub fn translate_elder<'a>(
     };
     let resources = request.resources.into_iter().map(resource).collect();
     let validate_only = request.validate_only;
+    let (topic, group) = (&table::ALTER_CONFIGS, &table::ALTER_CONFIGS_GROUP);
+    let rights = Rights { access, topic, group, broker: &table::ALTER_CONFIGS_BROKER };
     let request = IncrementalAlterConfigsRequest { resources, validate_only };
-    translate_all(request, (image, settings), true)
+    translate_all(request, (image, settings), rights, true)
 }
 
 /// The same answer in the words of AlterConfigs.
@@ -80,10 +85,14 @@ pub fn answer_of_elder(answer: IncrementalAlterConfigsResponse<'_>) -> AlterConf
 fn translate_all<'a>(
     request: IncrementalAlterConfigsRequest<'a>,
     known: (&ClusterImage, &ApiSettings),
+    rights: Rights<'_>,
     replaces_all: bool,
 ) -> Translation<Pending<'a>, IncrementalAlterConfigsResponse<'a>> {
     let altered = request.resources.iter();
-    let altered = altered.map(|resource| alter_resource(resource, known, replaces_all));
+    let altered = altered.map(|resource| {
+        rights.check(resource.resource_type, &resource.resource_name)?;
+        alter_resource(resource, known, replaces_all)
+    });
     let (resources, places) = Places::split(altered);
     let named = request.resources.into_iter();
     let named = named.map(|resource| (resource.resource_type, resource.resource_name));

@@ -17,24 +17,30 @@ pub(crate) fn respond<'a>(
     shard: &Shard,
 ) -> AlterReplicaLogDirsResponse<'a> {
     let path = shard.config().shard_directory(shard.id()).display().to_string();
-    answer(request, &path, |topic, index| {
-        let held = shard.partition_by_name(topic, index);
+    answer(request, |dir, topic, index| {
+        if *dir.path != *path {
+            return ErrorCode::LogDirNotFound;
+        }
+        let held = shard.partition_by_name(&topic.name, index);
         held.map_or_else(|refusal| partition_code(refusal, NamedBy::Name), |_| ErrorCode::None)
     })
 }
 
-/// Answers, given the directory and what becomes of a partition that shall be there.
+/// Answers that nothing of it is done.
+pub(crate) fn refused<'a>(
+    request: &'a AlterReplicaLogDirsRequest<'a>,
+    code: ErrorCode,
+) -> AlterReplicaLogDirsResponse<'a> {
+    answer(request, |_, _, _| code)
+}
+
+/// Answers, given what becomes of a partition that shall be in a directory.
 fn answer<'a>(
     request: &'a AlterReplicaLogDirsRequest<'a>,
-    path: &str,
-    code_here: impl Fn(&str, PartitionIndex) -> ErrorCode,
+    code_of: impl Fn(&AlterReplicaLogDir<'_>, &AlterReplicaLogDirTopic<'_>, PartitionIndex) -> ErrorCode,
 ) -> AlterReplicaLogDirsResponse<'a> {
     let result = |dir: &AlterReplicaLogDir<'_>, topic: &AlterReplicaLogDirTopic<'_>, index: i32| {
-        let code = if *dir.path == *path {
-            code_here(&topic.name, PartitionIndex(index))
-        } else {
-            ErrorCode::LogDirNotFound
-        };
+        let code = code_of(dir, topic, PartitionIndex(index));
         AlterReplicaLogDirPartitionResult { partition_index: index, error_code: code.code() }
     };
     let topics =
@@ -63,12 +69,16 @@ mod tests {
             let dirs = vec![dir("/data/shard-000", &[0, 1]), dir("/data", &[0])];
             let request: AlterReplicaLogDirsRequest<'_> =
                 received(&AlterReplicaLogDirsRequest { dirs }, version);
-            let here = |_: &str, index: PartitionIndex| match index.get() {
-                0 => ErrorCode::None,
-                _ => ErrorCode::NotLeaderOrFollower,
+            let code_of = |dir: &AlterReplicaLogDir<'_>, _: &_, index: PartitionIndex| match (
+                &*dir.path,
+                index.get(),
+            ) {
+                ("/data/shard-000", 0) => ErrorCode::None,
+                ("/data/shard-000", _) => ErrorCode::NotLeaderOrFollower,
+                _ => ErrorCode::LogDirNotFound,
             };
             let answer: AlterReplicaLogDirsResponse<'_> =
-                received(&answer(&request, "/data/shard-000", here), version);
+                received(&answer(&request, code_of), version);
             let codes = answer.results.iter().flat_map(|topic| &topic.partitions);
             let codes: Vec<_> = codes.map(|one| (one.partition_index, one.error_code)).collect();
             let not_leader = ErrorCode::NotLeaderOrFollower.code();

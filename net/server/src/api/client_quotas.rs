@@ -48,6 +48,19 @@ pub fn translate(
     Translation::Ask { change, timeout: TIME_MAX, pending }
 }
 
+/// Answers that nothing is changed.
+pub fn refused(
+    request: AlterClientQuotasRequest<'_>,
+    code: ErrorCode,
+) -> AlterClientQuotasResponse<'_> {
+    let entries = request.entries.into_iter().map(|entry| EntryResult {
+        error_code: code.code(),
+        error_message: Some(Text::Borrowed(code.message())),
+        entity: entry.entity,
+    });
+    AlterClientQuotasResponse { entries: entries.collect(), ..Default::default() }
+}
+
 fn changes(entry: &EntryData<'_>) -> Vec<QuotaChange> {
     let changes = entry.ops.iter().map(|op| QuotaChange {
         key: op.key.clone().into_owned(),
@@ -198,6 +211,19 @@ fn parts(entity: &QuotaEntity) -> Parts<'_> {
     }
 }
 
+/// Answers that no quotas are told.
+pub fn undescribed(
+    code: ErrorCode,
+    message: impl Into<Text<'static>>,
+) -> DescribeClientQuotasResponse<'static> {
+    DescribeClientQuotasResponse {
+        error_code: code.code(),
+        error_message: Some(message.into()),
+        entries: None,
+        ..Default::default()
+    }
+}
+
 /// Answers which quotas there are.
 pub fn describe(
     request: &DescribeClientQuotasRequest<'_>,
@@ -205,14 +231,7 @@ pub fn describe(
 ) -> DescribeClientQuotasResponse<'static> {
     let filter = match Filter::of(request) {
         Ok(filter) => filter,
-        Err(failure) => {
-            return DescribeClientQuotasResponse {
-                error_code: failure.code.code(),
-                error_message: Some(Text::Owned(failure.message)),
-                entries: None,
-                ..Default::default()
-            };
-        }
+        Err(failure) => return undescribed(failure.code, failure.message),
     };
     let found = quotas.entities().filter(|(entity, _)| filter.takes(entity));
     let entries = found.map(|(entity, values)| {

@@ -4,7 +4,9 @@
 use corelog_cluster::{ClusterImage, ConfigResource};
 use corelog_model::{ErrorCode, NodeId, TopicName};
 
-use crate::error::{Failure, KafkaError};
+use crate::authorize::Access;
+use crate::authorize::table::Right;
+use crate::error::{Failure, KafkaError, unauthorized};
 
 /// Kafka's numbers for types of resources. Others (broker loggers, client metrics) have no configs
 /// here.
@@ -13,6 +15,28 @@ pub(super) const BROKER: i8 = 4;
 pub(super) const GROUP: i8 = 32;
 const BROKER_LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
+
+/// What a client may do with configs: one right for topics, one for groups, one for brokers.
+#[derive(Clone, Copy)]
+pub(super) struct Rights<'a> {
+    pub(super) access: Access<'a>,
+    pub(super) topic: &'a Right,
+    pub(super) group: &'a Right,
+    pub(super) broker: &'a Right,
+}
+
+impl Rights<'_> {
+    /// Refuses a resource that the client has no right on. One of a type without configs is refused
+    /// otherwise.
+    pub(super) fn check(self, resource_type: i8, name: &str) -> Result<(), Failure> {
+        let (right, may) = match resource_type {
+            TOPIC => (self.topic, self.access.may(self.topic, name)),
+            GROUP => (self.group, self.access.may(self.group, name)),
+            _ => (self.broker, self.access.may_on_cluster(self.broker)),
+        };
+        if may { Ok(()) } else { Err(unauthorized(right)) }
+    }
+}
 
 /// Finds the resource. A topic need not exist, a node must; if it does not, that is an
 /// `unknown_node`, for which Kafka's APIs have different codes.

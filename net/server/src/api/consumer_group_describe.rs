@@ -11,6 +11,8 @@ use corelog_wire::api::consumer_group_describe::{
 };
 use corelog_wire::{ConsumerGroupDescribeResponse, Text};
 
+use crate::authorize::{Access, table};
+
 /// A member that speaks the classic protocol.
 const CLASSIC: i8 = 0;
 /// A member that speaks the new one.
@@ -19,11 +21,22 @@ const CONSUMER: i8 = 1;
 /// Answers a ConsumerGroupDescribe. Topics that are gone have no names, and are left out.
 pub fn described(
     groups: Vec<(String, Result<GroupDescription, ErrorCode>)>,
-    operations: i32,
-    image: &ClusterImage,
+    operations: impl Fn(&str) -> i32,
+    (image, access): (&ClusterImage, Access<'_>),
 ) -> ConsumerGroupDescribeResponse<'static> {
     let groups = groups.into_iter().map(|(group, found)| match found {
-        Ok(description) => described_group(group, description, operations, image),
+        Ok(description) if !shows_topics(&description, image, access) => DescribedGroup {
+            error_code: table::DESCRIBE_MEMBERS_TOPIC.refusal().code(),
+            error_message: Some(Text::Borrowed(
+                "a member has a topic that the client has no right to describe",
+            )),
+            group_id: Text::Owned(group),
+            ..Default::default()
+        },
+        Ok(description) => {
+            let operations = operations(&group);
+            described_group(group, description, operations, image)
+        }
         Err(code) => DescribedGroup {
             error_code: code.code(),
             error_message: Some(Text::Borrowed(code.message())),
@@ -36,6 +49,19 @@ pub fn described(
         },
     });
     ConsumerGroupDescribeResponse { groups: groups.collect(), ..Default::default() }
+}
+
+/// Whether the client may see every topic that a member names or has.
+fn shows_topics(description: &GroupDescription, image: &ClusterImage, access: Access<'_>) -> bool {
+    let may = |name: &str| access.may_see(&table::DESCRIBE_MEMBERS_TOPIC, name);
+    !access.is_limited()
+        || description.members.iter().all(|member| {
+            let mut partitions = member.assigned.iter().chain(&member.target);
+            member.metadata.topic_names.iter().all(|name| may(name))
+                && partitions.all(|partition| {
+                    image.topic(partition.topic).is_none_or(|topic| may(topic.name().as_str()))
+                })
+        })
 }
 
 fn described_group(
@@ -133,7 +159,7 @@ mod tests {
         for version in served::<ConsumerGroupDescribeRequest<'_>>() {
             let found = vec![("g".to_owned(), Ok(description.clone()))];
             let answer: ConsumerGroupDescribeResponse<'_> =
-                received(&described(found, 8, &image), version);
+                received(&described(found, |_| 8, (&image, Access::UNLIMITED)), version);
             let group = &answer.groups[0];
             assert_eq!((&*group.group_id, &*group.group_state), ("g", "Reconciling"));
             assert_eq!((group.group_epoch, group.assignment_epoch), (3, 2));
@@ -151,7 +177,7 @@ mod tests {
     fn a_group_that_is_none_is_an_error_and_dead() {
         let image = cluster(&[1]);
         let found = vec![("g".to_owned(), Err(ErrorCode::GroupIdNotFound))];
-        let answer = described(found, 8, &image);
+        let answer = described(found, |_| 8, (&image, Access::UNLIMITED));
         let group = &answer.groups[0];
         assert_eq!(group.error_code, ErrorCode::GroupIdNotFound.code());
         assert_eq!((&*group.group_id, &*group.group_state), ("g", "Dead"));

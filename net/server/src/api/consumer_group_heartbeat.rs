@@ -8,11 +8,22 @@ use std::time::Duration;
 use corelog_coordinator::consumer_group::{GroupError, HeartbeatReply, MemberId, Partitions};
 use corelog_coordinator::input::ConsumerGroupHeartbeat;
 use corelog_coordinator::{Input, RequestId};
-use corelog_model::{PartitionId, PartitionIndex, TopicId};
+use corelog_model::{ErrorCode, PartitionId, PartitionIndex, TopicId};
 use corelog_wire::api::consumer_group_heartbeat::{Assignment, TopicPartitions};
 use corelog_wire::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, Text};
 
 use super::group_membership::Caller;
+use crate::authorize::{Access, table};
+
+/// Refuses a member that may not read in the group, or not see a topic that it names.
+pub(crate) fn check(
+    request: &ConsumerGroupHeartbeatRequest<'_>,
+    access: Access<'_>,
+) -> Result<(), ErrorCode> {
+    access.check(&table::MEMBER_HEARTBEAT, &request.group_id)?;
+    let mut topics = request.subscribed_topic_names.iter().flatten();
+    topics.try_for_each(|topic| access.check(&table::MEMBER_HEARTBEAT_TOPIC, topic))
+}
 
 /// Translates a ConsumerGroupHeartbeat. A new member of version 0 is given an id.
 pub fn heartbeat(
@@ -83,8 +94,6 @@ pub(crate) fn assignment(partitions: &Partitions) -> Assignment {
 
 #[cfg(test)]
 mod tests {
-    use corelog_model::ErrorCode;
-
     use super::*;
     use crate::api::scene::{received, served, topic_id};
 

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use corelog_cluster::decide::Mode;
-use corelog_cluster::decide::create_partitions::{CreatePartitions, TopicGrowth};
+use corelog_cluster::decide::create_partitions::{CreatePartitions, GrownTopic, TopicGrowth};
 use corelog_cluster::{Change, Outcome};
 use corelog_model::NodeId;
 use corelog_wire::api::create_partitions::{CreatePartitionsTopic, CreatePartitionsTopicResult};
 use corelog_wire::{CreatePartitionsRequest, CreatePartitionsResponse, Text};
 
 use super::change::{Ending, Places, Translation, timeout};
-use crate::error::code_and_message;
+use crate::authorize::{Access, table};
+use crate::error::{Failure, KafkaError, code_and_message, unauthorized};
 
 /// A request on its way to the controller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,15 +21,23 @@ pub struct Pending<'a> {
 }
 
 /// Translates a request.
-pub fn translate(
-    request: CreatePartitionsRequest<'_>,
-) -> Translation<Pending<'_>, CreatePartitionsResponse<'_>> {
-    let (topics, places) = Places::split(request.topics.iter().map(|topic| Ok(growth(topic))));
-    if topics.is_empty() {
-        return Translation::Answer(CreatePartitionsResponse::default());
-    }
+pub fn translate<'a>(
+    request: CreatePartitionsRequest<'a>,
+    access: Access<'_>,
+) -> Translation<Pending<'a>, CreatePartitionsResponse<'a>> {
+    let (topics, places) = Places::split(request.topics.iter().map(|topic| {
+        if access.may(&table::CREATE_PARTITIONS, &topic.name) {
+            Ok(growth(topic))
+        } else {
+            Err(unauthorized(&table::CREATE_PARTITIONS))
+        }
+    }));
     let mode = if request.validate_only { Mode::ValidateOnly } else { Mode::Apply };
-    let names = request.topics.into_iter().map(|topic| topic.name).collect();
+    let names: Vec<_> = request.topics.into_iter().map(|topic| topic.name).collect();
+    if topics.is_empty() {
+        let pending = Pending { places, names };
+        return Translation::Answer(pending.answer(Ok(Vec::<Result<_, Failure>>::new())));
+    }
     Translation::Ask {
         change: Change::CreatePartitions(CreatePartitions { mode, topics }),
         timeout: timeout(request.timeout_ms),
@@ -51,6 +60,13 @@ impl<'a> Pending<'a> {
             Ending::Decided(Outcome::CreatePartitions(results)) => Ok(results),
             other => Err(other.into_failure()),
         };
+        self.answer(decided)
+    }
+
+    fn answer<E: KafkaError>(
+        self,
+        decided: Result<Vec<Result<GrownTopic, E>>, Failure>,
+    ) -> CreatePartitionsResponse<'a> {
         let results = self.names.into_iter().zip(self.places.merge(decided));
         let mut seen = BTreeSet::new();
         let once = results.filter(|(name, _)| seen.insert(name.clone()));

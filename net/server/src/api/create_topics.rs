@@ -14,7 +14,8 @@ use corelog_wire::{CreateTopicsRequest, CreateTopicsResponse, Text};
 
 use super::change::{Ending, Places, Translation, timeout};
 use super::settings::ApiSettings;
-use crate::error::{Failure, TEXT_BYTES_MAX, code_and_message, cut};
+use crate::authorize::{Access, table};
+use crate::error::{Failure, TEXT_BYTES_MAX, code_and_message, cut, unauthorized};
 use corelog_shard::GROUPS_TOPIC;
 
 /// The first version whose answer describes the new topic (KIP-525).
@@ -47,13 +48,26 @@ struct PendingTopic<'a> {
     configs: ConfigMap,
 }
 
+/// Whether a client may create a topic of this name.
+pub(crate) fn may_create(access: Access<'_>, name: &str) -> bool {
+    access.may_quietly_on_cluster(&table::CREATE_TOPICS_ANY)
+        || access.may_see(&table::CREATE_TOPICS, name)
+}
+
 /// Translates a request. Each topic takes one of the ids that `new_topic_id` draws at random.
-pub fn translate(
-    request: CreateTopicsRequest<'_>,
+pub fn translate<'a>(
+    request: CreateTopicsRequest<'a>,
     version: i16,
+    access: Access<'_>,
     mut new_topic_id: impl FnMut() -> TopicId,
-) -> Translation<Pending<'_>, CreateTopicsResponse<'_>> {
-    let wanted = request.topics.iter().map(|topic| new_topic(topic, &mut new_topic_id));
+) -> Translation<Pending<'a>, CreateTopicsResponse<'a>> {
+    let may_any = access.may_quietly_on_cluster(&table::CREATE_TOPICS_ANY);
+    let wanted = request.topics.iter().map(|topic| {
+        if !may_any && !access.may(&table::CREATE_TOPICS, &topic.name) {
+            return Err(unauthorized(&table::CREATE_TOPICS));
+        }
+        new_topic(topic, &mut new_topic_id)
+    });
     let (topics, places) = Places::split(wanted);
     let nothing_to_ask = topics.is_empty();
     let mode = if request.validate_only { Mode::ValidateOnly } else { Mode::Apply };
@@ -109,14 +123,14 @@ impl<'a> Pending<'a> {
     pub fn respond(
         self,
         ending: Ending,
-        image: &ClusterImage,
+        (image, access): (&ClusterImage, Access<'_>),
         settings: &ApiSettings,
     ) -> CreateTopicsResponse<'a> {
         let decided = match ending {
             Ending::Decided(Outcome::CreateTopics(results)) => Ok(results),
             other => Err(other.into_failure()),
         };
-        let view = View { version: self.version, mode: self.mode, image, settings };
+        let view = View { version: self.version, mode: self.mode, image, access, settings };
         let results = self.topics.into_iter().zip(self.places.merge(decided));
         let results = results.map(|(topic, result)| match result {
             Ok(created) => view.created(topic, &created),
@@ -153,6 +167,7 @@ struct View<'i> {
     version: i16,
     mode: Mode,
     image: &'i ClusterImage,
+    access: Access<'i>,
     settings: &'i ApiSettings,
 }
 
@@ -167,6 +182,19 @@ impl View<'_> {
             // Nothing was created, so nothing has an id.
             Mode::ValidateOnly => TopicId::ZERO,
         };
+        // The topic was created all the same, but what it is like may not be told.
+        let is_described = self.version >= DESCRIBED_FROM;
+        if is_described && !self.access.may_see(&table::CREATE_TOPICS_CONFIGS, &topic.name) {
+            return CreatableTopicResult {
+                name: topic.name,
+                topic_id: *id.as_bytes(),
+                topic_config_error_code: table::CREATE_TOPICS_CONFIGS.refusal().code(),
+                num_partitions: -1,
+                replication_factor: -1,
+                configs: None,
+                ..Default::default()
+            };
+        }
         let configs =
             if self.version >= DESCRIBED_FROM { self.configs(&topic.configs) } else { Vec::new() };
         CreatableTopicResult {

@@ -4,14 +4,15 @@
 use std::collections::BTreeSet;
 
 use corelog_cluster::decide::delete_topics::{DeletedTopic, TopicSelector};
-use corelog_cluster::{Change, Outcome};
+use corelog_cluster::{Change, ClusterImage, Outcome};
 use corelog_model::{ErrorCode, TopicId};
 use corelog_wire::api::delete_topics::{DeletableTopicResult, DeleteTopicState};
 use corelog_wire::{DeleteTopicsRequest, DeleteTopicsResponse, Text};
 
 use super::change::{Ending, Places, Translation, timeout};
 use super::settings::ApiSettings;
-use crate::error::{Failure, code_and_message};
+use crate::authorize::{Access, table};
+use crate::error::{Failure, code_and_message, unauthorized};
 
 /// The first version with topics by id, and with one list for both.
 const IDS_FROM: i16 = 6;
@@ -24,6 +25,22 @@ const DISABLED_FROM: i16 = 3;
 pub struct Pending<'a> {
     places: Places,
     topics: Vec<DeleteTopicState<'a>>,
+    /// Topics named by their ids, whose names the client may not be told.
+    hidden: BTreeSet<TopicId>,
+}
+
+/// The name of a topic that is to be deleted; `None` of an id that nobody has.
+fn name_of<'a>(selector: &'a TopicSelector, image: &'a ClusterImage) -> Option<&'a str> {
+    match selector {
+        TopicSelector::Name(name) => Some(name),
+        TopicSelector::Id(id) => image.topic(*id).map(|topic| topic.name().as_str()),
+    }
+}
+
+/// Whether a client may delete a topic of this name.
+pub(crate) fn may_delete(access: Access<'_>, name: &str) -> bool {
+    access.may_quietly_on_cluster(&table::DELETE_TOPICS_ANY)
+        || access.may_see(&table::DELETE_TOPICS, name)
 }
 
 /// Translates a request.
@@ -31,6 +48,7 @@ pub fn translate<'a>(
     request: DeleteTopicsRequest<'a>,
     version: i16,
     settings: &ApiSettings,
+    (image, access): (&ClusterImage, Access<'_>),
 ) -> Translation<Pending<'a>, DeleteTopicsResponse<'a>> {
     let topics = if version >= IDS_FROM {
         request.topics
@@ -39,11 +57,24 @@ pub fn translate<'a>(
             |name| DeleteTopicState { name: Some(name), topic_id: *TopicId::ZERO.as_bytes() };
         request.topic_names.into_iter().map(by_name).collect()
     };
-    let selectors = topics
-        .iter()
-        .map(|topic| if settings.delete_topics { selector(topic) } else { Err(disabled(version)) });
+    let may_any = access.may_quietly_on_cluster(&table::DELETE_TOPICS_ANY);
+    let selectors = topics.iter().map(|topic| {
+        if !settings.delete_topics {
+            return Err(disabled(version));
+        }
+        let selector = selector(topic)?;
+        let may = may_any
+            || name_of(&selector, image).is_none_or(|name| access.may(&table::DELETE_TOPICS, name));
+        if may { Ok(selector) } else { Err(unauthorized(&table::DELETE_TOPICS)) }
+    });
     let (selectors, places) = Places::split(selectors);
-    let pending = Pending { places, topics };
+    let shows = |name: &str| access.may_see(&table::DELETE_TOPICS_NAME, name);
+    let hidden = topics.iter().filter(|topic| topic.name.is_none()).filter_map(|topic| {
+        let found = image.topic(TopicId::from_bytes(topic.topic_id))?;
+        (!shows(found.name().as_str())).then(|| found.id())
+    });
+    let hidden = if access.is_limited() { hidden.collect() } else { BTreeSet::new() };
+    let pending = Pending { places, topics, hidden };
     if selectors.is_empty() {
         return Translation::Answer(pending.answer(Ok(Vec::<Result<_, Failure>>::new())));
     }
@@ -97,6 +128,7 @@ impl<'a> Pending<'a> {
         let responses = once.map(|(topic, result)| {
             let (error_code, error_message) = code_and_message(&result);
             let (name, topic_id) = match result {
+                Ok(deleted) if self.hidden.contains(&deleted.id) => (None, *deleted.id.as_bytes()),
                 Ok(deleted) => {
                     let name = Text::Owned(deleted.name.as_str().to_owned());
                     (Some(name), *deleted.id.as_bytes())

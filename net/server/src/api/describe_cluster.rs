@@ -8,6 +8,7 @@ use corelog_wire::{DescribeClusterRequest, DescribeClusterResponse, Text};
 
 use super::node::{controller_id, nodes};
 use super::operations;
+use crate::authorize::{Access, table};
 use crate::error::{Failure, code_and_message};
 
 /// The endpoints that clients produce to and consume from (KIP-919).
@@ -20,6 +21,7 @@ pub fn respond<'a>(
     request: &DescribeClusterRequest,
     image: &'a ClusterImage,
     listener: &'a str,
+    access: Access<'_>,
 ) -> DescribeClusterResponse<'a> {
     if let Err(failure) = check_endpoint_type(request.endpoint_type) {
         let (error_code, error_message) = code_and_message::<()>(&Err(failure));
@@ -43,7 +45,7 @@ pub fn respond<'a>(
         controller_id: controller_id(image),
         brokers: brokers.collect(),
         cluster_authorized_operations: if request.include_cluster_authorized_operations {
-            operations::OF_CLUSTER
+            operations::of_cluster(access, &table::DESCRIBE_CLUSTER)
         } else {
             OPERATIONS_NOT_REQUESTED
         },
@@ -79,7 +81,7 @@ mod tests {
         version: i16,
     ) -> DescribeClusterResponse<'static> {
         let request: DescribeClusterRequest = received(request, version);
-        received(&respond(&request, image, LISTENER_DEFAULT), version)
+        received(&respond(&request, image, LISTENER_DEFAULT, Access::UNLIMITED), version)
     }
 
     #[test]

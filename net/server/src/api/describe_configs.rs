@@ -14,14 +14,15 @@ use corelog_wire::api::describe_configs::{
 };
 use corelog_wire::{DescribeConfigsRequest, DescribeConfigsResponse, Text};
 
-use super::config_resource;
+use super::config_resource::{self, Rights};
 use super::settings::{ApiSettings, BrokerConfigEntry, dynamic_layers};
+use crate::authorize::{Access, table};
 use crate::error::{Failure, TEXT_BYTES_MAX, code_and_message, cut};
 
 /// Answers. A resource that the request has twice is described once.
 pub fn respond<'a>(
     request: &'a DescribeConfigsRequest<'a>,
-    image: &'a ClusterImage,
+    (image, access): (&'a ClusterImage, Access<'_>),
     settings: &'a ApiSettings,
 ) -> DescribeConfigsResponse<'a> {
     let view = View { request, image, settings };
@@ -30,9 +31,16 @@ pub fn respond<'a>(
         let name: &str = &resource.resource_name;
         seen.insert((resource.resource_type, name))
     });
+    let rights = Rights {
+        access,
+        topic: &table::DESCRIBE_CONFIGS,
+        group: &table::DESCRIBE_CONFIGS_GROUP,
+        broker: &table::DESCRIBE_CONFIGS_BROKER,
+    };
     let mut described = 0;
     let results = once.map(|resource| {
-        let configs = view.find(resource).and_then(|found| {
+        let may = rights.check(resource.resource_type, &resource.resource_name);
+        let configs = may.and_then(|()| view.find(resource)).and_then(|found| {
             described += 1;
             let max = settings.described_resources_max;
             if described > max {

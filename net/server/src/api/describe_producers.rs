@@ -7,17 +7,24 @@ use corelog_shard::{PartitionRefusal, Shard};
 use corelog_wire::api::describe_producers::{PartitionResponse, ProducerState, TopicResponse};
 use corelog_wire::{DescribeProducersRequest, DescribeProducersResponse, Text};
 
+use crate::authorize::{Access, table};
 use crate::error::{NamedBy, partition_code};
 
 /// Answers DescribeProducers.
 pub(crate) fn describe_producers(
     shard: &Shard,
     request: &DescribeProducersRequest<'_>,
+    access: Access<'_>,
 ) -> DescribeProducersResponse<'static> {
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
+        let may = access.may(&table::DESCRIBE_PRODUCERS, &topic.name);
         let describe = |index: &i32| {
-            let found = shard.partition_by_name(&topic.name, PartitionIndex(*index));
+            let found = if may {
+                shard.partition_by_name(&topic.name, PartitionIndex(*index))
+            } else {
+                Err(PartitionRefusal::Unauthorized)
+            };
             respond(*index, found.map(|partition| partition.log.producers()))
         };
         let partitions = topic.partition_indexes.iter().map(describe).collect();

@@ -12,7 +12,7 @@ use corelog_wire::{DescribeTopicPartitionsRequest, DescribeTopicPartitionsRespon
 
 use super::create_topics::is_reserved;
 use super::metadata::View;
-use super::operations;
+use crate::authorize::{Access, table};
 
 /// Partitions of one answer, however many the client wants: Kafka's
 /// `max.request.partition.size.limit`.
@@ -22,6 +22,7 @@ const PARTITIONS_MAX: usize = 2_000;
 pub fn respond<'a>(
     request: &'a DescribeTopicPartitionsRequest<'a>,
     image: &'a ClusterImage,
+    access: Access<'a>,
 ) -> DescribeTopicPartitionsResponse<'a> {
     let begin = request.cursor.as_ref().map(|cursor| (&*cursor.topic_name, cursor.partition_index));
     if begin.is_some_and(|(_, index)| index < 0) {
@@ -30,13 +31,14 @@ pub fn respond<'a>(
         return DescribeTopicPartitionsResponse { topics: topics.collect(), ..Default::default() };
     }
     let names: BTreeSet<&str> = if request.topics.is_empty() {
-        image.topics().map(|topic| topic.name().as_str()).collect()
+        let names = image.topics().map(|topic| topic.name().as_str());
+        names.filter(|name| access.may_see(&table::DESCRIBE_PARTITIONS, name)).collect()
     } else {
         request.topics.iter().map(|topic| &*topic.name).collect()
     };
     let wanted = usize::try_from(request.response_partition_limit).unwrap_or(0);
     let mut page = Page {
-        view: View::newest(image),
+        view: View::newest(image, access),
         room: wanted.clamp(1, PARTITIONS_MAX),
         answer: DescribeTopicPartitionsResponse::default(),
     };
@@ -44,6 +46,10 @@ pub fn respond<'a>(
     for name in names.range(first_name..) {
         let from = if *name == first_name { first_index } else { 0 };
         match image.topic_by_name(name) {
+            _ if !access.may(&table::DESCRIBE_PARTITIONS, name) => {
+                let code = table::DESCRIBE_PARTITIONS.refusal();
+                page.answer.topics.push(without_partitions(name, code));
+            }
             Some(topic) => page.add(topic, PartitionIndex(from)),
             None => page.answer.topics.push(missing(name)),
         }
@@ -56,7 +62,7 @@ pub fn respond<'a>(
 
 /// An answer that grows until it is full.
 struct Page<'a> {
-    view: View,
+    view: View<'a>,
     /// Partitions that it takes yet.
     room: usize,
     answer: DescribeTopicPartitionsResponse<'a>,
@@ -94,7 +100,7 @@ impl<'a> Page<'a> {
             topic_id: *topic.id().as_bytes(),
             is_internal: is_reserved(topic.name().as_str()),
             partitions: described,
-            topic_authorized_operations: operations::OF_TOPIC,
+            topic_authorized_operations: self.view.operations_on(topic.name().as_str()),
         });
     }
 }
@@ -148,7 +154,7 @@ mod tests {
             cursor,
         };
         let request: DescribeTopicPartitionsRequest<'_> = received(&request, 0);
-        received(&respond(&request, &image()), 0)
+        received(&respond(&request, &image(), Access::UNLIMITED), 0)
     }
 
     /// A topic and the index of a partition.

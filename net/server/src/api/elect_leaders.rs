@@ -10,6 +10,7 @@ use corelog_wire::api::elect_leaders::{PartitionResult, ReplicaElectionResult};
 use corelog_wire::{ElectLeadersRequest, ElectLeadersResponse, Text};
 
 use super::metadata::View;
+use crate::authorize::Access;
 use crate::error::{Failure, code_and_message};
 
 const PREFERRED: i8 = 0;
@@ -24,7 +25,7 @@ pub fn respond<'a>(
         let error_code = ErrorCode::InvalidRequest.code();
         return ElectLeadersResponse { error_code, ..Default::default() };
     }
-    let view = View::newest(image);
+    let view = View::newest(image, Access::UNLIMITED);
     let topics = request.topic_partitions.iter().flatten();
     let results = topics.map(|topic| ReplicaElectionResult {
         topic: Text::Borrowed(&*topic.topic),
@@ -41,10 +42,32 @@ pub fn respond<'a>(
     ElectLeadersResponse { replica_election_results: results.collect(), ..Default::default() }
 }
 
+/// Answers one who may not elect. Version 0 has no room for an error but at the partitions.
+pub(crate) fn refused<'a>(
+    request: &'a ElectLeadersRequest<'a>,
+    code: ErrorCode,
+) -> ElectLeadersResponse<'a> {
+    let topics = request.topic_partitions.iter().flatten();
+    let results = topics.map(|topic| ReplicaElectionResult {
+        topic: Text::Borrowed(&*topic.topic),
+        partition_result: topic
+            .partitions
+            .iter()
+            .map(|index| PartitionResult {
+                partition_id: *index,
+                error_code: code.code(),
+                error_message: Some(code.message().into()),
+            })
+            .collect(),
+    });
+    let replica_election_results = results.collect();
+    ElectLeadersResponse { error_code: code.code(), replica_election_results, ..Default::default() }
+}
+
 fn refusal(
     request: &ElectLeadersRequest<'_>,
     image: &ClusterImage,
-    view: &View,
+    view: &View<'_>,
     (topic, index): (&str, i32),
 ) -> Failure {
     let found = image.topic_by_name(topic);

@@ -9,12 +9,14 @@ use corelog_io::{Slice, now};
 use corelog_log::{Pieces, ReadError, aborted};
 use corelog_model::{LeaderEpoch, Offset, PartitionIndex, TopicId};
 use corelog_shard::{
-    FetchBounds, FetchError, FetchPartition, FetchedPartition, IsolationLevel, Shard,
+    FetchBounds, FetchError, FetchPartition, FetchedPartition, IsolationLevel, PartitionRefusal,
+    Shard,
 };
 use corelog_wire::api::fetch::{AbortedTransaction, FetchableTopicResponse, PartitionData};
 use corelog_wire::{EncodeError, FetchRequest, FetchResponse, Records, Text};
 
 use crate::api::produce::{leader_of, node_endpoints};
+use crate::authorize::{Access, table};
 use crate::error::{NamedBy, fetch_code};
 use crate::fetch_session::{SessionCache, SessionRequest, TopicKey, Wanted};
 use crate::quota::Charge;
@@ -32,6 +34,8 @@ pub(crate) struct FetchServer<'a> {
     pub(crate) shard: &'a Shard,
     pub(crate) sessions: &'a Rc<RefCell<SessionCache>>,
     pub(crate) listener: &'a str,
+    /// What the client may do.
+    pub(crate) access: Access<'a>,
 }
 
 /// A fetch that was read from its frame.
@@ -40,6 +44,7 @@ pub(crate) struct Fetch {
     session: SessionRequest,
     bounds: FetchBounds,
     version: i16,
+    is_of_replica: bool,
 }
 
 impl Fetch {
@@ -74,17 +79,19 @@ impl Fetch {
             isolation: isolation_of(request.isolation_level),
         };
         let session = SessionRequest { id, epoch, by_id, wanted, forgotten };
-        Self { session, bounds, version }
+        let replica_id = request.replica_id.max(request.replica_state.replica_id);
+        Self { session, bounds, version, is_of_replica: replica_id >= 0 }
     }
 
-    /// Serves it. What a client must wait for is not sent (KIP-219): it asks again after that time.
+    /// Serves it, as far as the client may read. What a client must wait for is not sent (KIP-219):
+    /// it asks again after that time.
     pub(crate) async fn answer(
         self,
         server: FetchServer<'_>,
         correlation_id: i32,
         charge: Option<&Charge>,
     ) -> Result<Reply, EncodeError> {
-        let FetchServer { shard, sessions, listener } = server;
+        let FetchServer { shard, sessions, listener, access } = server;
         let version = self.version;
         let begun = sessions.borrow_mut().begin(self.session, now());
         let fetch = match begun {
@@ -96,8 +103,13 @@ impl Fetch {
                 return Ok(Reply::new(frame));
             }
         };
-        let wanted: Vec<FetchPartition> =
-            fetch.partitions.iter().map(|(key, wanted)| resolve(shard, key, wanted)).collect();
+        let mut readable =
+            Readable { shard, access, is_of_replica: self.is_of_replica, last: None };
+        let wanted = fetch.partitions.iter().map(|(key, wanted)| {
+            let may = readable.has(&key.0);
+            resolve(shard, key, wanted, may)
+        });
+        let wanted: Vec<FetchPartition> = wanted.collect();
         let fetched = shard.fetch(&wanted, self.bounds).await;
         if let Some(charge) = charge {
             let found = fetched.iter().filter_map(|one| one.batches.as_ref().ok());
@@ -146,9 +158,55 @@ fn told_of(aborted: &aborted::AbortedTransaction) -> AbortedTransaction {
     AbortedTransaction { producer_id, first_offset }
 }
 
-fn resolve(shard: &Shard, (topic, index): &Key, wanted: &Wanted) -> FetchPartition {
+/// Which topics a fetch may read. Partitions come topic by topic, so the last answer is kept.
+struct Readable<'a> {
+    shard: &'a Shard,
+    access: Access<'a>,
+    is_of_replica: bool,
+    last: Option<(&'a TopicKey, bool)>,
+}
+
+impl<'a> Readable<'a> {
+    fn has(&mut self, topic: &'a TopicKey) -> bool {
+        if !self.access.is_limited() {
+            return true;
+        }
+        match self.last {
+            Some((last, may)) if last == topic => may,
+            _ => {
+                let may = self.look(topic);
+                self.last = Some((topic, may));
+                may
+            }
+        }
+    }
+
+    /// Whoever says it is a replica sees more than consumers do, so only brokers may say so. An id
+    /// that nobody has is allowed, and then not found.
+    fn look(&self, topic: &TopicKey) -> bool {
+        if self.is_of_replica {
+            return self.access.may_on_cluster(&table::FETCH_AS_REPLICA);
+        }
+        match topic {
+            TopicKey::Name(name) => self.access.may(&table::FETCH, name),
+            TopicKey::Id(id) => {
+                let image = self.shard.image();
+                let found = image.topic(TopicId::from_bytes(*id));
+                found.is_none_or(|topic| self.access.may(&table::FETCH, topic.name().as_str()))
+            }
+        }
+    }
+}
+
+fn resolve(
+    shard: &Shard,
+    (topic, index): &Key,
+    wanted: &Wanted,
+    is_allowed: bool,
+) -> FetchPartition {
     let index = PartitionIndex(*index);
     let partition = match topic {
+        _ if !is_allowed => Err(PartitionRefusal::Unauthorized),
         TopicKey::Name(name) => shard.partition_by_name(name, index),
         TopicKey::Id(id) => shard.partition(TopicId::from_bytes(*id), index),
     };

@@ -14,6 +14,8 @@ use corelog_wire::api::find_coordinator::Coordinator;
 use corelog_wire::{FindCoordinatorRequest, FindCoordinatorResponse, Text};
 
 use super::settings::{ApiSettings, InternalTopic};
+use crate::authorize::table::Right;
+use crate::authorize::{Access, table};
 
 /// The first version with several keys in one request (KIP-699).
 const BATCHED_FROM: i16 = 4;
@@ -74,14 +76,41 @@ fn create(
     Some(Change::CreateTopics(CreateTopics { mode: Mode::Apply, topics: vec![topic] }))
 }
 
+/// Whether the client may ask for any of what it asks for: only then a topic is created.
+pub(crate) fn may_any(
+    request: &FindCoordinatorRequest<'_>,
+    version: i16,
+    access: Access<'_>,
+) -> bool {
+    let Some(right) = right(request.key_type) else { return true };
+    if version < BATCHED_FROM {
+        return access.may_see(right, &request.key);
+    }
+    request.coordinator_keys.iter().any(|key| access.may_see(right, key))
+}
+
+/// What a client needs to ask for coordinators of this type.
+fn right(key_type: i8) -> Option<&'static Right> {
+    match key_type {
+        GROUP => Some(&table::FIND_GROUP),
+        TRANSACTION => Some(&table::FIND_TRANSACTION),
+        _ => None,
+    }
+}
+
 /// Answers.
 pub fn respond<'a>(
     request: &'a FindCoordinatorRequest<'a>,
     version: i16,
-    image: &'a ClusterImage,
+    (image, access): (&'a ClusterImage, Access<'_>),
     listener: &str,
 ) -> FindCoordinatorResponse<'a> {
+    let right = right(request.key_type);
     let find = |key: &'a str| match request.key_type {
+        _ if right.is_some_and(|right| !access.may(right, key)) => {
+            let code = right.map_or(ErrorCode::InvalidRequest, Right::refusal);
+            nobody(key, code, code.message())
+        }
         GROUP if key.is_empty() => nobody(key, ErrorCode::InvalidGroupId, "a group has a name"),
         GROUP => at(key, coordinator_of(image, key), image, listener),
         TRANSACTION if key.is_empty() => {
@@ -174,7 +203,7 @@ mod tests {
         version: i16,
     ) -> FindCoordinatorResponse<'static> {
         let request: FindCoordinatorRequest<'_> = received(&request(key_type, keys), version);
-        received(&respond(&request, version, image, LISTENER_DEFAULT), version)
+        received(&respond(&request, version, (image, Access::UNLIMITED), LISTENER_DEFAULT), version)
     }
 
     /// Two cores, and the topic of groups as the first who looks creates it.
@@ -306,7 +335,7 @@ mod tests {
         let request = FindCoordinatorRequest::default();
         let image = cluster(&[1]);
         assert_eq!(
-            respond(&request, 4, &image, LISTENER_DEFAULT),
+            respond(&request, 4, (&image, Access::UNLIMITED), LISTENER_DEFAULT),
             FindCoordinatorResponse::default()
         );
     }

@@ -41,15 +41,15 @@ pub fn listed(groups: Vec<ListedGroup>, code: ErrorCode) -> ListGroupsResponse<'
 /// Answers a DescribeGroups.
 pub fn described(
     groups: Vec<(String, Result<GroupDescription, ErrorCode>)>,
-    operations: i32,
+    operations: impl Fn(&str) -> i32,
     version: i16,
 ) -> DescribeGroupsResponse<'static> {
     let groups = groups.into_iter().map(|(group, found)| match found {
-        Ok(description) => described_group(description, operations),
+        Ok(description) => described_group(description, operations(&group)),
         Err(ErrorCode::GroupIdNotFound) if version < NOT_FOUND_FROM => DescribedGroup {
-            group_id: Text::Owned(group),
             group_state: Text::Borrowed(GroupState::Dead.name()),
-            authorized_operations: operations,
+            authorized_operations: operations(&group),
+            group_id: Text::Owned(group),
             ..Default::default()
         },
         Err(code) => DescribedGroup {

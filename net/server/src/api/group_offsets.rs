@@ -20,6 +20,9 @@ use corelog_wire::{
     OffsetFetchRequest, OffsetFetchResponse, Text,
 };
 
+use crate::authorize::table::Right;
+use crate::authorize::{Access, table};
+
 /// The first version of OffsetFetch with several groups (KIP-709).
 pub const BATCHED_FETCH_FROM: i16 = 8;
 /// The first version of OffsetCommit with epochs of members (KIP-848).
@@ -66,8 +69,14 @@ fn numbered(results: &[PartitionResult]) -> impl Fn(usize) -> Result<(), ErrorCo
     |number| results.get(number).map_or(Err(ErrorCode::UnknownServerError), |one| one.result)
 }
 
-/// A partition that exists, or why nothing is said about it.
-fn existing(image: &ClusterImage, topic: &str, index: i32) -> Result<TopicPartition, ErrorCode> {
+/// A partition that exists and that the client has this right on, or why nothing is said about it.
+fn existing(
+    image: &ClusterImage,
+    access: (Access<'_>, &Right),
+    topic: &str,
+    index: i32,
+) -> Result<TopicPartition, ErrorCode> {
+    access.0.check(access.1, topic)?;
     let unknown = ErrorCode::UnknownTopicOrPartition;
     let found = image.topic_by_name(topic).ok_or(unknown)?;
     let index = PartitionIndex(index);
@@ -75,18 +84,20 @@ fn existing(image: &ClusterImage, topic: &str, index: i32) -> Result<TopicPartit
     Ok((found.name().clone(), index))
 }
 
-/// Translates an OffsetCommit. What is committed for partitions that do not exist is refused.
+/// Translates an OffsetCommit. What is committed for partitions that do not exist is refused, as is
+/// what the client has not this right on.
 pub fn commit(
     request: &OffsetCommitRequest<'_>,
     version: i16,
     image: &ClusterImage,
+    access: (Access<'_>, &Right),
 ) -> (Places, impl FnOnce(RequestId) -> Input + use<>) {
     let mut topics = Vec::with_capacity(request.topics.len());
     let mut offsets = Vec::new();
     for topic in &request.topics {
         let mut places = Vec::with_capacity(topic.partitions.len());
         for partition in &topic.partitions {
-            let place = match existing(image, &topic.name, partition.partition_index) {
+            let place = match existing(image, access, &topic.name, partition.partition_index) {
                 Err(code) => Place::Refused(code),
                 Ok((name, index)) => {
                     offsets.push(OffsetToCommit {
@@ -143,17 +154,28 @@ fn commit_response(codes: Vec<(String, Vec<(i32, i16)>)>) -> OffsetCommitRespons
     OffsetCommitResponse { topics: topics.collect(), ..Default::default() }
 }
 
+/// Answers an OffsetCommit of a group that the client may not commit for: that is what it is told
+/// of every partition, also of those that it may not see.
+pub fn refused_commit(places: Places, code: ErrorCode) -> OffsetCommitResponse<'static> {
+    let topics = places.topics.into_iter().map(|(name, partitions)| {
+        (name, partitions.into_iter().map(|(index, _)| (index, code.code())).collect())
+    });
+    commit_response(topics.collect())
+}
+
 /// Translates an OffsetDelete.
 pub fn delete(
     request: &OffsetDeleteRequest<'_>,
     image: &ClusterImage,
+    access: Access<'_>,
 ) -> (Places, impl FnOnce(RequestId) -> Input + use<>) {
     let mut asked = BTreeMap::new();
     let mut partitions = Vec::new();
+    let access = (access, &table::OFFSET_DELETE_TOPIC);
     let topics = request.topics.iter().map(|topic| {
         let places = topic.partitions.iter().map(|partition| {
             let index = partition.partition_index;
-            let place = match existing(image, &topic.name, index) {
+            let place = match existing(image, access, &topic.name, index) {
                 Err(code) => Place::Refused(code),
                 Ok(partition) => Place::Asked(*asked.entry(partition).or_insert_with_key(|key| {
                     partitions.push(key.clone());
@@ -203,10 +225,16 @@ pub struct WantedOffsets {
     pub member_epoch: i32,
     /// Partitions whose topics have no valid name, and so no offset.
     nameless: Vec<(String, i32)>,
+    /// Partitions of topics that the client may not see.
+    unauthorized: Vec<(String, i32)>,
 }
 
 /// Translates an OffsetFetch: what is wanted, group by group.
-pub fn wanted(request: &OffsetFetchRequest<'_>, version: i16) -> Vec<WantedOffsets> {
+pub fn wanted(
+    request: &OffsetFetchRequest<'_>,
+    version: i16,
+    access: Access<'_>,
+) -> Vec<WantedOffsets> {
     if version >= BATCHED_FETCH_FROM {
         let groups = request.groups.iter().map(|group| {
             let topics = group.topics.as_ref().map(|topics| {
@@ -215,7 +243,11 @@ pub fn wanted(request: &OffsetFetchRequest<'_>, version: i16) -> Vec<WantedOffse
             });
             let member_id = group.member_id.as_deref().map(str::to_owned);
             let member_epoch = group.member_epoch;
-            WantedOffsets { member_id, member_epoch, ..WantedOffsets::of(&group.group_id, topics) }
+            WantedOffsets {
+                member_id,
+                member_epoch,
+                ..WantedOffsets::of(&group.group_id, topics, access)
+            }
         });
         return groups.collect();
     }
@@ -223,16 +255,19 @@ pub fn wanted(request: &OffsetFetchRequest<'_>, version: i16) -> Vec<WantedOffse
         let topics = topics.iter();
         topics.map(|topic| (&*topic.name, &topic.partition_indexes[..])).collect()
     });
-    vec![WantedOffsets::of(&request.group_id, topics)]
+    vec![WantedOffsets::of(&request.group_id, topics, access)]
 }
 
 impl WantedOffsets {
-    fn of(group: &str, topics: Option<Vec<(&str, &[i32])>>) -> Self {
-        let mut nameless = Vec::new();
+    fn of(group: &str, topics: Option<Vec<(&str, &[i32])>>, access: Access<'_>) -> Self {
+        let (mut nameless, mut unauthorized) = (Vec::new(), Vec::new());
         let partitions = topics.map(|topics| {
             let mut partitions = Vec::new();
             for (topic, indexes) in topics {
                 match TopicName::new(topic) {
+                    _ if !access.may(&table::OFFSET_FETCH_TOPIC, topic) => {
+                        unauthorized.extend(indexes.iter().map(|index| (topic.to_owned(), *index)));
+                    }
                     Ok(name) => partitions
                         .extend(indexes.iter().map(|index| (name.clone(), PartitionIndex(*index)))),
                     Err(_) => {
@@ -243,7 +278,17 @@ impl WantedOffsets {
             partitions
         });
         let (member_id, member_epoch) = (None, -1);
-        WantedOffsets { group: group.to_owned(), partitions, member_id, member_epoch, nameless }
+        let group = group.to_owned();
+        WantedOffsets { group, partitions, member_id, member_epoch, nameless, unauthorized }
+    }
+
+    /// What was found without what the client may not see, where it asked for everything.
+    pub fn visible(&self, mut found: Vec<FetchedOffset>, access: Access<'_>) -> Vec<FetchedOffset> {
+        if self.partitions.is_none() {
+            let right = &table::OFFSET_FETCH_TOPIC;
+            found.retain(|one| access.may_see(right, one.topic.as_str()));
+        }
+        found
     }
 }
 
@@ -343,6 +388,11 @@ fn by_topic(
     }
     for (topic, index) in &wanted.nameless {
         push(&mut topics, topic, nothing(*index));
+    }
+    for (topic, index) in &wanted.unauthorized {
+        let error_code = table::OFFSET_FETCH_TOPIC.refusal().code();
+        let answer = OffsetFetchResponsePartitions { error_code, ..nothing(*index) };
+        push(&mut topics, topic, answer);
     }
     topics
 }

@@ -12,6 +12,7 @@ use corelog_wire::{
 };
 
 use crate::api::fetch::isolation_of;
+use crate::authorize::{Access, table};
 use crate::error::{KafkaError, NamedBy, partition_code};
 
 const LATEST: i64 = -1;
@@ -20,12 +21,16 @@ const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 
+/// Finds a partition for one who may do with its topic what it wants.
 fn find(
     shard: &Shard,
-    topic: &str,
-    index: i32,
+    (topic, index): (&str, i32),
     leader_epoch: i32,
+    is_allowed: bool,
 ) -> Result<Partition, PartitionRefusal> {
+    if !is_allowed {
+        return Err(PartitionRefusal::Unauthorized);
+    }
     let partition = shard.partition_by_name(topic, PartitionIndex(index))?;
     partition.check_epoch(LeaderEpoch(leader_epoch))?;
     Ok(partition)
@@ -35,14 +40,16 @@ fn find(
 pub(crate) async fn list_offsets(
     shard: &Shard,
     request: &ListOffsetsRequest<'_>,
+    access: Access<'_>,
 ) -> ListOffsetsResponse<'static> {
     let isolation = isolation_of(request.isolation_level);
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
+        let may = access.may(&table::LIST_OFFSETS, &topic.name);
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for one in &topic.partitions {
             let index = one.partition_index;
-            let found = find(shard, &topic.name, index, one.current_leader_epoch);
+            let found = find(shard, (&topic.name, index), one.current_leader_epoch, may);
             partitions.push(match found {
                 Ok(partition) => list_one(&partition, index, one.timestamp, isolation).await,
                 Err(refusal) => refused(index, partition_code(refusal, NamedBy::Name)),
@@ -94,12 +101,16 @@ async fn list_one(
 pub(crate) fn offset_for_leader_epoch(
     shard: &Shard,
     request: &OffsetForLeaderEpochRequest<'_>,
+    access: Access<'_>,
 ) -> OffsetForLeaderEpochResponse<'static> {
     let mut topics = Vec::with_capacity(request.topics.len());
+    let may_all = access.may_quietly_on_cluster(&table::EPOCH_END_AS_REPLICA);
     for topic in &request.topics {
+        let may = may_all || access.may(&table::EPOCH_END, &topic.topic);
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for one in &topic.partitions {
-            let found = find(shard, &topic.topic, one.partition, one.current_leader_epoch);
+            let place = (&*topic.topic, one.partition);
+            let found = find(shard, place, one.current_leader_epoch, may);
             let base = EpochEndOffset { partition: one.partition, ..Default::default() };
             partitions.push(match found {
                 Err(refusal) => {
@@ -129,13 +140,15 @@ pub(crate) fn offset_for_leader_epoch(
 pub(crate) async fn delete_records(
     shard: &Shard,
     request: &DeleteRecordsRequest<'_>,
+    access: Access<'_>,
 ) -> DeleteRecordsResponse<'static> {
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
+        let may = access.may(&table::DELETE_RECORDS, &topic.name);
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for one in &topic.partitions {
             let index = one.partition_index;
-            let outcome = match find(shard, &topic.name, index, -1) {
+            let outcome = match find(shard, (&topic.name, index), -1, may) {
                 Ok(partition) => delete_before(&partition, one.offset).await,
                 Err(refusal) => Err(partition_code(refusal, NamedBy::Name)),
             };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use corelog_cluster::decide::Mode;
 use corelog_cluster::decide::create_topics::{CreateTopicError, CreateTopics, NewTopic};
-use corelog_cluster::{Change, ClusterImage, Outcome, PartitionState, TopicImage};
+use corelog_cluster::{Change, ClusterImage, Outcome, PartitionState, ResourceType, TopicImage};
 use corelog_model::{ErrorCode, NodeId, PartitionIndex, TopicId, TopicName};
 use corelog_wire::api::metadata::{
     MetadataRequestTopic, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
@@ -18,6 +18,7 @@ use super::create_topics::is_reserved;
 use super::node::{controller_id, nodes};
 use super::operations;
 use super::settings::ApiSettings;
+use crate::authorize::{Access, table};
 
 /// The first version in which a topic may be asked for by its id. Versions 10 and 11 have the
 /// field, but clients must leave it empty (KIP-516).
@@ -64,24 +65,32 @@ impl<'a> Asked<'a> {
 
 /// The topics that the request asks for by name, that do not exist, and that shall be created
 /// because of it: [`creation`] makes the change, [`creation_errors`] what the answer says of it.
-/// Empty if operator or client do not want that, which is the common case and costs little.
+/// Empty if operator or client do not want that, which is the common case and costs little. Behind
+/// them those that the client may see and may not create.
 pub fn topics_to_create(
     request: &MetadataRequest<'_>,
     version: i16,
     image: &ClusterImage,
     settings: &ApiSettings,
-) -> Vec<TopicName> {
+    access: Access<'_>,
+) -> (Vec<TopicName>, Vec<TopicName>) {
     if !settings.auto_create_topics || !request.allow_auto_topic_creation {
-        return Vec::new();
+        return (Vec::new(), Vec::new());
     }
-    let Asked::Some(selectors) = Asked::of(request, version) else { return Vec::new() };
+    let Asked::Some(selectors) = Asked::of(request, version) else {
+        return (Vec::new(), Vec::new());
+    };
     let names = selectors.into_iter().filter_map(|selector| match selector {
         Selector::Name(name) if image.topic_id(name).is_none() && !is_reserved(name) => {
             TopicName::new(name).ok()
         }
         Selector::Name(_) | Selector::Id(_) => None,
     });
-    names.collect()
+    let seen = names.filter(|name| access.may_see(&table::METADATA, name.as_str()));
+    seen.partition(|name| {
+        access.may_quietly_on_cluster(&table::METADATA_CREATE_ANY)
+            || access.may(&table::METADATA_CREATE, name.as_str())
+    })
 }
 
 /// The change that creates these topics, all with the presets of the cluster.
@@ -121,12 +130,13 @@ pub fn creation_errors(names: Vec<TopicName>, ending: Ending) -> BTreeMap<TopicN
 pub fn respond<'a>(
     request: &'a MetadataRequest<'a>,
     version: i16,
-    image: &'a ClusterImage,
+    (image, access): (&'a ClusterImage, Access<'_>),
     listener: &'a str,
     creation_errors: &BTreeMap<TopicName, ErrorCode>,
 ) -> MetadataResponse<'a> {
     let view = View {
         version,
+        access,
         nodes: image.nodes_at(listener).map(|endpoint| endpoint.node).collect(),
         operations: if request.include_topic_authorized_operations {
             operations::OF_TOPIC
@@ -135,21 +145,34 @@ pub fn respond<'a>(
         },
     };
     let topics = match Asked::of(request, version) {
-        Asked::All => image.topics().map(|topic| view.topic(topic)).collect(),
+        Asked::All => {
+            let seen = image.topics().filter(|topic| view.shows(topic.name().as_str()));
+            seen.map(|topic| view.topic(topic)).collect()
+        }
         Asked::Some(selectors) => {
             let described = selectors.into_iter().map(|selector| match selector {
+                // Whether it exists is not said.
+                Selector::Name(name) if !access.may(&table::METADATA, name) => {
+                    MetadataResponseTopic {
+                        error_code: table::METADATA.refusal().code(),
+                        name: Some(Text::Borrowed(name)),
+                        ..Default::default()
+                    }
+                }
                 Selector::Name(name) => match image.topic_by_name(name) {
                     Some(topic) => view.topic(topic),
                     None => view.missing_name(name, creation_errors),
                 },
-                Selector::Id(id) => match image.topic(id) {
-                    Some(topic) => view.topic(topic),
-                    None => MetadataResponseTopic {
-                        error_code: ErrorCode::UnknownTopicId.code(),
-                        topic_id: *id.as_bytes(),
-                        ..Default::default()
-                    },
-                },
+                Selector::Id(id) => {
+                    match image.topic(id).filter(|it| view.shows(it.name().as_str())) {
+                        Some(topic) => view.topic(topic),
+                        None => MetadataResponseTopic {
+                            error_code: ErrorCode::UnknownTopicId.code(),
+                            topic_id: *id.as_bytes(),
+                            ..Default::default()
+                        },
+                    }
+                }
             });
             described.collect()
         }
@@ -167,7 +190,7 @@ pub fn respond<'a>(
         controller_id: controller_id(image),
         topics,
         cluster_authorized_operations: if request.include_cluster_authorized_operations {
-            operations::OF_CLUSTER
+            operations::of_cluster(access, &table::METADATA_OPERATIONS)
         } else {
             OPERATIONS_NOT_REQUESTED
         },
@@ -187,18 +210,32 @@ fn malformed<'a>(topic: &'a MetadataRequestTopic<'a>) -> MetadataResponseTopic<'
 }
 
 /// How topics look in one response.
-pub(super) struct View {
+pub(super) struct View<'a> {
     version: i16,
+    access: Access<'a>,
     /// Every node that a client can reach, ordered.
     nodes: Vec<NodeId>,
     operations: i32,
 }
 
-impl View {
+impl<'v> View<'v> {
     /// As the newest version of Metadata shows them.
-    pub(super) fn newest(image: &ClusterImage) -> View {
+    pub(super) fn newest(image: &ClusterImage, access: Access<'v>) -> View<'v> {
         let nodes = image.nodes().map(|endpoint| endpoint.node).collect();
-        View { version: MetadataRequest::API.max, nodes, operations: operations::OF_TOPIC }
+        let (version, operations) = (MetadataRequest::API.max, operations::OF_TOPIC);
+        View { version, access, nodes, operations }
+    }
+
+    fn shows(&self, topic: &str) -> bool {
+        self.access.may_see(&table::METADATA, topic)
+    }
+
+    /// What the client may do with a topic, if it asked.
+    pub(super) fn operations_on(&self, topic: &str) -> i32 {
+        match self.operations {
+            OPERATIONS_NOT_REQUESTED => OPERATIONS_NOT_REQUESTED,
+            all => self.access.operations(all, ResourceType::Topic, topic),
+        }
     }
 
     fn topic<'a>(&self, topic: &'a TopicImage) -> MetadataResponseTopic<'a> {
@@ -211,7 +248,7 @@ impl View {
                 .partitions()
                 .map(|(index, state)| self.partition(index, state))
                 .collect(),
-            topic_authorized_operations: self.operations,
+            topic_authorized_operations: self.operations_on(topic.name().as_str()),
         }
     }
 
@@ -260,7 +297,7 @@ impl View {
         MetadataResponseTopic {
             error_code: error.code(),
             name: Some(Text::Borrowed(name)),
-            topic_authorized_operations: self.operations,
+            topic_authorized_operations: self.operations_on(name),
             ..Default::default()
         }
     }

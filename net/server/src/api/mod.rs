@@ -2,6 +2,7 @@
 //! way of a [`change`] of the metadata, and how nodes, operations and config resources look
 //! to clients.
 
+pub mod acls;
 pub mod alter_configs;
 pub(crate) mod alter_replica_log_dirs;
 pub mod api_versions;

@@ -2,7 +2,8 @@
 //! request that go over it, and answers them. A refused topic may be asked for again; the others go
 //! on.
 //!
-//! What cannot be carried out anyway, and what is only to be validated, uses up nothing.
+//! What cannot be carried out anyway, what the client has no right to, and what is only to be
+//! validated, uses up nothing.
 
 use corelog_cluster::ClusterImage;
 use corelog_model::{ErrorCode, TopicId};
@@ -29,7 +30,7 @@ fn strictness(version: i16, strict_from: i16) -> Strictness {
 /// Takes the topics out that may not be created now.
 pub(crate) fn hold_back_created<'a>(
     (request, version): (&mut CreateTopicsRequest<'a>, i16),
-    (image, settings): (&ClusterImage, &ApiSettings),
+    (image, settings, may): (&ClusterImage, &ApiSettings, impl Fn(&str) -> bool),
     may_change: impl Fn(usize, Strictness) -> bool,
 ) -> Vec<CreatableTopicResult<'a>> {
     if request.validate_only {
@@ -37,7 +38,8 @@ pub(crate) fn hold_back_created<'a>(
     }
     let strictness = strictness(version, CREATE_STRICT_FROM);
     let held_back = request.topics.extract_if(.., |topic| {
-        let is_refused_anyway = is_reserved(&topic.name) || image.topic_id(&topic.name).is_some();
+        let is_refused_anyway =
+            is_reserved(&topic.name) || image.topic_id(&topic.name).is_some() || !may(&topic.name);
         let partitions = match usize::try_from(topic.num_partitions) {
             _ if !topic.assignments.is_empty() => topic.assignments.len(),
             Ok(partitions) => partitions,
@@ -57,7 +59,7 @@ pub(crate) fn hold_back_created<'a>(
 /// Takes the topics out that may not be deleted now.
 pub(crate) fn hold_back_deleted<'a>(
     (request, version): (&mut DeleteTopicsRequest<'a>, i16),
-    image: &ClusterImage,
+    (image, may): (&ClusterImage, impl Fn(&str) -> bool),
     may_change: impl Fn(usize, Strictness) -> bool,
 ) -> Vec<DeletableTopicResult<'a>> {
     let strictness = strictness(version, DELETE_STRICT_FROM);
@@ -66,7 +68,9 @@ pub(crate) fn hold_back_deleted<'a>(
             Some(name) => image.topic_by_name(name),
             None => image.topic(TopicId::from_bytes(id)),
         };
-        topic.is_some_and(|topic| !may_change(topic.partition_count(), strictness))
+        topic.is_some_and(|topic| {
+            may(topic.name().as_str()) && !may_change(topic.partition_count(), strictness)
+        })
     };
     let by_name = request.topic_names.extract_if(.., |name| is_held_back(Some(name), [0; 16]));
     let by_name: Vec<_> = by_name.map(|name| (Some(name), [0; 16])).collect();
@@ -86,7 +90,7 @@ pub(crate) fn hold_back_deleted<'a>(
 /// Takes the topics out that may not be given more partitions now.
 pub(crate) fn hold_back_grown<'a>(
     (request, version): (&mut CreatePartitionsRequest<'a>, i16),
-    image: &ClusterImage,
+    (image, may): (&ClusterImage, impl Fn(&str) -> bool),
     may_change: impl Fn(usize, Strictness) -> bool,
 ) -> Vec<CreatePartitionsTopicResult<'a>> {
     if request.validate_only {
@@ -97,7 +101,7 @@ pub(crate) fn hold_back_grown<'a>(
         let Some(known) = image.topic_by_name(&topic.name) else { return false };
         let wanted = usize::try_from(topic.count).unwrap_or(0);
         let added = wanted.saturating_sub(known.partition_count());
-        added > 0 && !may_change(added, strictness)
+        added > 0 && may(&topic.name) && !may_change(added, strictness)
     });
     let refused = held_back.map(|topic| CreatePartitionsTopicResult {
         name: topic.name,
@@ -170,7 +174,7 @@ mod tests {
         let (image, settings) = (image(), ApiSettings::default());
         let hold_back = |request: &mut CreateTopicsRequest<'static>, version, quota: &Quota| {
             let take = |partitions, strictness| quota.take(partitions, strictness);
-            hold_back_created((request, version), (&image, &settings), take)
+            hold_back_created((request, version), (&image, &settings, |_: &str| true), take)
         };
         let quota = Quota::of(5);
         let refused = hold_back(&mut request, 6, &quota);
@@ -204,10 +208,14 @@ mod tests {
             };
             let quota = Quota::of(3);
             let take = |partitions, strictness| quota.take(partitions, strictness);
-            assert_eq!(hold_back_deleted((&mut request(), version), &image, take), []);
+            assert_eq!(
+                hold_back_deleted((&mut request(), version), (&image, |_: &str| true), take),
+                []
+            );
             assert_eq!((quota.left.get(), quota.strictness.get()), (0, Some(strictness)));
             let mut request = request();
-            let refused = hold_back_deleted((&mut request, version), &image, take);
+            let refused =
+                hold_back_deleted((&mut request, version), (&image, |_: &str| true), take);
             assert_eq!(refused.iter().map(|it| it.error_code).collect::<Vec<_>>(), [THROTTLED]);
             assert_eq!(request.topic_names.len() + request.topics.len(), usize::from(by_name));
         }
@@ -225,7 +233,8 @@ mod tests {
         let hold_back = |topics, validate_only, version| {
             let mut request =
                 CreatePartitionsRequest { topics, validate_only, ..Default::default() };
-            let refused = hold_back_grown((&mut request, version), &image(), take);
+            let refused =
+                hold_back_grown((&mut request, version), (&image(), |_: &str| true), take);
             (refused.len(), request.topics.len())
         };
         let too_few = vec![grow("old", 3), grow("old", -1), grow("unknown", 100)];

@@ -1,6 +1,12 @@
 //! Which operations a client may do on a resource (KIP-430): a set with one bit for each of Kafka's
 //! `AclOperation` numbers.
 
+use corelog_cluster::ResourceType;
+use corelog_cluster::acl::CLUSTER_NAME;
+
+use crate::authorize::Access;
+use crate::authorize::table::Right;
+
 /// The bit of each operation.
 const fn bits(operations: &[u32]) -> i32 {
     let mut bits = 0;
@@ -23,7 +29,7 @@ const DESCRIBE_CONFIGS: u32 = 10;
 const ALTER_CONFIGS: u32 = 11;
 const IDEMPOTENT_WRITE: u32 = 12;
 
-/// Everything that can be done with a topic: nobody is refused anything yet.
+/// Everything that can be done with a topic.
 pub(crate) const OF_TOPIC: i32 =
     bits(&[READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS]);
 
@@ -40,6 +46,19 @@ pub(crate) const OF_CLUSTER: i32 = bits(&[
     ALTER_CONFIGS,
     IDEMPOTENT_WRITE,
 ]);
+
+/// What the client may do with the cluster; nothing if it may not see it.
+pub(crate) fn of_cluster(access: Access<'_>, to_see: &Right) -> i32 {
+    if !access.may_quietly_on_cluster(to_see) {
+        return 0;
+    }
+    access.operations(OF_CLUSTER, ResourceType::Cluster, CLUSTER_NAME)
+}
+
+/// What the client may do with a group.
+pub(crate) fn of_group(access: Access<'_>, group: &str) -> i32 {
+    access.operations(OF_GROUP, ResourceType::Group, group)
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! Produce: append what a producer sent, acknowledge when it is durable.
 
 use corelog_log::Admission;
-use corelog_model::{Codec, ErrorCode, PartitionIndex, TopicId};
+use corelog_model::{BatchView, Codec, ErrorCode, PartitionIndex, TopicId};
 use corelog_shard::{Partition, PartitionRefusal, ProduceError, Produced, Shard};
 use corelog_wire::api::current_leader::{LeaderIdAndEpoch, NodeEndpoint};
 use corelog_wire::api::produce::{
@@ -12,6 +12,7 @@ use corelog_wire::{ProduceRequest, ProduceResponse, Records, Text, Uuid};
 
 use super::create_topics::is_reserved;
 use super::transactional_produce::FirstBatches;
+use crate::authorize::{Access, table};
 use crate::error::{KafkaError, NamedBy, partition_code};
 
 const FIRST_VERSION_WITH_IDS: i16 = 13;
@@ -38,14 +39,28 @@ pub(crate) struct Produce {
 impl Produce {
     /// Appends every batch of the request, in its order. Waits only while the core is short of
     /// room.
-    pub(crate) async fn begin(shard: &Shard, request: &ProduceRequest<'_>, version: i16) -> Self {
-        let first = first_batches(shard, request, version).await;
+    pub(crate) async fn begin(
+        shard: &Shard,
+        request: &ProduceRequest<'_>,
+        version: i16,
+        access: Access<'_>,
+    ) -> Self {
+        let checked = check_request(request).and_then(|()| check_transaction(request, access));
+        let first = match checked {
+            Ok(()) => first_batches(shard, request, version, access).await,
+            Err(_) => FirstBatches::default(),
+        };
         let mut topics = Vec::with_capacity(request.topic_data.len());
         for topic in &request.topic_data {
+            let may = may_write(shard, topic, version, access);
             let mut partitions = Vec::with_capacity(topic.partition_data.len());
             for data in &topic.partition_data {
-                let partition = partition_of(shard, topic, data.index, version);
-                let attempt = match (partition, check_request(request)) {
+                let partition = if may {
+                    partition_of(shard, topic, data.index, version)
+                } else {
+                    Err(PartitionRefusal::Unauthorized)
+                };
+                let attempt = match (partition, checked) {
                     (_, Err(code)) => refused(code, code.message().to_owned()),
                     (Err(refusal), _) => not_here(refusal, version),
                     (Ok(partition), _) if is_reserved(partition.topic.as_str()) => {
@@ -153,10 +168,18 @@ async fn answer(index: i32, attempt: Attempt) -> PartitionProduceResponse<'stati
 }
 
 /// The batches that are the first of a transaction, after its coordinator was asked about them.
-async fn first_batches(shard: &Shard, request: &ProduceRequest<'_>, version: i16) -> FirstBatches {
+async fn first_batches(
+    shard: &Shard,
+    request: &ProduceRequest<'_>,
+    version: i16,
+    access: Access<'_>,
+) -> FirstBatches {
     let mut first = FirstBatches::default();
     let Some(id) = request.transactional_id.as_deref() else { return first };
     for topic in &request.topic_data {
+        if !may_write(shard, topic, version, access) {
+            continue;
+        }
         for data in &topic.partition_data {
             if let Ok(partition) = partition_of(shard, topic, data.index, version) {
                 first.add(partition, bytes_of(data));
@@ -164,6 +187,42 @@ async fn first_batches(shard: &Shard, request: &ProduceRequest<'_>, version: i16
         }
     }
     first.enlist(shard, id, version).await
+}
+
+/// Whether the producer may write to a topic. Of one that does not exist its name decides; an id
+/// that nobody has is allowed, and then not found.
+fn may_write(
+    shard: &Shard,
+    topic: &TopicProduceData<'_>,
+    version: i16,
+    access: Access<'_>,
+) -> bool {
+    if !access.is_limited() {
+        return true;
+    }
+    if version < FIRST_VERSION_WITH_IDS {
+        return access.may(&table::PRODUCE, &topic.name);
+    }
+    let image = shard.image();
+    let found = image.topic(TopicId::from_bytes(topic.topic_id));
+    found.is_none_or(|found| access.may(&table::PRODUCE, found.name().as_str()))
+}
+
+/// Refuses batches of a transaction whose id the producer may not use. Batches say themselves what
+/// they are: a request without an id must not slip through.
+fn check_transaction(request: &ProduceRequest<'_>, access: Access<'_>) -> Result<(), ErrorCode> {
+    if !access.is_limited() {
+        return Ok(());
+    }
+    let mut batches = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    let is_transactional = batches.any(|data| {
+        BatchView::parse(bytes_of(data)).is_ok_and(|(batch, _)| batch.header().is_transactional())
+    });
+    match request.transactional_id.as_deref() {
+        _ if !is_transactional => Ok(()),
+        Some(id) => access.check(&table::PRODUCE_IN_TRANSACTION, id),
+        None => Err(table::PRODUCE_IN_TRANSACTION.refusal()),
+    }
 }
 
 fn partition_of(
@@ -216,6 +275,7 @@ pub(crate) fn leader_of(refusal: PartitionRefusal) -> Option<LeaderIdAndEpoch> {
             Some(LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0 })
         }
         PartitionRefusal::Unknown
+        | PartitionRefusal::Unauthorized
         | PartitionRefusal::Fenced { .. }
         | PartitionRefusal::UnknownEpoch { .. } => None,
     }

@@ -92,6 +92,19 @@ pub fn altered(users: Vec<String>, ending: Ending) -> AlterUserScramCredentialsR
     AlterUserScramCredentialsResponse { results, ..Default::default() }
 }
 
+/// Answers an alteration of which everything is refused alike.
+pub(crate) fn unaltered(
+    users: Vec<String>,
+    code: ErrorCode,
+) -> AlterUserScramCredentialsResponse<'static> {
+    let results = users.into_iter().map(|user| AlterUserScramCredentialsResult {
+        user: Text::Owned(user),
+        error_code: code.code(),
+        error_message: Some(Text::Borrowed(code.message())),
+    });
+    AlterUserScramCredentialsResponse { results: results.collect(), ..Default::default() }
+}
+
 /// Answers who can log in, by which mechanisms.
 pub fn describe(
     request: &DescribeUserScramCredentialsRequest<'_>,

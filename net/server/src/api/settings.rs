@@ -1,7 +1,7 @@
 //! What the operator decided, as far as the answers to clients depend on it.
 
-use corelog_cluster::ClusterImage;
 use corelog_cluster::decide::TopicPolicy;
+use corelog_cluster::{Authorizer, ClusterImage};
 use corelog_model::BrokerId;
 use corelog_model::topic_config::{
     ConfigMap, ConfigSource, ConfigType, DescribedConfig, TOPIC_CONFIGS, describe,
@@ -44,6 +44,8 @@ pub struct ApiSettings {
     /// How many topics and brokers one `DescribeConfigs` may describe. The answer is made as a
     /// whole, at up to 40 configs for each.
     pub described_resources_max: usize,
+    /// Who may do what; none: everybody may do everything.
+    pub authorizer: Option<Authorizer>,
 }
 
 /// The presets of `__consumer_offsets`, `__transaction_state` or `__share_group_state`.
@@ -111,6 +113,7 @@ impl Default for ApiSettings {
             share_topic: InternalTopic::default(),
             share_sessions_max: 2000,
             described_resources_max: 10_000,
+            authorizer: None,
         }
     }
 }

@@ -12,11 +12,14 @@ use super::consumer_group_describe::assignment;
 /// Answers a ShareGroupDescribe. Topics that are gone have no names, and are left out.
 pub fn described(
     groups: Vec<(String, Result<ShareGroupDescription, ErrorCode>)>,
-    operations: i32,
+    operations: impl Fn(&str) -> i32,
     image: &ClusterImage,
 ) -> ShareGroupDescribeResponse<'static> {
     let groups = groups.into_iter().map(|(group, found)| match found {
-        Ok(description) => described_group(group, &description, operations, image),
+        Ok(description) => {
+            let operations = operations(&group);
+            described_group(group, &description, operations, image)
+        }
         Err(code) => DescribedGroup {
             error_code: code.code(),
             error_message: Some(Text::Borrowed(code.message())),

@@ -21,6 +21,8 @@ use corelog_wire::{
     TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 
+use crate::authorize::{Access, table};
+
 /// The first version of EndTxn whose producers get another epoch with each transaction.
 const BUMPING_END_FROM: i16 = 5;
 
@@ -40,14 +42,25 @@ pub struct Wanted {
     pub partitions: Vec<TopicPartition>,
     /// Whether some do not.
     has_unknown: bool,
+    /// Topics that the client may not write to.
+    unauthorized: BTreeSet<String>,
 }
 
 impl Wanted {
     /// Looks for the partitions.
-    pub fn of(topics: &[AddPartitionsToTxnTopic<'_>], image: &ClusterImage) -> Self {
+    pub fn of(
+        topics: &[AddPartitionsToTxnTopic<'_>],
+        image: &ClusterImage,
+        access: Access<'_>,
+    ) -> Self {
         let mut partitions = Vec::new();
         let mut has_unknown = false;
+        let mut unauthorized = BTreeSet::new();
         for topic in topics {
+            if !access.may(&table::ADD_PARTITIONS_TOPIC, &topic.name) {
+                unauthorized.insert(topic.name.to_string());
+                continue;
+            }
             let found = image.topic_by_name(&topic.name);
             for index in &topic.partitions {
                 match found.filter(|found| found.partition(PartitionIndex(*index)).is_some()) {
@@ -59,14 +72,19 @@ impl Wanted {
         let named = |topic: &AddPartitionsToTxnTopic<'_>| {
             (topic.name.to_string(), topic.partitions.clone())
         };
-        Wanted { topics: topics.iter().map(named).collect(), partitions, has_unknown }
+        let topics = topics.iter().map(named).collect();
+        Wanted { topics, partitions, has_unknown, unauthorized }
     }
 
     /// What is answered without the coordinator, as partitions are added all or none.
     pub fn refused(&self) -> Option<Vec<AddPartitionsToTxnTopicResult<'static>>> {
         let known: BTreeSet<_> = self.partitions.iter().collect();
-        self.has_unknown.then(|| {
+        let is_refused = self.has_unknown || !self.unauthorized.is_empty();
+        is_refused.then(|| {
             self.answer(|partition| match partition {
+                Some((topic, _)) if self.unauthorized.contains(topic.as_str()) => {
+                    table::ADD_PARTITIONS_TOPIC.refusal()
+                }
                 Some(partition) if known.contains(&partition) => ErrorCode::OperationNotAttempted,
                 _ => ErrorCode::UnknownTopicOrPartition,
             })

@@ -48,6 +48,18 @@ impl Markers {
         Self { markers }
     }
 
+    /// A request of which nothing is written.
+    pub(crate) fn refused(request: &WriteTxnMarkersRequest<'_>, code: ErrorCode) -> Self {
+        let markers = request.markers.iter().map(|marker| {
+            let topics = marker.topics.iter().map(|topic| Topic {
+                name: topic.name.clone().into_owned(),
+                partitions: topic.partition_indexes.iter().map(|it| (*it, Err(code))).collect(),
+            });
+            (marker.producer_id, topics.collect())
+        });
+        Self { markers: markers.collect() }
+    }
+
     /// Waits until everything is durable and answers.
     pub(crate) async fn answer(self) -> WriteTxnMarkersResponse<'static> {
         let mut markers = Vec::with_capacity(self.markers.len());

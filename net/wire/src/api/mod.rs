@@ -237,11 +237,11 @@ apis! {
     /// protocol level read.
     TxnOffsetCommit = 28, 0..=5, advertised 0..=5, flexible 3;
     /// The ACLs that match a filter.
-    DescribeAcls = 29, 1..=3, advertised none, flexible 2;
+    DescribeAcls = 29, 1..=3, advertised 1..=3, flexible 2;
     /// Give and deny rights.
-    CreateAcls = 30, 1..=3, advertised none, flexible 2;
+    CreateAcls = 30, 1..=3, advertised 1..=3, flexible 2;
     /// Delete the ACLs that match filters.
-    DeleteAcls = 31, 1..=3, advertised none, flexible 2;
+    DeleteAcls = 31, 1..=3, advertised 1..=3, flexible 2;
     /// The configs of topics and brokers.
     DescribeConfigs = 32, 0..=4, advertised 0..=4, flexible 4;
     /// Replace all configs of topics and brokers.

@@ -24,7 +24,6 @@ pub(super) fn all() -> Vec<Foreign> {
 /// Keys that ask for something whose absence the operator must not overlook: the name, the values
 /// with which it asks for nothing, and why it cannot be had.
 const REFUSED: &[(&str, &[&str], &str)] = &[
-    ("authorizer.class.name", &[""], NO_AUTHORIZATION),
     ("create.topic.policy.class.name", &[""], "policies written in Java cannot be run"),
     ("alter.config.policy.class.name", &[""], "policies written in Java cannot be run"),
     ("client.quota.callback.class", &[""], "quotas written in Java cannot be run"),
@@ -54,7 +53,6 @@ const ONE_THREAD: &str = "each core is one thread that does all work of its part
 const ALWAYS_SYNCED: &str = "every write is synced to disk before it is acknowledged";
 const NO_ZOOKEEPER: &str = "there is no ZooKeeper";
 const NO_CONTROLLERS: &str = "there are no separate controllers";
-const NO_AUTHORIZATION: &str = "there is no authorization, so every client may do anything";
 const NO_REPLICATION: &str = "a partition has one replica";
 const OTHER_GROUPS: &str = "there are no groups of Kafka Streams' own protocol";
 const GROUP_VERSION: &str = "both protocols of consumer groups are always served";
@@ -164,7 +162,6 @@ const IGNORED: &[(&str, &[&str])] = &[
     ),
     ("there are no delegation tokens", &["delegation.token."]),
     ("passwords in the configuration are not encoded", &["password.encoder."]),
-    (NO_AUTHORIZATION, &["super.users", "allow.everyone.if.no.acl.found"]),
     (
         NO_REPLICATION,
         &[

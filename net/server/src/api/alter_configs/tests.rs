@@ -42,7 +42,7 @@ fn carried_out(
     version: i16,
 ) -> (Vec<(i8, String, ErrorCode)>, ClusterImage) {
     let request: IncrementalAlterConfigsRequest<'_> = received(request, version);
-    let (answer, after) = match translate(request, &image(), &settings()) {
+    let (answer, after) = match translate(request, (&image(), Access::UNLIMITED), &settings()) {
         Translation::Ask { change, pending, .. } => {
             let (ending, after) = decided(&image(), change);
             (pending.respond(ending), after)
@@ -175,8 +175,9 @@ fn a_request_may_be_checked_only() {
 #[test]
 fn nothing_is_asked_for_a_request_without_resources_that_are_known() {
     let nothing = Translation::Answer(IncrementalAlterConfigsResponse::default());
-    assert_eq!(translate(asks(Vec::new()), &image(), &settings()), nothing);
-    let unknown = translate(asks(vec![resource(16, "m", &[])]), &image(), &settings());
+    assert_eq!(translate(asks(Vec::new()), (&image(), Access::UNLIMITED), &settings()), nothing);
+    let unknown =
+        translate(asks(vec![resource(16, "m", &[])]), (&image(), Access::UNLIMITED), &settings());
     assert!(matches!(unknown, Translation::Answer(_)), "{unknown:?}");
 }
 
@@ -184,7 +185,7 @@ fn nothing_is_asked_for_a_request_without_resources_that_are_known() {
 fn what_fails_the_controller_fails_each_resource() {
     let resources = vec![resource(TOPIC, "t", &[]), resource(8, "", &[])];
     let Translation::Ask { pending, timeout, .. } =
-        translate(asks(resources), &image(), &settings())
+        translate(asks(resources), (&image(), Access::UNLIMITED), &settings())
     else {
         panic!("configs to alter")
     };
@@ -214,7 +215,7 @@ fn the_elder_api_replaces_all_configs_of_a_resource() {
     for version in served::<AlterConfigsRequest<'_>>() {
         let request: AlterConfigsRequest<'_> = received(&request, version);
         let Translation::Ask { change, pending, .. } =
-            translate_elder(request, &image(), &settings())
+            translate_elder(request, (&image(), Access::UNLIMITED), &settings())
         else {
             panic!("there is something to ask")
         };

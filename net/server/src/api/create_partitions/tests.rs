@@ -28,7 +28,8 @@ fn carried_out(
     version: i16,
 ) -> (Vec<(String, ErrorCode)>, ClusterImage) {
     let request: CreatePartitionsRequest<'_> = received(request, version);
-    let Translation::Ask { change, timeout, pending } = translate(request) else {
+    let Translation::Ask { change, timeout, pending } = translate(request, Access::UNLIMITED)
+    else {
         panic!("topics to grow")
     };
     assert_eq!(timeout.as_millis(), 500);
@@ -99,12 +100,13 @@ fn a_name_that_is_there_twice_is_answered_once() {
 #[test]
 fn nothing_is_asked_for_a_request_without_topics() {
     let nothing = Translation::Answer(CreatePartitionsResponse::default());
-    assert_eq!(translate(asks(Vec::new())), nothing);
+    assert_eq!(translate(asks(Vec::new()), Access::UNLIMITED), nothing);
 }
 
 #[test]
 fn what_fails_the_controller_fails_each_topic() {
-    let Translation::Ask { pending, .. } = translate(asks(vec![topic("a", 3), topic("b", 2)]))
+    let Translation::Ask { pending, .. } =
+        translate(asks(vec![topic("a", 3), topic("b", 2)]), Access::UNLIMITED)
     else {
         panic!("topics to grow")
     };

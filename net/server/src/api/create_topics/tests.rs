@@ -44,10 +44,11 @@ fn carried_out(
 ) -> (CreateTopicsResponse<'static>, ClusterImage) {
     let request: CreateTopicsRequest<'_> = received(request, version);
     let before = image();
-    match translate(request, version, topic_ids()) {
+    match translate(request, version, Access::UNLIMITED, topic_ids()) {
         Translation::Ask { change, pending, .. } => {
             let (ending, after) = decided(&before, change);
-            let answer = pending.respond(ending, &after, &ApiSettings::default());
+            let answer =
+                pending.respond(ending, (&after, Access::UNLIMITED), &ApiSettings::default());
             (received(&answer, version), after)
         }
         Translation::Answer(answer) => (received(&answer, version), before),
@@ -116,13 +117,15 @@ fn from_version_5_the_configs_of_a_new_topic_are_told_with_their_sources() {
 #[test]
 fn the_configs_of_a_new_topic_include_what_the_operator_wrote() {
     let request = asks(vec![topic("new", 1)]);
-    let Translation::Ask { change, pending, .. } = translate(request, 7, topic_ids()) else {
+    let Translation::Ask { change, pending, .. } =
+        translate(request, 7, Access::UNLIMITED, topic_ids())
+    else {
         panic!("a topic to create")
     };
     let (ending, after) = decided(&image(), change);
     let topic_defaults = ConfigMap::from([("log.retention.ms".to_owned(), "5000".to_owned())]);
     let settings = ApiSettings { topic_defaults, ..ApiSettings::default() };
-    let answer = pending.respond(ending, &after, &settings);
+    let answer = pending.respond(ending, (&after, Access::UNLIMITED), &settings);
     let configs = answer.topics[0].configs.as_deref().unwrap();
     let config = configs.iter().find(|config| config.name == "retention.ms").unwrap();
     assert_eq!(config.value.as_deref(), Some("5000"));
@@ -214,7 +217,7 @@ fn replicas_may_be_assigned_by_hand() {
 #[test]
 fn nothing_is_asked_for_a_request_without_topics() {
     for topics in [Vec::new(), vec![topic("__transaction_state", 1)]] {
-        let translation = translate(asks(topics), 7, topic_ids());
+        let translation = translate(asks(topics), 7, Access::UNLIMITED, topic_ids());
         assert!(matches!(translation, Translation::Answer(_)), "{translation:?}");
     }
     assert_eq!(errors(&asks(Vec::new()), 7), []);
@@ -223,7 +226,8 @@ fn nothing_is_asked_for_a_request_without_topics() {
 #[test]
 fn a_client_waits_as_long_as_it_says() {
     let request = CreateTopicsRequest { timeout_ms: 1234, ..asks(vec![topic("new", 1)]) };
-    let Translation::Ask { timeout, .. } = translate(request, 7, topic_ids()) else {
+    let Translation::Ask { timeout, .. } = translate(request, 7, Access::UNLIMITED, topic_ids())
+    else {
         panic!("a topic to create")
     };
     assert_eq!(timeout.as_millis(), 1234);
@@ -239,10 +243,13 @@ fn what_fails_the_controller_fails_each_topic() {
         (Ending::Decided(failed), ErrorCode::KafkaStorageError),
     ] {
         let request = asks(vec![topic("a", 1), topic("__consumer_offsets", 1), topic("b", 1)]);
-        let Translation::Ask { pending, .. } = translate(request, 7, topic_ids()) else {
+        let Translation::Ask { pending, .. } =
+            translate(request, 7, Access::UNLIMITED, topic_ids())
+        else {
             panic!("topics to create")
         };
-        let answer = pending.respond(ending, &image(), &ApiSettings::default());
+        let answer =
+            pending.respond(ending, (&image(), Access::UNLIMITED), &ApiSettings::default());
         let answer: CreateTopicsResponse<'_> = received(&answer, 7);
         let codes: Vec<_> = answer.topics.iter().map(|topic| topic.error_code).collect();
         assert_eq!(codes, [error.code(), ErrorCode::InvalidRequest.code(), error.code()]);

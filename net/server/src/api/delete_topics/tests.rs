@@ -42,7 +42,8 @@ fn carried_out(
     settings: &ApiSettings,
 ) -> (Vec<Result>, ClusterImage) {
     let request: DeleteTopicsRequest<'_> = received(request, version);
-    let (answer, after) = match translate(request, version, settings) {
+    let (answer, after) = match translate(request, version, settings, (&image(), Access::UNLIMITED))
+    {
         Translation::Ask { change, pending, .. } => {
             let (ending, after) = decided(&image(), change);
             (pending.respond(ending), after)
@@ -138,15 +139,23 @@ fn nothing_is_deleted_where_the_operator_forbids_it() {
 
 #[test]
 fn nothing_is_asked_for_a_request_without_topics() {
-    let translation = translate(by_names(&[]), 6, &ApiSettings::default());
+    let translation = translate(
+        by_names(&[]),
+        6,
+        &ApiSettings::default(),
+        (&ClusterImage::empty(), Access::UNLIMITED),
+    );
     assert_eq!(translation, Translation::Answer(DeleteTopicsResponse::default()));
 }
 
 #[test]
 fn what_fails_the_controller_fails_each_topic() {
-    let Translation::Ask { pending, timeout, .. } =
-        translate(by_names(&["a", "b"]), 6, &ApiSettings::default())
-    else {
+    let Translation::Ask { pending, timeout, .. } = translate(
+        by_names(&["a", "b"]),
+        6,
+        &ApiSettings::default(),
+        (&ClusterImage::empty(), Access::UNLIMITED),
+    ) else {
         panic!("topics to delete")
     };
     assert_eq!(timeout.as_millis(), 700);

@@ -105,7 +105,7 @@ fn answer(
 ) -> Vec<DescribeConfigsResult<'static>> {
     let request: DescribeConfigsRequest<'_> = received(request, version);
     let (image, settings) = (image(), settings());
-    let answer = respond(&request, &image, &settings);
+    let answer = respond(&request, (&image, Access::UNLIMITED), &settings);
     let answer: DescribeConfigsResponse<'_> = received(&answer, version);
     answer.results
 }
@@ -321,7 +321,8 @@ fn one_request_describes_no_more_than_the_bound() {
         resource(BROKER, "1001"),
     ]);
     let (image, settings) = (image(), ApiSettings { described_resources_max: 2, ..settings() });
-    let answer: DescribeConfigsResponse<'_> = received(&respond(&request, &image, &settings), 4);
+    let answer: DescribeConfigsResponse<'_> =
+        received(&respond(&request, (&image, Access::UNLIMITED), &settings), 4);
     let codes: Vec<_> = answer.results.iter().map(|result| result.error_code).collect();
     let (unknown, refused) = (ErrorCode::UnknownTopicOrPartition, ErrorCode::PolicyViolation);
     assert_eq!(codes, [unknown.code(), 0, 0, refused.code()]);
@@ -334,7 +335,8 @@ fn a_value_too_long_for_the_wire_is_cut() {
     let settings = ApiSettings { broker_configs, ..settings() };
     let request = asks(vec![only(BROKER, "1000", &["listeners"])]);
     let image = image();
-    let answer: DescribeConfigsResponse<'_> = received(&respond(&request, &image, &settings), 4);
+    let answer: DescribeConfigsResponse<'_> =
+        received(&respond(&request, (&image, Access::UNLIMITED), &settings), 4);
     assert_eq!(answer.results[0].configs[0].value.as_deref().unwrap().len(), TEXT_BYTES_MAX);
 }
 

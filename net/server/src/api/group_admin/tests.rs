@@ -82,7 +82,7 @@ fn one_described(
     operations: i32,
     version: i16,
 ) -> DescribedGroup<'static> {
-    let answer = described(vec![("g".to_owned(), found)], operations, version);
+    let answer = described(vec![("g".to_owned(), found)], |_| operations, version);
     let read: DescribeGroupsResponse<'_> = received(&answer, version);
     let [group] = read.groups.as_slice() else { panic!("one group: {read:?}") };
     group.clone()

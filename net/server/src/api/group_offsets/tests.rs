@@ -62,7 +62,8 @@ fn commit_request() -> OffsetCommitRequest<'static> {
 #[track_caller]
 fn to_commit(request: &OffsetCommitRequest<'_>, version: i16) -> (Places, CommitOffsets) {
     let request: OffsetCommitRequest<'_> = received(request, version);
-    let (places, input) = commit(&request, version, &image());
+    let (places, input) =
+        commit(&request, version, &image(), (Access::UNLIMITED, &table::OFFSET_COMMIT_TOPIC));
     match input(RequestId(5)) {
         Input::CommitOffsets(commit) => (places, commit),
         other => panic!("a commit: {other:?}"),
@@ -169,7 +170,7 @@ fn a_deletion_asks_once_for_each_partition_that_exists() {
     let request = delete_request(&[("t", 1), ("t", 7), ("t", 0), ("a b", 0), ("u", 0), ("t", 1)]);
     for version in served::<OffsetDeleteRequest<'_>>() {
         let request: OffsetDeleteRequest<'_> = received(&request, version);
-        let (places, input) = delete(&request, &image());
+        let (places, input) = delete(&request, &image(), Access::UNLIMITED);
         let expected = DeleteOffsets {
             request: RequestId(5),
             group: "g".to_owned(),
@@ -192,7 +193,7 @@ fn a_deletion_asks_once_for_each_partition_that_exists() {
 #[test]
 fn what_fails_a_deletion_as_a_whole_has_no_partitions() {
     for code in [ErrorCode::GroupIdNotFound, ErrorCode::NonEmptyGroup, ErrorCode::NotCoordinator] {
-        let (places, _) = delete(&delete_request(&[("t", 0)]), &image());
+        let (places, _) = delete(&delete_request(&[("t", 0)]), &image(), Access::UNLIMITED);
         let read: OffsetDeleteResponse<'_> = received(&deleted(places, Err(code)), 0);
         let expected = OffsetDeleteResponse { error_code: code.code(), ..Default::default() };
         assert_eq!(read, expected);
@@ -234,7 +235,8 @@ fn fetch_request(partitions: Option<&[i32]>) -> OffsetFetchRequest<'static> {
 /// What is wanted as the server reads it, and the names of the groups.
 #[track_caller]
 fn to_fetch(request: &OffsetFetchRequest<'_>, version: i16) -> Vec<WantedOffsets> {
-    let wanted = wanted(&received::<OffsetFetchRequest<'_>>(request, version), version);
+    let wanted =
+        wanted(&received::<OffsetFetchRequest<'_>>(request, version), version, Access::UNLIMITED);
     let groups: Vec<_> = wanted.iter().map(|wanted| &*wanted.group).collect();
     assert_eq!(groups, if version >= 8 { &["g", "h"][..] } else { &["g"] });
     wanted

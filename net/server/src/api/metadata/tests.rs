@@ -36,7 +36,10 @@ fn answer(
     errors: &NoErrors,
 ) -> MetadataResponse<'static> {
     let request: MetadataRequest<'_> = received(request, version);
-    received(&respond(&request, version, image, LISTENER_DEFAULT, errors), version)
+    received(
+        &respond(&request, version, (image, Access::UNLIMITED), LISTENER_DEFAULT, errors),
+        version,
+    )
 }
 
 /// Names and errors of the topics in the answer.
@@ -175,7 +178,8 @@ fn versions_10_and_11_have_ids_that_clients_must_not_use() {
         let request = asks(vec![by_name("a"), by_id(topic_id(2))]);
         // Only a faulty client writes a null here, so the request does not go over the wire.
         let image = image();
-        let response = respond(&request, version, &image, LISTENER_DEFAULT, &NoErrors::new());
+        let view = (&image, Access::UNLIMITED);
+        let response = respond(&request, version, view, LISTENER_DEFAULT, &NoErrors::new());
         let read: MetadataResponse<'_> = received(&response, version);
         let errors: Vec<_> =
             read.topics.iter().map(|t| (t.name.as_deref(), t.error_code)).collect();
@@ -259,7 +263,7 @@ fn an_empty_cluster_is_described_too() {
 }
 
 fn created(request: &MetadataRequest<'_>, version: i16, settings: &ApiSettings) -> Vec<String> {
-    let names = topics_to_create(request, version, &image(), settings);
+    let (names, _) = topics_to_create(request, version, &image(), settings, Access::UNLIMITED);
     names.iter().map(ToString::to_string).collect()
 }
 
@@ -291,7 +295,8 @@ fn asking_for_all_by_id_or_wrongly_creates_nothing() {
 fn a_created_topic_has_no_leader_until_its_image_is_here() {
     let before = image();
     let request = asks(vec![by_name("x"), by_name("b")]);
-    let names = topics_to_create(&request, 12, &before, &ApiSettings::default());
+    let settings = ApiSettings::default();
+    let (names, _) = topics_to_create(&request, 12, &before, &settings, Access::UNLIMITED);
     let (ending, after) = decided(&before, creation(&names, topic_ids()));
     let errors = creation_errors(names, ending);
 
