@@ -393,6 +393,7 @@ fn decode_body(record: &fb::Record<'_>) -> Result<MetadataRecord, DecodeError> {
     }
     if let Some(body) = record.body_as_acl_removed() {
         return Ok(MetadataRecord::AclRemoved { binding: decode_acl(&body)? });
+    }
     if let Some(body) = record.body_as_client_quota_changed() {
         return decode_quota(&body);
     }
