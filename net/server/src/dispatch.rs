@@ -207,7 +207,7 @@ impl Dispatcher {
     async fn serve(
         &self,
         header: &RequestHeader<'_>,
-        context: Context,
+        context: Context<'_>,
         mut reader: Reader<'_>,
         (origin, charge): (&Origin, Option<&Rc<Charge>>),
     ) -> Started {

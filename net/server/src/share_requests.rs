@@ -48,7 +48,7 @@ impl Dispatcher {
     pub(crate) async fn start_of_shares(
         &self,
         api: ApiKey,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
         from: (&str, IpAddr),
     ) -> Result<Started, RequestError> {
@@ -67,7 +67,7 @@ impl Dispatcher {
     /// The first who joins a share group creates the topic of what share coordinators keep.
     async fn share_group_heartbeat(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
         from: (&str, IpAddr),
     ) -> Result<Started, RequestError> {
@@ -90,7 +90,7 @@ impl Dispatcher {
 
     fn share_group_describe(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let request = ShareGroupDescribeRequest::decode(reader, context.version)?;
@@ -107,10 +107,10 @@ impl Dispatcher {
 
     fn share_fetch(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
-        let Context { version, correlation_id, .. } = context;
+        let Context { version, correlation_id, arrived, .. } = context;
         let request = ShareFetchRequest::decode(reader, version)?;
         let fetch = ShareFetch::parse(&request, version, self.fetch_bytes_max());
         let (shard, sessions) = (self.shard().clone(), Rc::clone(self.share_sessions()));
@@ -120,14 +120,14 @@ impl Dispatcher {
                 Ok(fetch) => fetch.answer(&shard, &sessions, &listener, correlation_id).await,
                 Err(code) => share_fetch::refused(code, correlation_id, version),
             };
-            shard.metrics().fetch_answered(context.arrived.elapsed());
+            shard.metrics().fetch_answered(arrived.elapsed());
             reply.map_err(|error| log_encode_error(&error)).ok()
         })))
     }
 
     fn share_acknowledge(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let Context { version, correlation_id, .. } = context;
@@ -146,7 +146,7 @@ impl Dispatcher {
 
     fn describe_share_offsets(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let Context { version, correlation_id, .. } = context;
@@ -182,7 +182,7 @@ impl Dispatcher {
 
     fn alter_share_offsets(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let Context { version, correlation_id, .. } = context;
@@ -201,7 +201,7 @@ impl Dispatcher {
 
     fn delete_share_offsets(
         &self,
-        context: Context,
+        context: Context<'_>,
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let Context { version, correlation_id, .. } = context;

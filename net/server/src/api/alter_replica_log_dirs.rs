@@ -18,10 +18,10 @@ pub(crate) fn respond<'a>(
 ) -> AlterReplicaLogDirsResponse<'a> {
     let path = shard.config().shard_directory(shard.id()).display().to_string();
     answer(request, |dir, topic, index| {
-        if *dir.path != *path {
+        if dir != path {
             return ErrorCode::LogDirNotFound;
         }
-        let held = shard.partition_by_name(&topic.name, index);
+        let held = shard.partition_by_name(topic, index);
         held.map_or_else(|refusal| partition_code(refusal, NamedBy::Name), |_| ErrorCode::None)
     })
 }
@@ -37,10 +37,10 @@ pub(crate) fn refused<'a>(
 /// Answers, given what becomes of a partition that shall be in a directory.
 fn answer<'a>(
     request: &'a AlterReplicaLogDirsRequest<'a>,
-    code_of: impl Fn(&AlterReplicaLogDir<'_>, &AlterReplicaLogDirTopic<'_>, PartitionIndex) -> ErrorCode,
+    code_of: impl Fn(&str, &str, PartitionIndex) -> ErrorCode,
 ) -> AlterReplicaLogDirsResponse<'a> {
     let result = |dir: &AlterReplicaLogDir<'_>, topic: &AlterReplicaLogDirTopic<'_>, index: i32| {
-        let code = code_of(dir, topic, PartitionIndex(index));
+        let code = code_of(&dir.path, &topic.name, PartitionIndex(index));
         AlterReplicaLogDirPartitionResult { partition_index: index, error_code: code.code() }
     };
     let topics =

@@ -99,7 +99,7 @@ mod tests {
             ("g".to_owned(), Ok(description)),
             ("h".to_owned(), Err(ErrorCode::GroupIdNotFound)),
         ];
-        let answer: ShareGroupDescribeResponse<'_> = received(&described(found, 8, &image), 1);
+        let answer: ShareGroupDescribeResponse<'_> = received(&described(found, |_| 8, &image), 1);
         let [group, none] = &answer.groups[..] else { panic!("two were asked for") };
         assert_eq!((&*group.group_state, group.group_epoch), ("Stable", 3));
         assert_eq!((&*group.assignor_name, group.authorized_operations), ("simple", 8));
