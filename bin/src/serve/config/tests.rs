@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use corelog_security::Protocol;
+use corelog_shard::ShareSettings;
 
 use super::keys::{self, Meaning, Scope};
 use super::raw::RawConfig;

@@ -68,7 +68,9 @@ fn circle(mut edges: Edges) -> Option<Vec<usize>> {
     // Who leads nowhere is in no circle, and nobody is who leads only to such.
     let mut into = BTreeMap::<usize, Vec<usize>>::new();
     for (from, to) in &edges {
-        to.iter().for_each(|to| into.entry(*to).or_default().push(*from));
+        for to in to {
+            into.entry(*to).or_default().push(*from);
+        }
     }
     let is_end = |to: &&usize| !edges.contains_key(*to);
     let mut ends: Vec<usize> = into.keys().filter(is_end).copied().collect();

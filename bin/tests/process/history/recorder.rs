@@ -52,6 +52,7 @@ impl Recorder {
     }
 
     /// It has ended.
+    #[expect(clippy::needless_pass_by_value, reason = "an operation ends once")]
     pub(crate) fn end(&self, open: Open, action: Action, outcome: Outcome) {
         let Open { process, began } = open;
         self.with(|state| {

@@ -69,10 +69,7 @@ mod tests {
             let dirs = vec![dir("/data/shard-000", &[0, 1]), dir("/data", &[0])];
             let request: AlterReplicaLogDirsRequest<'_> =
                 received(&AlterReplicaLogDirsRequest { dirs }, version);
-            let code_of = |dir: &AlterReplicaLogDir<'_>, _: &_, index: PartitionIndex| match (
-                &*dir.path,
-                index.get(),
-            ) {
+            let code_of = |dir: &str, _: &str, index: PartitionIndex| match (dir, index.get()) {
                 ("/data/shard-000", 0) => ErrorCode::None,
                 ("/data/shard-000", _) => ErrorCode::NotLeaderOrFollower,
                 _ => ErrorCode::LogDirNotFound,
