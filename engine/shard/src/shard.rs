@@ -275,7 +275,8 @@ impl Shard {
         Ok(())
     }
 
-    /// Coordinates the groups, transactions and share groups of the partitions that this core leads now.
+    /// Coordinates the groups, transactions and share groups of the partitions that this core leads
+    /// now.
     fn coordinate(&self) {
         let (topic, led) = self.led(GROUPS_TOPIC);
         self.state.coordinators.take_over(self, topic, led, &self.state.config.groups);

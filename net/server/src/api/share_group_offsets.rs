@@ -21,7 +21,8 @@ use corelog_wire::{
 /// Partitions of a topic that are asked for by name; without an id if there is no such topic.
 pub type Wanted = (String, Option<TopicId>, Vec<PartitionIndex>);
 
-/// Which partitions a DescribeShareGroupOffsets is about: those it names, or all that the group has.
+/// Which partitions a DescribeShareGroupOffsets is about: those it names, or all that the group
+/// has.
 pub fn wanted(
     topics: Option<&[DescribeTopic<'_>]>,
     states: &StateTopics,
