@@ -275,7 +275,7 @@ impl Answer {
             match topics.last_mut().filter(|topic| topic.topic_id == topic_id) {
                 Some(topic) => topic.partitions.push(data),
                 None => {
-                    topics.push(ShareFetchableTopicResponse { topic_id, partitions: vec![data] })
+                    topics.push(ShareFetchableTopicResponse { topic_id, partitions: vec![data] });
                 }
             }
         }

@@ -99,6 +99,9 @@ fn described_partition(
     }
 }
 
+/// What became of a partition.
+type Altered = (PartitionId, Result<(), ErrorCode>);
+
 /// What an AlterShareGroupOffsets sets, and what is refused of it.
 #[derive(Default)]
 pub struct Alteration {
@@ -146,7 +149,7 @@ impl Alteration {
     /// Answers it.
     pub fn answer(
         self,
-        result: Result<Vec<(PartitionId, Result<(), ErrorCode>)>, ErrorCode>,
+        result: Result<Vec<Altered>, ErrorCode>,
     ) -> AlterShareGroupOffsetsResponse<'static> {
         let results: BTreeMap<_, _> = match result {
             Ok(results) => results.into_iter().collect(),
