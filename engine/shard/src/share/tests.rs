@@ -215,13 +215,11 @@ fn check_every_step(stop: impl Fn(&Machine, u64)) {
         let model = Rc::new(RefCell::new(Model::default()));
         stop(&machine, step);
         let end = machine.run(live(Rc::clone(&model)));
-        let is_over = matches!(end, End::Finished(()));
-        if !is_over {
-            ends += 1;
-            assert_eq!(machine.run(survive(model)), End::Finished(()));
-        } else {
+        if matches!(end, End::Finished(())) {
             break;
         }
+        ends += 1;
+        assert_eq!(machine.run(survive(model)), End::Finished(()));
     }
     assert!(ends > 100, "the life has many steps: {ends}");
 }
