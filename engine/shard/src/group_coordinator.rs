@@ -269,7 +269,10 @@ impl Decider for Groups {
                     }
                 }
                 StatesErrand::Delete { group, partitions } => {
-                    shard.delete_states(&group, partitions).await;
+                    if let Err(code) = shard.delete_states(&group, partitions).await {
+                        let code = code.name();
+                        tracing::warn!(group, code, "states of topics that are gone stay");
+                    }
                 }
             }
         });

@@ -1,7 +1,7 @@
 //! What cores ask of each other: for transactions to write markers and to let a transaction reach
-//! partitions, and for share groups what share coordinators keep and how far partitions go. A request is addressed to a node, may fail, and may come again; whoever sends it
-//! tries again, and whoever gets it does the same as the first time. It will travel to other
-//! machines the same way.
+//! partitions, and for share groups what share coordinators keep and how far partitions go. A
+//! request is addressed to a node, may fail, and may come again; whoever sends it tries again, and
+//! whoever gets it does the same as the first time. It will travel to other machines the same way.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -323,7 +323,8 @@ impl Shard {
         }
     }
 
-    /// Coordinates the groups, transactions and share groups of the partitions that this core leads now.
+    /// Coordinates the groups, transactions and share groups of the partitions that this core leads
+    /// now.
     fn coordinate(&self) {
         let (topic, led) = self.led(GROUPS_TOPIC);
         self.state.coordinators.take_over(self, topic, led, &self.state.config.groups);

@@ -1,5 +1,5 @@
-//! Requests of share groups on their way to coordinators and share-partitions, and back. A ShareFetch
-//! may wait for its records, so what it needs is copied from the frame.
+//! Requests of share groups on their way to coordinators and share-partitions, and back. A
+//! ShareFetch may wait for its records, so what it needs is copied from the frame.
 
 use std::net::IpAddr;
 use std::rc::Rc;

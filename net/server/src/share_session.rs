@@ -1,6 +1,6 @@
 //! Share sessions (KIP-932): a member names its partitions once and then only what changed, and
-//! requests count up so that none is served twice. Pure; one cache per core, bounded. When a session
-//! ends, what the member had is given to others.
+//! requests count up so that none is served twice. Pure; one cache per core, bounded. When a
+//! session ends, what the member had is given to others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -21,8 +21,8 @@ import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
  * Members of a share group read a topic with values 0, 1, 2, ... Arguments: the brokers, the group,
- * the topic, how many records there are, how many members, and the rule: "accept" everything, or
- * "mix" accepting, releasing and rejecting. Ends when every record is done with, and checks that
+ * the topic, how many records there are, how many members, and the rule: "accept" everything, do so
+ * "slow", or slowly "mix" accepting, releasing and rejecting. Ends when every record is done with, and checks that
  * none that was is delivered again. With "produce" for a group it writes the records instead.
  */
 final class ShareRecords {
@@ -39,10 +39,12 @@ final class ShareRecords {
     private final List<String> problems = new ArrayList<>();
     private final int records;
     private final boolean isMixed;
+    private final boolean isSlow;
 
-    private ShareRecords(int records, boolean isMixed) {
+    private ShareRecords(int records, String rule) {
         this.records = records;
-        this.isMixed = isMixed;
+        this.isMixed = rule.equals("mix");
+        this.isSlow = !rule.equals("accept");
     }
 
     public static void main(String[] arguments) throws Exception {
@@ -54,7 +56,7 @@ final class ShareRecords {
             produce(brokers, topic, records);
             return;
         }
-        ShareRecords run = new ShareRecords(records, arguments[5].equals("mix"));
+        ShareRecords run = new ShareRecords(records, arguments[5]);
         List<Thread> members = new ArrayList<>();
         AtomicInteger busy = new AtomicInteger();
         for (int member = 0; member < Integer.parseInt(arguments[4]); member++) {
@@ -115,13 +117,16 @@ final class ShareRecords {
                     continue;
                 }
                 lastRecord = System.nanoTime();
+                if (isSlow) {
+                    Thread.sleep(100);
+                }
                 Map<TopicIdPartition, Optional<KafkaException>> results =
                         consumer.commitSync(Duration.ofSeconds(60));
                 boolean isKnown = results.values().stream().noneMatch(Optional::isPresent);
                 (isKnown ? done : open).putAll(said);
                 accepted += said.size();
             }
-        } catch (RuntimeException problem) {
+        } catch (RuntimeException | InterruptedException problem) {
             synchronized (problems) {
                 problems.add(problem.toString());
             }

@@ -103,8 +103,8 @@ impl Groups {
         description.ok_or(ErrorCode::GroupIdNotFound)
     }
 
-    /// What a share group looks like; `GROUP_ID_NOT_FOUND` if there is none. Only what is durable is
-    /// told.
+    /// What a share group looks like; `GROUP_ID_NOT_FOUND` if there is none. Only what is durable
+    /// is told.
     pub fn describe_share_group(&self, group: &str) -> Result<ShareGroupDescription, ErrorCode> {
         if let Some(code) = self.unready() {
             return Err(code);

@@ -155,7 +155,10 @@ impl Model {
     }
 
     fn has(&self, member: usize, (first, last): (i64, i64)) -> bool {
-        let holds = |record: &Record| matches!(record.state, State::Acquired { member: holder, .. } if holder == member);
+        let holds = |record: &Record| match record.state {
+            State::Acquired { member: holder, .. } => holder == member,
+            State::Available | State::Done(_) | State::Settling(..) => false,
+        };
         (first.max(self.start)..=last).all(|offset| self.records.get(&offset).is_some_and(holds))
     }
 

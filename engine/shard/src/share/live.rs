@@ -1,7 +1,7 @@
-//! The share-partitions of one core: one for each group that reads a partition which the core leads.
-//! Each has a task, which loads it from its share coordinator, has its changes stored one after the
-//! other and tells it that time has passed. One that fails is dropped, and loaded anew by whoever
-//! needs it next.
+//! The share-partitions of one core: one for each group that reads a partition which the core
+//! leads. Each has a task, which loads it from its share coordinator, has its changes stored one
+//! after the other and tells it that time has passed. One that fails is dropped, and loaded anew by
+//! whoever needs it next.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

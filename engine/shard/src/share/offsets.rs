@@ -124,16 +124,19 @@ impl Shard {
         &self,
         group: &str,
         partitions: Vec<PartitionId>,
-    ) -> Option<ErrorCode> {
-        let (group, mut failure) = (Arc::<str>::from(group), None);
+    ) -> Result<(), ErrorCode> {
+        let (group, mut result) = (Arc::<str>::from(group), Ok(()));
         // Nobody knows anything before there is a topic to keep it in.
-        self.image().topic_by_name(SHARE_TOPIC)?;
+        if self.image().topic_by_name(SHARE_TOPIC).is_none() {
+            return Ok(());
+        }
         for partition in partitions {
             let key = SharePartitionKey { group: Arc::clone(&group), partition };
-            failure = failure.or(self.share_state(&key, StateCall::Delete).await.err());
+            let deleted = self.share_state(&key, StateCall::Delete).await.map(drop);
+            result = result.and(deleted);
             self.drop_share(key).await;
         }
-        failure
+        result
     }
 }
 
@@ -182,9 +185,7 @@ impl GroupCoordinator {
         let partitions = self.change_states(group, change).await?.partitions;
         let mut topics: Vec<TopicId> = partitions.iter().map(|id| id.topic).collect();
         topics.dedup();
-        if let Some(code) = self.shard().delete_states(group, partitions).await {
-            return Err(code);
-        }
+        self.shard().delete_states(group, partitions).await?;
         self.change_states(group, ShareStatesChange::FinishDelete(topics)).await.map(drop)
     }
 }

@@ -215,8 +215,7 @@ fn check_every_step(stop: impl Fn(&Machine, u64)) {
         let model = Rc::new(RefCell::new(Model::default()));
         stop(&machine, step);
         let end = machine.run(live(Rc::clone(&model)));
-        let is_over = matches!(end, End::Finished(()));
-        if is_over {
+        if matches!(end, End::Finished(())) {
             break;
         }
         ends += 1;

@@ -91,10 +91,10 @@ mod tests {
             let levels: Vec<_> =
                 levels.map(|level| (&*level.name, level.max_version_level)).collect();
             let is_told = version >= 3;
-            let expected = [("group.version", 1), ("transaction.version", 2)];
+            let expected = [("group.version", 1), ("share.version", 1), ("transaction.version", 2)];
             assert_eq!(levels, if is_told { &expected[..] } else { &[] }, "{version}");
             assert_eq!(answer.finalized_features_epoch, if is_told { 0 } else { -1 });
-            assert_eq!(answer.supported_features.len(), if version >= 4 { 2 } else { 0 });
+            assert_eq!(answer.supported_features.len(), if version >= 4 { 3 } else { 0 });
         }
     }
 

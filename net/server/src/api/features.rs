@@ -23,6 +23,8 @@ struct Feature {
 const FEATURES: &[Feature] = &[
     // Clients use the new protocol of consumer groups if it is 1 (KIP-848).
     Feature { name: "group.version", min: 0, max: 1, finalized: 1 },
+    // Clients can read as members of share groups if it is 1 (KIP-932).
+    Feature { name: "share.version", min: 0, max: 1, finalized: 1 },
     // Producers have an epoch for each transaction if it is 2 (KIP-890).
     Feature { name: "transaction.version", min: 0, max: 2, finalized: 2 },
 ];

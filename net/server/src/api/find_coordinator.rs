@@ -142,8 +142,8 @@ pub fn respond<'a>(
     }
 }
 
-/// Whether a text is a group, a topic id and a partition, with colons between them. A group may have
-/// colons itself.
+/// Whether a text is a group, a topic id and a partition, with colons between them. A group may
+/// have colons itself.
 fn is_share_key(key: &str) -> bool {
     let mut parts = key.rsplitn(3, ':');
     let index = parts.next().is_some_and(|index| index.parse::<u32>().is_ok());

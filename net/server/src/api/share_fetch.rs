@@ -1,5 +1,5 @@
-//! ShareFetch and ShareAcknowledge: share sessions, what became of records, and records that go from
-//! the log's memory to the socket uncopied (KIP-932).
+//! ShareFetch and ShareAcknowledge: share sessions, what became of records, and records that go
+//! from the log's memory to the socket uncopied (KIP-932).
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

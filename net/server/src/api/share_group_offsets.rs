@@ -18,13 +18,11 @@ use corelog_wire::{
     DeleteShareGroupOffsetsResponse, Text,
 };
 
-/// What became of each partition.
-type Outcomes = Vec<(PartitionId, Result<(), ErrorCode>)>;
-
 /// Partitions of a topic that are asked for by name; without an id if there is no such topic.
 pub type Wanted = (String, Option<TopicId>, Vec<PartitionIndex>);
 
-/// Which partitions a DescribeShareGroupOffsets is about: those it names, or all that the group has.
+/// Which partitions a DescribeShareGroupOffsets is about: those it names, or all that the group
+/// has.
 pub fn wanted(
     topics: Option<&[DescribeTopic<'_>]>,
     states: &StateTopics,
@@ -101,6 +99,9 @@ fn described_partition(
     }
 }
 
+/// What became of a partition.
+type Altered = (PartitionId, Result<(), ErrorCode>);
+
 /// What an AlterShareGroupOffsets sets, and what is refused of it.
 #[derive(Default)]
 pub struct Alteration {
@@ -148,7 +149,7 @@ impl Alteration {
     /// Answers it.
     pub fn answer(
         self,
-        result: Result<Outcomes, ErrorCode>,
+        result: Result<Vec<Altered>, ErrorCode>,
     ) -> AlterShareGroupOffsetsResponse<'static> {
         let results: BTreeMap<_, _> = match result {
             Ok(results) => results.into_iter().collect(),

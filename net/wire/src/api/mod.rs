@@ -295,19 +295,19 @@ apis! {
     /// The partitions of topics, page by page.
     DescribeTopicPartitions = 75, 0..=0, advertised 0..=0, flexible 0;
     /// Join, stay in and leave a share group (KIP-932).
-    ShareGroupHeartbeat = 76, 1..=1, advertised none, flexible 0;
+    ShareGroupHeartbeat = 76, 1..=1, advertised 1..=1, flexible 0;
     /// State and members of share groups.
-    ShareGroupDescribe = 77, 1..=1, advertised none, flexible 0;
+    ShareGroupDescribe = 77, 1..=1, advertised 1..=1, flexible 0;
     /// Acquire records as a member of a share group.
-    ShareFetch = 78, 1..=2, advertised none, flexible 0;
+    ShareFetch = 78, 1..=2, advertised 1..=2, flexible 0;
     /// Say what became of acquired records.
-    ShareAcknowledge = 79, 1..=2, advertised none, flexible 0;
+    ShareAcknowledge = 79, 1..=2, advertised 1..=2, flexible 0;
     /// How far share groups are.
-    DescribeShareGroupOffsets = 90, 0..=1, advertised none, flexible 0;
+    DescribeShareGroupOffsets = 90, 0..=1, advertised 0..=1, flexible 0;
     /// Set from where a share group reads.
-    AlterShareGroupOffsets = 91, 0..=0, advertised none, flexible 0;
+    AlterShareGroupOffsets = 91, 0..=0, advertised 0..=0, flexible 0;
     /// Forget how far a share group is.
-    DeleteShareGroupOffsets = 92, 0..=0, advertised none, flexible 0;
+    DeleteShareGroupOffsets = 92, 0..=0, advertised 0..=0, flexible 0;
 }
 
 impl ApiKey {

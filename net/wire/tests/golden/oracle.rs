@@ -5,17 +5,37 @@
 const WRAPPERS: [&str; 5] = ["TopicName", "BrokerId", "TransactionalId", "ProducerId", "GroupId"];
 
 /// What only one side has, with the value it has when the version lacks it.
-const ONE_SIDED: [&str; 3] =
-    [", unknown_tagged_fields: {}", ", is_default: false", ", transaction_version: 0"];
+const ONE_SIDED: [&str; 8] = [
+    ", unknown_tagged_fields: {}",
+    ", is_default: false",
+    ", transaction_version: 0",
+    ", share_acquire_mode: 0",
+    ", is_renew_ack: false",
+    ", partition_max_bytes: 0",
+    ", acquisition_lock_timeout_ms: 0",
+    ", lag: -1",
+];
 
 /// Names of structures and fields that differ, and a common one: Kafka gives a request and its
-/// response different structures of one name, renamed a field, and names one with a keyword.
-const RENAMED: [(&str, &str); 5] = [
+/// response different structures of one name, renamed a field, names one with a keyword, and has
+/// long names.
+const RENAMED: [(&str, &str); 16] = [
     (" generation_id_or_member_epoch: ", " generation_id: "),
     ("QuorumTopic {", "TopicData {"),
     ("QuorumPartition {", "PartitionData {"),
     ("EntryResult {", "EntryData {"),
     (" _match: ", " match: "),
+    ("DescribeShareGroupOffsetsRequestGroup {", "DescribeGroup {"),
+    ("DescribeShareGroupOffsetsRequestTopic {", "DescribeTopic {"),
+    ("DescribeShareGroupOffsetsResponseGroup {", "DescribedGroup {"),
+    ("DescribeShareGroupOffsetsResponseTopic {", "DescribedTopic {"),
+    ("DescribeShareGroupOffsetsResponsePartition {", "DescribedPartition {"),
+    ("AlterShareGroupOffsetsRequestTopic {", "AlterTopic {"),
+    ("AlterShareGroupOffsetsRequestPartition {", "AlterPartition {"),
+    ("AlterShareGroupOffsetsResponseTopic {", "AlteredTopic {"),
+    ("AlterShareGroupOffsetsResponsePartition {", "AlteredPartition {"),
+    ("DeleteShareGroupOffsetsRequestTopic {", "DeleteTopic {"),
+    ("DeleteShareGroupOffsetsResponseTopic {", "DeletedTopic {"),
 ];
 
 /// The common form of a value printed with `{:?}`.

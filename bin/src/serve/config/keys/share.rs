@@ -1,5 +1,5 @@
-//! Kafka's keys about share groups and the topic in which their state is kept, and what groups go by
-//! until they set it themselves.
+//! Kafka's keys about share groups and the topic in which their state is kept, and what groups go
+//! by until they set it themselves.
 
 use super::Unit::{Bytes, Count, Milliseconds};
 use super::{Key, Kind};

@@ -35,10 +35,10 @@ fn no_group_is_in_a_state_or_of_a_kind_that_is_not_known() {
         let passes = |states: &[&str], kinds: &[&str]| {
             filter(&received::<ListGroupsRequest<'_>>(&asks(states, kinds), version)).is_some()
         };
-        assert!(passes(&["NotReady", "Stable"], &["share", "classic"]));
+        assert!(passes(&["NotReady", "Stable"], &["streams", "classic"]));
         assert_eq!(passes(&["NotReady"], &[]), version < 4, "version {version}");
-        assert_eq!(passes(&[], &["share"]), version < 5, "version {version}");
-        assert_eq!(passes(&["Stable"], &["share"]), version < 5, "version {version}");
+        assert_eq!(passes(&[], &["streams"]), version < 5, "version {version}");
+        assert_eq!(passes(&["Stable"], &["streams"]), version < 5, "version {version}");
     }
 }
 
