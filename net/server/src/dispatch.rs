@@ -104,6 +104,19 @@ impl<'a> Context<'a> {
     }
 }
 
+/// Who sent a request that is answered later, where it matters.
+pub(crate) struct Sender(Option<(Origin, Rc<ApiSettings>)>);
+
+impl Sender {
+    /// What the sender may do by now.
+    pub(crate) fn access<'a>(&'a self, image: &'a ClusterImage) -> Access<'a> {
+        let of = |(origin, settings): &'a (Origin, Rc<ApiSettings>)| {
+            Access::of(origin, settings.authorizer.as_ref(), image)
+        };
+        self.0.as_ref().map_or(Access::UNLIMITED, of)
+    }
+}
+
 impl Dispatcher {
     /// Starts requests that come by the listener of this name.
     pub(crate) fn new(shard: Shard, core: &CoreState, listener: &str) -> Self {
@@ -134,6 +147,12 @@ impl Dispatcher {
     /// Bytes of records in an answer at most.
     pub(crate) fn fetch_bytes_max(&self) -> usize {
         self.fetch_bytes_max
+    }
+
+    /// Who sent the request, for as long as it takes.
+    pub(crate) fn sender(&self, context: Context<'_>) -> Sender {
+        let matters = context.authorizer.is_some();
+        Sender(matters.then(|| (context.origin.clone(), Rc::clone(&self.settings))))
     }
 
     pub(crate) fn settings(&self) -> &ApiSettings {
@@ -278,16 +297,11 @@ impl Dispatcher {
         let (shard, sessions) = (self.shard.clone(), Rc::clone(&self.sessions));
         let listener = Rc::clone(&self.listener);
         let Context { correlation_id, arrived, .. } = context;
-        let limits = context.authorizer.is_some();
-        let limits = limits.then(|| (context.origin.clone(), Rc::clone(&self.settings)));
+        let sender = self.sender(context);
         Ok(Started::Reply(Box::pin(async move {
-            let image = limits.as_ref().map(|_| shard.image());
-            let access = match (&limits, &image) {
-                (Some((origin, settings)), Some(image)) => {
-                    Access::of(origin, settings.authorizer.as_ref(), image)
-                }
-                _ => Access::UNLIMITED,
-            };
+            // Where rights do not count, not even the image is taken.
+            let image = sender.0.as_ref().map(|_| shard.image());
+            let access = image.as_deref().map_or(Access::UNLIMITED, |image| sender.access(image));
             let (sessions, listener) = (&sessions, &*listener);
             let server = FetchServer { shard: &shard, sessions, listener, access };
             let reply = fetch.answer(server, correlation_id, charge.as_deref()).await;

@@ -22,6 +22,7 @@ use crate::api::share_acknowledge::{self, ShareAcknowledge};
 use crate::api::share_fetch::{self, ShareFetch};
 use crate::api::share_group_offsets::{self, Alteration, NEVER_READ, Wanted, is_known};
 use crate::api::{share_group_describe, share_group_heartbeat};
+use crate::authorize::table::{self, Right};
 use crate::dispatch::{
     AUTO_CREATE_TIME_MAX, Context, Dispatcher, RequestError, Started, log_encode_error,
     new_topic_id,
@@ -72,8 +73,13 @@ impl Dispatcher {
         from: (&str, IpAddr),
     ) -> Result<Started, RequestError> {
         let request = ShareGroupHeartbeatRequest::decode(reader, context.version)?;
+        let image = self.shard().image();
+        if let Err(code) = share_group_heartbeat::check(&request, context.access(&image)) {
+            let refused = GroupError::Unavailable { code };
+            return answered(context, &share_group_heartbeat::heard(Err(refused)));
+        }
         let settings = Rc::clone(&self.settings);
-        let creation = share_topic_creation(&self.shard().image(), &settings, new_topic_id);
+        let creation = share_topic_creation(&image, &settings, new_topic_id);
         if let Some(change) = creation.filter(|_| request.member_epoch == JOINS) {
             // Whatever comes of it, the image says: another core may have been faster.
             drop(self.ask(change, AUTO_CREATE_TIME_MAX).await?);
@@ -94,15 +100,28 @@ impl Dispatcher {
         reader: &mut Reader<'_>,
     ) -> Result<Started, RequestError> {
         let request = ShareGroupDescribeRequest::decode(reader, context.version)?;
-        let groups = request.group_ids.iter().map(|group| {
-            let found = self.coordinator(group).and_then(|there| there.describe_share_group(group));
-            (group.to_string(), found)
-        });
         let image = self.shard().image();
         let (access, asks) = (context.access(&image), request.include_authorized_operations);
+        let groups = request.group_ids.iter().map(|group| {
+            let found = access.check(&table::SHARE_DESCRIBE, group);
+            let found = found.and_then(|()| self.coordinator(group));
+            let found = found.and_then(|there| there.describe_share_group(group));
+            (group.to_string(), found)
+        });
         let operations = |group: &str| operations_on(access, group, asks);
-        let response = share_group_describe::described(groups.collect(), operations, &image);
+        let response =
+            share_group_describe::described(groups.collect(), operations, (&image, access));
         answered(context, &response)
+    }
+
+    /// Whether the client has a right on a group, if it names one.
+    fn check_group(
+        &self,
+        context: Context<'_>,
+        right: &Right,
+        group: Option<&str>,
+    ) -> Result<(), ErrorCode> {
+        context.access(&self.shard().image()).check(right, group.unwrap_or_default())
     }
 
     fn share_fetch(
@@ -112,12 +131,18 @@ impl Dispatcher {
     ) -> Result<Started, RequestError> {
         let Context { version, correlation_id, arrived, .. } = context;
         let request = ShareFetchRequest::decode(reader, version)?;
-        let fetch = ShareFetch::parse(&request, version, self.fetch_bytes_max());
+        let may = self.check_group(context, &table::SHARE_FETCH, request.group_id.as_deref());
+        let fetch = may.and_then(|()| ShareFetch::parse(&request, version, self.fetch_bytes_max()));
+        let sender = self.sender(context);
         let (shard, sessions) = (self.shard().clone(), Rc::clone(self.share_sessions()));
         let listener: Rc<str> = self.listener().into();
         Ok(Started::Reply(Box::pin(async move {
             let reply = match fetch {
-                Ok(fetch) => fetch.answer(&shard, &sessions, &listener, correlation_id).await,
+                Ok(fetch) => {
+                    let image = shard.image();
+                    let reader = (&shard, sender.access(&image));
+                    fetch.answer(reader, &sessions, &listener, correlation_id).await
+                }
                 Err(code) => share_fetch::refused(code, correlation_id, version),
             };
             shard.metrics().fetch_answered(arrived.elapsed());
@@ -132,12 +157,18 @@ impl Dispatcher {
     ) -> Result<Started, RequestError> {
         let Context { version, correlation_id, .. } = context;
         let request = ShareAcknowledgeRequest::decode(reader, version)?;
-        let acknowledge = ShareAcknowledge::parse(&request);
+        let may = self.check_group(context, &table::SHARE_ACKNOWLEDGE, request.group_id.as_deref());
+        let acknowledge = may.and_then(|()| ShareAcknowledge::parse(&request));
+        let sender = self.sender(context);
         let (shard, sessions) = (self.shard().clone(), Rc::clone(self.share_sessions()));
         let listener: Rc<str> = self.listener().into();
         Ok(later(async move {
             let response = match acknowledge {
-                Ok(acknowledge) => acknowledge.answer(&shard, &sessions, &listener).await,
+                Ok(acknowledge) => {
+                    let image = shard.image();
+                    let reader = (&shard, sender.access(&image));
+                    acknowledge.answer(reader, &sessions, &listener).await
+                }
                 Err(code) => share_acknowledge::refused(code),
             };
             encode_response(correlation_id, version, &response)
@@ -152,11 +183,14 @@ impl Dispatcher {
         let Context { version, correlation_id, .. } = context;
         let request = DescribeShareGroupOffsetsRequest::decode(reader, version)?;
         let image = self.shard().image();
+        let access = context.access(&image);
         let groups = request.groups.iter().map(|one| {
-            let found = self.coordinator(&one.group_id);
+            let may = access.check(&table::SHARE_OFFSETS, &one.group_id);
+            let found = may.and_then(|()| self.coordinator(&one.group_id));
             let states = found.and_then(|there| there.share_states(&one.group_id));
             let wanted = states.map(|states| {
-                let wanted = share_group_offsets::wanted(one.topics.as_deref(), &states, &image);
+                let view = (&*image, access);
+                let wanted = share_group_offsets::wanted(one.topics.as_deref(), &states, view);
                 (wanted, states)
             });
             (one.group_id.to_string(), wanted)
@@ -187,8 +221,11 @@ impl Dispatcher {
     ) -> Result<Started, RequestError> {
         let Context { version, correlation_id, .. } = context;
         let request = AlterShareGroupOffsetsRequest::decode(reader, version)?;
-        let mut alteration = Alteration::parse(&request, &self.shard().image());
-        let found = self.coordinator(&alteration.group);
+        let image = self.shard().image();
+        let access = context.access(&image);
+        let mut alteration = Alteration::parse(&request, &image, access);
+        let may = access.check(&table::ALTER_SHARE_OFFSETS, &alteration.group);
+        let found = may.and_then(|()| self.coordinator(&alteration.group));
         Ok(later(async move {
             let offsets = std::mem::take(&mut alteration.offsets);
             let result = match found {
@@ -206,9 +243,12 @@ impl Dispatcher {
     ) -> Result<Started, RequestError> {
         let Context { version, correlation_id, .. } = context;
         let request = DeleteShareGroupOffsetsRequest::decode(reader, version)?;
-        let topics = share_group_offsets::deletion(&request, &self.shard().image());
+        let image = self.shard().image();
+        let access = context.access(&image);
+        let topics = share_group_offsets::deletion(&request, &image, access);
         let group = request.group_id.to_string();
-        let found = self.coordinator(&group);
+        let may = access.check(&table::DELETE_SHARE_OFFSETS, &group);
+        let found = may.and_then(|()| self.coordinator(&group));
         Ok(later(async move {
             let known = match &found {
                 Ok(there) => there.share_states(&group),
@@ -216,7 +256,7 @@ impl Dispatcher {
             };
             let result = match (found, &known) {
                 (Ok(there), Ok(_)) => {
-                    let ids = topics.iter().filter_map(|(_, id)| *id).collect();
+                    let ids = topics.iter().filter_map(|(_, id)| id.ok()).collect();
                     there.delete_share_offsets(&group, Some(ids)).await
                 }
                 (Err(code), _) => Err(code),
@@ -242,9 +282,10 @@ async fn describe_group(
         for index in &topic.2 {
             let id = topic.1.map(|topic| PartitionId::new(topic, *index));
             results.push(match id {
-                Some(id) if is_known(id) => shard.share_offset(&name, id).await,
-                Some(id) if shard.image().partition(id).is_some() => Ok(NEVER_READ),
-                Some(_) | None => Err(ErrorCode::UnknownTopicOrPartition),
+                Ok(id) if is_known(id) => shard.share_offset(&name, id).await,
+                Ok(id) if shard.image().partition(id).is_some() => Ok(NEVER_READ),
+                Ok(_) => Err(ErrorCode::UnknownTopicOrPartition),
+                Err(code) => Err(code),
             });
         }
         topics.push((topic, results));

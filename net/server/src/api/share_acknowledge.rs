@@ -10,8 +10,12 @@ use corelog_shard::Shard;
 use corelog_wire::api::share_acknowledge::{PartitionData, ShareAcknowledgeTopicResponse};
 use corelog_wire::{ShareAcknowledgeRequest, ShareAcknowledgeResponse, Text};
 
-use super::share_fetch::{Said, acknowledge, endpoints, partition_id, said_of, session_key};
+use super::share_fetch::{
+    Said, acknowledge, check_topic, endpoints, partition_id, refuse_unreadable, said_of,
+    session_key,
+};
 use crate::api::produce::leader_of;
+use crate::authorize::{Access, table};
 use crate::error::{NamedBy, partition_code};
 use crate::share_session::{CLOSES, SessionKey, ShareSessions};
 
@@ -37,18 +41,20 @@ impl ShareAcknowledge {
         Ok(Self { key, epoch: request.share_session_epoch, said })
     }
 
-    /// Serves it.
+    /// Serves it, as far as the client may read.
     pub(crate) async fn answer(
         self,
-        shard: &Shard,
+        (shard, access): (&Shard, Access<'_>),
         sessions: &Rc<RefCell<ShareSessions>>,
         listener: &str,
     ) -> ShareAcknowledgeResponse<'static> {
-        let Self { key, epoch, said } = self;
+        let Self { key, epoch, mut said } = self;
         let begun = sessions.borrow_mut().acknowledge(&key, epoch, now());
         if let Err(code) = begun {
             return refused(code);
         }
+        let (image, right) = (shard.image(), &table::SHARE_ACKNOWLEDGE_TOPIC);
+        refuse_unreadable(&mut said, |id| check_topic(access, right, &image, id));
         let results = acknowledge(shard, &key, said).await;
         if epoch == CLOSES {
             let partitions = sessions.borrow_mut().close(&key);

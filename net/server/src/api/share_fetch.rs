@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use corelog_cluster::ClusterImage;
 use corelog_coordinator::consumer_group::MemberId;
 use corelog_coordinator::share_partition::{AcknowledgeType, AcknowledgementBatch, AcquireMode};
 use corelog_io::{Slice, now};
@@ -19,6 +20,8 @@ use corelog_wire::api::share_fetch::{
 use corelog_wire::{EncodeError, Records, ShareFetchRequest, ShareFetchResponse, Text, Uuid};
 
 use crate::api::produce::{leader_of, node_endpoints};
+use crate::authorize::Access;
+use crate::authorize::table::{self, Right};
 use crate::error::{KafkaError, NamedBy, partition_code};
 use crate::reply::Reply;
 use crate::share_session::{CLOSES, OPENS, SessionChange, SessionKey, ShareSessions};
@@ -74,6 +77,30 @@ pub(crate) fn said_of(
         })
     };
     batches.iter().map(batch).collect()
+}
+
+/// The error of a partition of a topic that the client may not read. A topic that nobody has is
+/// allowed, and then not found.
+pub(crate) fn check_topic(
+    access: Access<'_>,
+    right: &Right,
+    image: &ClusterImage,
+    id: PartitionId,
+) -> Result<(), ErrorCode> {
+    let topic = image.topic(id.topic).filter(|_| access.is_limited());
+    topic.map_or(Ok(()), |topic| access.check(right, topic.name().as_str()))
+}
+
+/// Takes back what is said of partitions that the client may not read.
+pub(crate) fn refuse_unreadable(
+    said: &mut Said,
+    check: impl Fn(PartitionId) -> Result<(), ErrorCode>,
+) {
+    for (id, batches) in said {
+        if let Err(code) = check(*id) {
+            *batches = Err(code);
+        }
+    }
 }
 
 /// Has what is said stored, of all partitions at a time. Tells what became of each.
@@ -140,15 +167,17 @@ impl ShareFetch {
         Ok(Self { change, said, bounds, version, is_renewal })
     }
 
-    /// Serves it.
+    /// Serves it, as far as the client may read.
     pub(crate) async fn answer(
         self,
-        shard: &Shard,
+        (shard, access): (&Shard, Access<'_>),
         sessions: &Rc<RefCell<ShareSessions>>,
         listener: &str,
         correlation_id: i32,
     ) -> Result<Reply, EncodeError> {
-        let Self { change, said, bounds, version, is_renewal } = self;
+        let Self { change, mut said, bounds, version, is_renewal } = self;
+        let image = shard.image();
+        let right = &table::SHARE_FETCH_TOPIC;
         let (key, closes) = (change.key.clone(), change.epoch == CLOSES);
         let begun = sessions.borrow_mut().fetch(change, now());
         let view = match begun {
@@ -158,6 +187,7 @@ impl ShareFetch {
         for ((group, member), partitions) in view.ended {
             shard.share_release((&group, &member), partitions);
         }
+        refuse_unreadable(&mut said, |id| check_topic(access, right, &image, id));
         let said = acknowledge(shard, &key, said).await;
         let mut answer = Answer::default();
         if closes {
@@ -167,7 +197,12 @@ impl ShareFetch {
             // Who has something to hear of what it said hears it now.
             let wait_max = if said.is_empty() { bounds.wait_max } else { Duration::ZERO };
             let bounds = ShareFetchBounds { wait_max, ..bounds };
-            for one in shard.share_fetch((&key.0, &key.1), &view.partitions, bounds).await {
+            let mut partitions = view.partitions;
+            partitions.retain(|id| {
+                let checked = check_topic(access, right, &image, *id);
+                checked.map_err(|code| answer.refuse(*id, code)).is_ok()
+            });
+            for one in shard.share_fetch((&key.0, &key.1), &partitions, bounds).await {
                 answer.add(one);
             }
         }
@@ -231,6 +266,13 @@ impl Answer {
         })
     }
 
+    fn refuse(&mut self, id: PartitionId, code: ErrorCode) -> &mut PartitionData<'static> {
+        let data = self.partition(id);
+        data.error_code = code.code();
+        data.error_message = Some(Text::Borrowed(code.message()));
+        data
+    }
+
     fn add(&mut self, fetched: ShareFetched) {
         let id = fetched.partition;
         match fetched.result {
@@ -254,9 +296,7 @@ impl Answer {
                     }
                     ShareFetchError::Gone(code) => *code,
                 };
-                let data = self.partition(id);
-                data.error_code = code.code();
-                data.error_message = Some(Text::Borrowed(code.message()));
+                let data = self.refuse(id, code);
                 if let ShareFetchError::Partition(refusal) = error
                     && let Some(leader) = leader_of(refusal)
                 {

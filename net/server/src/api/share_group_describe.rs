@@ -8,14 +8,23 @@ use corelog_wire::api::share_group_describe::{DescribedGroup, Member};
 use corelog_wire::{ShareGroupDescribeResponse, Text};
 
 use super::consumer_group_describe::assignment;
+use crate::authorize::{Access, table};
 
 /// Answers a ShareGroupDescribe. Topics that are gone have no names, and are left out.
 pub fn described(
     groups: Vec<(String, Result<ShareGroupDescription, ErrorCode>)>,
     operations: impl Fn(&str) -> i32,
-    image: &ClusterImage,
+    (image, access): (&ClusterImage, Access<'_>),
 ) -> ShareGroupDescribeResponse<'static> {
     let groups = groups.into_iter().map(|(group, found)| match found {
+        Ok(description) if !shows_topics(&description, access) => DescribedGroup {
+            error_code: table::SHARE_DESCRIBE_TOPIC.refusal().code(),
+            error_message: Some(Text::Borrowed(
+                "a member has a topic that the client has no right to describe",
+            )),
+            group_id: Text::Owned(group),
+            ..Default::default()
+        },
         Ok(description) => {
             let operations = operations(&group);
             described_group(group, &description, operations, image)
@@ -32,6 +41,12 @@ pub fn described(
         },
     });
     ShareGroupDescribeResponse { groups: groups.collect(), ..Default::default() }
+}
+
+/// Whether the client may see every topic that a member names; it has no others.
+fn shows_topics(description: &ShareGroupDescription, access: Access<'_>) -> bool {
+    let mut names = description.members.iter().flat_map(|member| &member.metadata.topic_names);
+    names.all(|name| access.may_see(&table::SHARE_DESCRIBE_TOPIC, name))
 }
 
 fn described_group(
@@ -99,7 +114,8 @@ mod tests {
             ("g".to_owned(), Ok(description)),
             ("h".to_owned(), Err(ErrorCode::GroupIdNotFound)),
         ];
-        let answer: ShareGroupDescribeResponse<'_> = received(&described(found, |_| 8, &image), 1);
+        let answer: ShareGroupDescribeResponse<'_> =
+            received(&described(found, |_| 8, (&image, Access::UNLIMITED)), 1);
         let [group, none] = &answer.groups[..] else { panic!("two were asked for") };
         assert_eq!((&*group.group_state, group.group_epoch), ("Stable", 3));
         assert_eq!((&*group.assignor_name, group.authorized_operations), ("simple", 8));

@@ -5,10 +5,22 @@ use std::sync::Arc;
 use corelog_coordinator::consumer_group::{GroupError, HeartbeatReply, MemberId};
 use corelog_coordinator::input::ShareGroupHeartbeat;
 use corelog_coordinator::{Input, RequestId};
+use corelog_model::ErrorCode;
 use corelog_wire::{ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse, Text};
 
 use super::consumer_group_heartbeat::assignment;
 use super::group_membership::Caller;
+use crate::authorize::{Access, table};
+
+/// Whether the client may be a member that reads these topics.
+pub(crate) fn check(
+    request: &ShareGroupHeartbeatRequest<'_>,
+    access: Access<'_>,
+) -> Result<(), ErrorCode> {
+    access.check(&table::SHARE_HEARTBEAT, &request.group_id)?;
+    let mut topics = request.subscribed_topic_names.iter().flatten();
+    topics.try_for_each(|topic| access.check(&table::SHARE_HEARTBEAT_TOPIC, topic))
+}
 
 /// Translates a ShareGroupHeartbeat.
 pub fn heartbeat(

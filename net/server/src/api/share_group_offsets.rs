@@ -18,25 +18,42 @@ use corelog_wire::{
     DeleteShareGroupOffsetsResponse, Text,
 };
 
-/// Partitions of a topic that are asked for by name; without an id if there is no such topic.
-pub type Wanted = (String, Option<TopicId>, Vec<PartitionIndex>);
+use crate::authorize::Access;
+use crate::authorize::table::{self, Right};
+
+/// Partitions of a topic that are asked for by name, and its id or why there is none to be told.
+pub type Wanted = (String, Result<TopicId, ErrorCode>, Vec<PartitionIndex>);
+
+/// The topic of a name, if there is one and the client has the right on it.
+fn find(
+    name: &str,
+    image: &ClusterImage,
+    (access, right): (Access<'_>, &Right),
+) -> Result<TopicId, ErrorCode> {
+    access.check(right, name)?;
+    image.topic_id(name).ok_or(ErrorCode::UnknownTopicOrPartition)
+}
 
 /// Which partitions a DescribeShareGroupOffsets is about: those it names, or all that the group
 /// has.
 pub fn wanted(
     topics: Option<&[DescribeTopic<'_>]>,
     states: &StateTopics,
-    image: &ClusterImage,
+    (image, access): (&ClusterImage, Access<'_>),
 ) -> Vec<Wanted> {
+    let right = &table::SHARE_OFFSETS_TOPIC;
     let Some(topics) = topics else {
-        let known = states.initialized.iter().map(|(id, topic)| {
-            (topic.name.to_string(), Some(*id), topic.partitions.iter().copied().collect())
+        let known = states.initialized.iter();
+        let known = known.filter(|(_, topic)| access.may_see(right, &topic.name));
+        let known = known.map(|(id, topic)| {
+            (topic.name.to_string(), Ok(*id), topic.partitions.iter().copied().collect())
         });
         return known.collect();
     };
     let named = topics.iter().map(|topic| {
         let indexes = topic.partitions.iter().map(|index| PartitionIndex(*index)).collect();
-        (topic.topic_name.to_string(), image.topic_id(&topic.topic_name), indexes)
+        let found = find(&topic.topic_name, image, (access, right));
+        (topic.topic_name.to_string(), found, indexes)
     });
     named.collect()
 }
@@ -116,26 +133,35 @@ pub struct Alteration {
 
 impl Alteration {
     /// Takes over what the request says.
-    pub fn parse(request: &AlterShareGroupOffsetsRequest<'_>, image: &ClusterImage) -> Alteration {
+    pub fn parse(
+        request: &AlterShareGroupOffsetsRequest<'_>,
+        image: &ClusterImage,
+        access: Access<'_>,
+    ) -> Alteration {
+        let rights = (access, &table::ALTER_SHARE_OFFSETS_TOPIC);
         let mut alteration =
             Alteration { group: request.group_id.to_string(), ..Alteration::default() };
         for topic in &request.topics {
-            let (name, id) = (topic.topic_name.to_string(), image.topic_id(&topic.topic_name));
+            let name = topic.topic_name.to_string();
+            let id = find(&name, image, rights);
             let mut indexes = Vec::with_capacity(topic.partitions.len());
             for one in &topic.partitions {
                 let index = PartitionIndex(one.partition_index);
                 indexes.push(index);
-                let partition = id.map(|topic| PartitionId::new(topic, index));
-                let partition = partition.filter(|id| image.partition(*id).is_some());
+                let partition = id.and_then(|topic| {
+                    let id = PartitionId::new(topic, index);
+                    image.partition(id).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+                    Ok(id)
+                });
                 let place = (name.clone(), one.partition_index);
                 match partition {
-                    None => {
-                        alteration.refused.insert(place, ErrorCode::UnknownTopicOrPartition);
+                    Err(code) => {
+                        alteration.refused.insert(place, code);
                     }
-                    Some(_) if one.start_offset < 0 => {
+                    Ok(_) if one.start_offset < 0 => {
                         alteration.refused.insert(place, ErrorCode::InvalidRequest);
                     }
-                    Some(id) => {
+                    Ok(id) => {
                         let (name, start) = (Arc::from(&*name), Offset(one.start_offset));
                         alteration.offsets.push((id, name, start));
                     }
@@ -183,18 +209,20 @@ impl Alteration {
     }
 }
 
-/// The topics of a DeleteShareGroupOffsets; without an id if there is no such topic.
+/// The topics of a DeleteShareGroupOffsets, and their ids or why there is none to be told.
 pub fn deletion(
     request: &DeleteShareGroupOffsetsRequest<'_>,
     image: &ClusterImage,
-) -> Vec<(String, Option<TopicId>)> {
-    let topic = |name: &Text<'_>| (name.to_string(), image.topic_id(name));
+    access: Access<'_>,
+) -> Vec<(String, Result<TopicId, ErrorCode>)> {
+    let rights = (access, &table::DELETE_SHARE_OFFSETS_TOPIC);
+    let topic = |name: &Text<'_>| (name.to_string(), find(name, image, rights));
     request.topics.iter().map(|one| topic(&one.topic_name)).collect()
 }
 
 /// Answers it. The group had something of the topics in `known`.
 pub fn deleted(
-    topics: Vec<(String, Option<TopicId>)>,
+    topics: Vec<(String, Result<TopicId, ErrorCode>)>,
     known: &StateTopics,
     result: Result<(), ErrorCode>,
 ) -> DeleteShareGroupOffsetsResponse<'static> {
@@ -206,12 +234,16 @@ pub fn deleted(
         };
     }
     let responses = topics.into_iter().map(|(name, id)| {
-        let is_known = id.is_some_and(|id| {
-            known.initialized.contains_key(&id)
-                || known.initializing.contains_key(&id)
-                || known.deleting.contains_key(&id)
-        });
-        let code = (!is_known).then_some(ErrorCode::UnknownTopicOrPartition);
+        let is_known = |id: &TopicId| {
+            known.initialized.contains_key(id)
+                || known.initializing.contains_key(id)
+                || known.deleting.contains_key(id)
+        };
+        let code = match &id {
+            Ok(id) if is_known(id) => None,
+            Ok(_) => Some(ErrorCode::UnknownTopicOrPartition),
+            Err(code) => Some(*code),
+        };
         DeletedTopic {
             topic_name: Text::Owned(name),
             topic_id: id.map_or([0; 16], |id| *id.as_bytes()),
@@ -245,13 +277,13 @@ mod tests {
         let image = image();
         let topic = image.topic_id("t").unwrap();
         let states = states(topic);
-        let all = wanted(None, &states, &image);
+        let all = wanted(None, &states, (&image, Access::UNLIMITED));
         assert_eq!(all, [("t".to_owned(), Some(topic), vec![PartitionIndex(1)])]);
         let named = [
             DescribeTopic { topic_name: "t".into(), partitions: vec![0] },
             DescribeTopic { topic_name: "u".into(), partitions: vec![0] },
         ];
-        let named = wanted(Some(&named), &states, &image);
+        let named = wanted(Some(&named), &states, (&image, Access::UNLIMITED));
         assert_eq!(named[0], ("t".to_owned(), Some(topic), vec![PartitionIndex(0)]));
         assert_eq!(named[1], ("u".to_owned(), None, vec![PartitionIndex(0)]));
         assert!(!is_known(&states, PartitionId::new(topic, PartitionIndex(0))));
@@ -270,7 +302,7 @@ mod tests {
                 partitions: vec![partition(0, 5), partition(1, -1), partition(2, 0)],
             }],
         };
-        let mut alteration = Alteration::parse(&request, &image);
+        let mut alteration = Alteration::parse(&request, &image, Access::UNLIMITED);
         let offsets = std::mem::take(&mut alteration.offsets);
         let id = PartitionId::new(image.topic_id("t").unwrap(), PartitionIndex(0));
         assert_eq!(offsets, [(id, Arc::from("t"), Offset(5))]);
@@ -279,7 +311,8 @@ mod tests {
             answer.responses[0].partitions.iter().map(|one| one.error_code).collect();
         let unknown = ErrorCode::UnknownTopicOrPartition.code();
         assert_eq!(codes, [0, ErrorCode::InvalidRequest.code(), unknown]);
-        let refused = Alteration::parse(&request, &image).answer(Err(ErrorCode::NonEmptyGroup));
+        let refused = Alteration::parse(&request, &image, Access::UNLIMITED)
+            .answer(Err(ErrorCode::NonEmptyGroup));
         assert_eq!(refused.error_code, ErrorCode::NonEmptyGroup.code());
     }
 

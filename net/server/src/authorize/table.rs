@@ -141,6 +141,20 @@ rights! {
     DESCRIBE_MEMBERS_TOPIC: ConsumerGroupDescribe, Describe, Topic, "every topic of its members";
     LIST_CONFIG_RESOURCES: ListConfigResources, DescribeConfigs, Cluster, "all";
     DESCRIBE_PARTITIONS: DescribeTopicPartitions, Describe, Topic, "each topic; else it is hidden";
+    SHARE_HEARTBEAT: ShareGroupHeartbeat, Read, Group, "the group";
+    SHARE_HEARTBEAT_TOPIC: ShareGroupHeartbeat, Describe, Topic, "each subscribed topic";
+    SHARE_DESCRIBE: ShareGroupDescribe, Describe, Group, "each group";
+    SHARE_DESCRIBE_TOPIC: ShareGroupDescribe, Describe, Topic, "every topic of its members";
+    SHARE_FETCH: ShareFetch, Read, Group, "the group";
+    SHARE_FETCH_TOPIC: ShareFetch, Read, Topic, "each topic";
+    SHARE_ACKNOWLEDGE: ShareAcknowledge, Read, Group, "the group";
+    SHARE_ACKNOWLEDGE_TOPIC: ShareAcknowledge, Read, Topic, "each topic";
+    SHARE_OFFSETS: DescribeShareGroupOffsets, Describe, Group, "each group";
+    SHARE_OFFSETS_TOPIC: DescribeShareGroupOffsets, Describe, Topic, "each topic; else it is hidden";
+    ALTER_SHARE_OFFSETS: AlterShareGroupOffsets, Read, Group, "the group";
+    ALTER_SHARE_OFFSETS_TOPIC: AlterShareGroupOffsets, Read, Topic, "each topic";
+    DELETE_SHARE_OFFSETS: DeleteShareGroupOffsets, Delete, Group, "the group";
+    DELETE_SHARE_OFFSETS_TOPIC: DeleteShareGroupOffsets, Read, Topic, "each topic";
 }
 
 /// The table as Markdown; `docs/security.md` holds a copy, and a test compares them.
