@@ -149,6 +149,10 @@ fn nothing_typed_gives_the_documented_defaults() {
                 coordinator: TransactionConfig::default(),
                 topic: InternalTopic::default(),
             },
+            share: ShareRules {
+                settings: corelog_shard::ShareSettings::default(),
+                topic: InternalTopic::default(),
+            },
         }
     );
     assert_eq!(config.warnings(), Vec::<String>::new());
