@@ -190,7 +190,7 @@ impl Alteration {
         let refused = self.refused;
         let responses = self.topics.into_iter().map(|(name, id, indexes)| {
             let partition = |index: PartitionIndex| {
-                let set = id.and_then(|topic| results.get(&PartitionId::new(topic, index)));
+                let set = id.ok().and_then(|topic| results.get(&PartitionId::new(topic, index)));
                 let refused = refused.get(&(name.clone(), index.get())).copied();
                 let code = refused.or_else(|| set.copied().and_then(Result::err));
                 AlteredPartition {
@@ -278,14 +278,15 @@ mod tests {
         let topic = image.topic_id("t").unwrap();
         let states = states(topic);
         let all = wanted(None, &states, (&image, Access::UNLIMITED));
-        assert_eq!(all, [("t".to_owned(), Some(topic), vec![PartitionIndex(1)])]);
+        assert_eq!(all, [("t".to_owned(), Ok(topic), vec![PartitionIndex(1)])]);
         let named = [
             DescribeTopic { topic_name: "t".into(), partitions: vec![0] },
             DescribeTopic { topic_name: "u".into(), partitions: vec![0] },
         ];
         let named = wanted(Some(&named), &states, (&image, Access::UNLIMITED));
-        assert_eq!(named[0], ("t".to_owned(), Some(topic), vec![PartitionIndex(0)]));
-        assert_eq!(named[1], ("u".to_owned(), None, vec![PartitionIndex(0)]));
+        assert_eq!(named[0], ("t".to_owned(), Ok(topic), vec![PartitionIndex(0)]));
+        let unknown = Err(ErrorCode::UnknownTopicOrPartition);
+        assert_eq!(named[1], ("u".to_owned(), unknown, vec![PartitionIndex(0)]));
         assert!(!is_known(&states, PartitionId::new(topic, PartitionIndex(0))));
         assert!(is_known(&states, PartitionId::new(topic, PartitionIndex(1))));
     }
@@ -320,9 +321,15 @@ mod tests {
     fn only_topics_that_the_group_had_are_deleted() {
         let image = image();
         let topic = image.topic_id("t").unwrap();
-        let topics = vec![("t".to_owned(), Some(topic)), ("u".to_owned(), None)];
+        let topics = vec![
+            ("t".to_owned(), Ok(topic)),
+            ("u".to_owned(), Err(ErrorCode::UnknownTopicOrPartition)),
+            ("v".to_owned(), Err(ErrorCode::TopicAuthorizationFailed)),
+        ];
         let answer = deleted(topics, &states(topic), Ok(()));
         let codes: Vec<i16> = answer.responses.iter().map(|one| one.error_code).collect();
-        assert_eq!(codes, [0, ErrorCode::UnknownTopicOrPartition.code()]);
+        let (unknown, denied) =
+            (ErrorCode::UnknownTopicOrPartition, ErrorCode::TopicAuthorizationFailed);
+        assert_eq!(codes, [0, unknown.code(), denied.code()]);
     }
 }
