@@ -118,6 +118,12 @@ fn resource_of(right: &Right) -> &'static str {
         table::DELETE_TOPICS_NAME | table::DELETE_GROUPS => samples::GONE,
         table::DESCRIBE_TRANSACTIONS | table::LIST_TRANSACTIONS => samples::OPEN_ID,
         table::MEMBER_HEARTBEAT | table::DESCRIBE_MEMBERS => samples::MEMBERS,
+        table::SHARE_HEARTBEAT
+        | table::SHARE_DESCRIBE
+        | table::SHARE_FETCH
+        | table::SHARE_ACKNOWLEDGE
+        | table::SHARE_OFFSETS => samples::SHARES,
+        table::ALTER_SHARE_OFFSETS | table::DELETE_SHARE_OFFSETS => samples::IDLE,
         Right { resource: ResourceType::Topic, .. } => samples::TOPIC,
         Right { resource: ResourceType::Group, .. } => samples::GROUP,
         Right { resource: ResourceType::TransactionalId, .. } => samples::ID,
@@ -131,6 +137,20 @@ fn others(right: &Right) -> &'static [Right] {
     match *right {
         table::PRODUCE_IN_TRANSACTION => &[table::PRODUCE],
         table::METADATA_CREATE | table::METADATA_CREATE_ANY => &[table::METADATA],
+        table::SHARE_HEARTBEAT => &[table::SHARE_HEARTBEAT_TOPIC],
+        table::SHARE_HEARTBEAT_TOPIC => &[table::SHARE_HEARTBEAT],
+        table::SHARE_DESCRIBE => &[table::SHARE_DESCRIBE_TOPIC],
+        table::SHARE_DESCRIBE_TOPIC => &[table::SHARE_DESCRIBE],
+        table::SHARE_FETCH => &[table::SHARE_FETCH_TOPIC],
+        table::SHARE_FETCH_TOPIC => &[table::SHARE_FETCH],
+        table::SHARE_ACKNOWLEDGE => &[table::SHARE_ACKNOWLEDGE_TOPIC],
+        table::SHARE_ACKNOWLEDGE_TOPIC => &[table::SHARE_ACKNOWLEDGE],
+        table::SHARE_OFFSETS => &[table::SHARE_OFFSETS_TOPIC],
+        table::SHARE_OFFSETS_TOPIC => &[table::SHARE_OFFSETS],
+        table::ALTER_SHARE_OFFSETS => &[table::ALTER_SHARE_OFFSETS_TOPIC],
+        table::ALTER_SHARE_OFFSETS_TOPIC => &[table::ALTER_SHARE_OFFSETS],
+        table::DELETE_SHARE_OFFSETS => &[table::DELETE_SHARE_OFFSETS_TOPIC],
+        table::DELETE_SHARE_OFFSETS_TOPIC => &[table::DELETE_SHARE_OFFSETS],
         table::OFFSET_COMMIT => &[table::OFFSET_COMMIT_TOPIC],
         table::OFFSET_COMMIT_TOPIC => &[table::OFFSET_COMMIT],
         table::OFFSET_FETCH => &[table::OFFSET_FETCH_TOPIC],

@@ -9,17 +9,21 @@ use corelog_model::{BatchBuilder, Codec, ErrorCode, Offset, ProducerEpoch, Produ
 use corelog_model::{Sequence, Timestamp};
 use corelog_server::authorize::table::{self, Right};
 use corelog_wire::api::{
-    add_partitions_to_txn, alter_configs, alter_user_scram_credentials, consumer_group_heartbeat,
-    create_acls, create_partitions, create_topics, delete_acls, delete_records, delete_topics,
-    describe_configs, describe_producers, describe_topic_partitions, elect_leaders, fetch,
-    incremental_alter_configs, join_group, list_offsets, metadata, offset_commit, offset_delete,
-    offset_fetch, offset_for_leader_epoch, produce, txn_offset_commit, write_txn_markers,
+    add_partitions_to_txn, alter_client_quotas, alter_configs, alter_partition_reassignments,
+    alter_replica_log_dirs, alter_user_scram_credentials, consumer_group_heartbeat, create_acls,
+    create_partitions, create_topics, delete_acls, delete_records, delete_topics, describe_configs,
+    describe_producers, describe_topic_partitions, elect_leaders, fetch, incremental_alter_configs,
+    join_group, list_offsets, metadata, offset_commit, offset_delete, offset_fetch,
+    offset_for_leader_epoch, produce, txn_offset_commit, write_txn_markers,
 };
 use corelog_wire::*;
 
 pub(super) const TOPIC: &str = "t";
 pub(super) const GROUP: &str = "g";
 pub(super) const MEMBERS: &str = "m";
+/// A share group with a member, and one without.
+pub(super) const SHARES: &str = "s";
+pub(super) const IDLE: &str = "idle";
 pub(super) const ID: &str = "x";
 pub(super) const OPEN_ID: &str = "open";
 
@@ -61,6 +65,7 @@ macro_rules! code {
 
 mod cluster;
 mod groups;
+mod shares;
 
 /// A batch of one record, of a transaction.
 fn batch() -> Vec<u8> {
@@ -243,6 +248,13 @@ pub(super) fn ask(client: &mut Connection, admin: &mut Connection, right: &Right
         | ApiKey::OffsetDelete
         | ApiKey::ConsumerGroupHeartbeat
         | ApiKey::ConsumerGroupDescribe => groups::ask(client, admin, right),
+        ApiKey::ShareGroupHeartbeat
+        | ApiKey::ShareGroupDescribe
+        | ApiKey::ShareFetch
+        | ApiKey::ShareAcknowledge
+        | ApiKey::DescribeShareGroupOffsets
+        | ApiKey::AlterShareGroupOffsets
+        | ApiKey::DeleteShareGroupOffsets => shares::ask(client, admin, right),
         _ => cluster::ask(client, right),
     }
 }
@@ -410,6 +422,7 @@ fn ask_transactions(client: &mut Connection, right: &Right) -> bool {
 fn config_resource(right: &Right) -> (i8, Text<'static>) {
     match right.resource {
         corelog_cluster::ResourceType::Topic => (2, TOPIC.into()),
+        corelog_cluster::ResourceType::Group => (32, GROUP.into()),
         _ => (4, "1000".into()),
     }
 }

@@ -50,6 +50,58 @@ pub(super) fn ask(client: &mut Connection, right: &Right) -> bool {
             let request = DescribeLogDirsRequest { topics: None };
             code!(client, 4, request, DescribeLogDirsResponse<'_>)
         }
+        table::ALTER_REPLICA_LOG_DIRS => {
+            let topic = alter_replica_log_dirs::AlterReplicaLogDirTopic {
+                name: TOPIC.into(),
+                partitions: vec![0],
+            };
+            let dir = alter_replica_log_dirs::AlterReplicaLogDir {
+                path: "/nowhere".into(),
+                topics: vec![topic],
+            };
+            let request = AlterReplicaLogDirsRequest { dirs: vec![dir] };
+            codes!(client, 2, request, |answer: AlterReplicaLogDirsResponse<'_>| {
+                answer.results[0].partitions.iter().map(|it| it.error_code)
+            })
+        }
+        table::ALTER_REASSIGNMENTS => {
+            let partition = alter_partition_reassignments::ReassignablePartition {
+                partition_index: 0,
+                replicas: None,
+            };
+            let topic = alter_partition_reassignments::ReassignableTopic {
+                name: TOPIC.into(),
+                partitions: vec![partition],
+            };
+            let (timeout_ms, topics) = (1000, vec![topic]);
+            let request =
+                AlterPartitionReassignmentsRequest { timeout_ms, topics, ..Default::default() };
+            code!(client, 0, request, AlterPartitionReassignmentsResponse<'_>)
+        }
+        table::LIST_REASSIGNMENTS => {
+            let request = ListPartitionReassignmentsRequest::default();
+            code!(client, 0, request, ListPartitionReassignmentsResponse<'_>)
+        }
+        table::DESCRIBE_QUOTAS => {
+            let request = DescribeClientQuotasRequest::default();
+            code!(client, 1, request, DescribeClientQuotasResponse<'_>)
+        }
+        table::ALTER_QUOTAS => {
+            let entity = alter_client_quotas::EntityData {
+                entity_type: "user".into(),
+                entity_name: Some("nobody".into()),
+            };
+            let op = alter_client_quotas::OpData {
+                key: "consumer_byte_rate".into(),
+                value: Float64::new(1000.0),
+                remove: false,
+            };
+            let entry = alter_client_quotas::EntryData { entity: vec![entity], ops: vec![op] };
+            let request = AlterClientQuotasRequest { entries: vec![entry], validate_only: true };
+            codes!(client, 1, request, |answer: AlterClientQuotasResponse<'_>| {
+                answer.entries.iter().map(|it| it.error_code)
+            })
+        }
         table::CREATE_PARTITIONS => {
             let topic = create_partitions::CreatePartitionsTopic {
                 name: TOPIC.into(),
