@@ -102,8 +102,8 @@ impl Dispatcher {
         Ok(Some(frame))
     }
 
-    /// Serves the APIs that change who can log in, who has which right and what clients are allowed;
-    /// `None` for any other.
+    /// Serves the APIs that change who can log in, who has which right and what clients are
+    /// allowed; `None` for any other.
     pub(crate) async fn change_rights(
         &self,
         api: ApiKey,

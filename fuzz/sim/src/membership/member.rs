@@ -112,6 +112,8 @@ pub(super) async fn take_part(world: Rc<World>, broker: Rc<Broker>, number: u64,
         world.members.borrow_mut().insert(number, known.clone());
         sleep(Duration::from_millis(world.below(4_000))).await;
     }
+    // It ends without a word: nobody hears from it again, and it does nothing any more.
+    drop_out(&world, number, &mut known);
 }
 
 /// It owns nothing any more, and is not in the group.
@@ -156,11 +158,21 @@ async fn stall(world: &World, broker: &Broker, number: u64, known: &mut Known, e
             world.find(format!("{id} is out, and committed for {partition}"));
         }
     }
+    // And one last heartbeat of that time.
+    let stale = Known { id, epoch: Some(epoch), owned: Partitions::new() };
+    let told = ask(broker, beat(&stale, epoch)).await;
+    if matches!(told, Err(GroupError::UnknownMember { .. } | GroupError::FencedEpoch { .. })) {
+        world.count(|counts| counts.fenced += 1);
+    }
 }
 
 async fn speak(world: &World, broker: &Broker, number: u64, known: &mut Known, epoch: i32) {
     match ask(broker, beat(known, epoch)).await {
         Ok(reply) => {
+            world.tell(format!(
+                "{} ({number}) in {epoch} with {:?} is told {} {:?}",
+                known.id, known.owned, reply.epoch, reply.assignment
+            ));
             if epoch == JOINS {
                 world.count(|counts| counts.joined += 1);
             }

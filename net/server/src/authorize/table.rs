@@ -150,7 +150,7 @@ rights! {
     SHARE_ACKNOWLEDGE: ShareAcknowledge, Read, Group, "the group";
     SHARE_ACKNOWLEDGE_TOPIC: ShareAcknowledge, Read, Topic, "each topic";
     SHARE_OFFSETS: DescribeShareGroupOffsets, Describe, Group, "each group";
-    SHARE_OFFSETS_TOPIC: DescribeShareGroupOffsets, Describe, Topic, "each topic; else it is hidden";
+    SHARE_OFFSETS_TOPIC: DescribeShareGroupOffsets, Describe, Topic, "each topic; else hidden";
     ALTER_SHARE_OFFSETS: AlterShareGroupOffsets, Read, Group, "the group";
     ALTER_SHARE_OFFSETS_TOPIC: AlterShareGroupOffsets, Read, Topic, "each topic";
     DELETE_SHARE_OFFSETS: DeleteShareGroupOffsets, Delete, Group, "the group";
