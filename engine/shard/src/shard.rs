@@ -13,7 +13,7 @@ use corelog_cluster::{ClientQuotas, ClusterImage};
 use corelog_coordinator::{ShareStates, Transactions};
 use corelog_io::mesh::{Receiver, Sender};
 use corelog_io::{
-    DiskSpace, IoError, Permit, Permits, Task, core_load, disk_space, sleep, spawn, yield_now,
+    DiskSpace, Permit, Permits, Task, core_load, disk_space, sleep, spawn, yield_now,
 };
 use corelog_log::{CleanError, Cleaned, FlushError, RecoveryReport, Storage};
 use corelog_model::{NodeId, PartitionId, PartitionIndex, ShardId, Timestamp, TopicId};
