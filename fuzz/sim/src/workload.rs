@@ -368,6 +368,8 @@ async fn keep_once(world: &World, storage: &Storage, id: PartitionId) {
         8 => part_and_return(world, storage, id).await,
         6 | 7 if world.scenario.log.compaction.is_some() => compact(world, storage).await,
         5 if world.scenario.partitions_change => match world.with(id, |model| model.standing) {
+            // One that did not come back waits for the next start, as on a core.
+            Standing::Present if storage.partition(id).is_none() => {}
             Standing::Present => delete(world, storage, id).await,
             Standing::Absent => create(world, storage, id).await,
             Standing::Creating | Standing::Deleting => {}
