@@ -29,6 +29,7 @@ impl Client {
         let known = Credentials {
             plain: &plain,
             scram: &|_, _| None,
+            delegation: None,
             nobody_secret: b"x",
             tokens: None,
             now_ms: self.second as i64 * 1000,
