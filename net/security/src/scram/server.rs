@@ -96,10 +96,8 @@ impl ScramServer {
         if user.is_empty() || acts_for != user {
             return Err(Refusal::OtherUser);
         }
-        let name = match has_token {
-            true => ScramName::DelegationToken(&user),
-            false => ScramName::User(&user),
-        };
+        let name =
+            if has_token { ScramName::DelegationToken(&user) } else { ScramName::User(&user) };
         let login = login_of(name);
         let keys = &login.keys;
         let nonce = format!("{sent}{}", self.nonce);

@@ -161,7 +161,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
     Key::broker(
         "delegation.token.expiry.check.interval.ms",
-        Kind::Integer { min: 1, max: i32::MAX as i64, unit: Milliseconds },
+        Kind::Integer { min: 1, max: 2_147_483_647, unit: Milliseconds },
         "3600000",
         "How often delegation tokens that have expired are removed.",
     ),
