@@ -7,6 +7,11 @@ use crate::server::Server;
 const USERS: &str = "listener.name.plaintext.plain.sasl.jaas.config=\
                      x.PlainLoginModule required user_alice=\"wonder\";";
 
+/// The arguments of a command with this profile.
+fn with<'a>(profile: &'a str, arguments: &[&'a str]) -> Vec<&'a str> {
+    [arguments, &["--command-config", profile]].concat()
+}
+
 #[test]
 fn tokens_are_made_shown_used_renewed_and_ended() {
     let server = Server::start_with(&[
@@ -26,12 +31,11 @@ fn tokens_are_made_shown_used_renewed_and_ended() {
         path.display().to_string()
     };
     let alice = profile("alice", "PLAIN", "username=\"alice\" password=\"wonder\"");
-    let own = |arguments: &[&str]| [arguments, &["--command-config", &alice]].concat();
-    let made = server.json(&own(&["token", "create", "--renewer", "bob", "--json"]));
+    let made = server.json(&with(&alice, &["token", "create", "--renewer", "bob", "--json"]));
     let (id, password) = (made["id"].as_str().unwrap(), made["password"].as_str().unwrap());
     assert_eq!((&made["owner"], &made["renewers"][0]), (&"User:alice".into(), &"User:bob".into()));
 
-    let listed = server.json(&own(&["token", "list", "--json"]));
+    let listed = server.json(&with(&alice, &["token", "list", "--json"]));
     assert_eq!(
         (&listed["tokens"][0]["id"], listed["tokens"].as_array().unwrap().len()),
         (&made["id"], 1)
@@ -45,12 +49,12 @@ fn tokens_are_made_shown_used_renewed_and_ended() {
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(refused.status.code() == Some(1) && said.contains("not allowed"), "{said}");
 
-    let said = server.prints(&own(&["token", "renew", id, "--period-ms", "60000"]), "");
+    let said = server.prints(&with(&alice, &["token", "renew", id, "--period-ms", "60000"]), "");
     assert!(said.starts_with(&format!("{id} expires at ")), "{said}");
-    let said = server.prints(&own(&["token", "expire", id]), "");
+    let said = server.prints(&with(&alice, &["token", "expire", id]), "");
     assert_eq!(said, format!("{id} is gone\n"));
     let refused = server.run(&["topic", "list", "--command-config", &token], "");
     assert_eq!(refused.status.code(), Some(1), "the token has ended");
-    let again = server.run(&own(&["token", "expire", id]), "");
+    let again = server.run(&with(&alice, &["token", "expire", id]), "");
     assert_eq!(again.status.code(), Some(1), "it is ended once");
 }
