@@ -97,6 +97,8 @@ fn advice_on_code(code: ErrorCode) -> &'static str {
         }
         ErrorCode::TopicAuthorizationFailed
         | ErrorCode::ClusterAuthorizationFailed
+        | ErrorCode::DelegationTokenAuthorizationFailed
+        | ErrorCode::DelegationTokenOwnerMismatch
         | ErrorCode::SaslAuthenticationFailed => "ask the operator of the cluster for access",
         ErrorCode::UnsupportedCompressionType => "choose another --compression",
         ErrorCode::PolicyViolation => "ask the operator of the cluster for its rules",
@@ -119,6 +121,13 @@ fn advice_on_code(code: ErrorCode) -> &'static str {
             "the transaction was ended meanwhile; corelog transaction describe-producers shows it"
         }
         ErrorCode::InvalidGroupId => "give the group a name",
+        ErrorCode::DelegationTokenAuthDisabled => "set delegation.token.secret.key on every server",
+        ErrorCode::DelegationTokenRequestNotAllowed => {
+            "log in with a password or a certificate of your own: --command-config"
+        }
+        ErrorCode::DelegationTokenNotFound | ErrorCode::DelegationTokenExpired => {
+            "corelog token list shows what there is, corelog token create makes one"
+        }
         ErrorCode::TopicDeletionDisabled => "set delete.topic.enable=true on the server",
         code if code.is_retriable() => "try again in a moment",
         _ => "look into the log of the server",

@@ -6,7 +6,7 @@ use crate::failure::{Exit, Failure};
 use crate::logging::{self, Level};
 use crate::output::{Format, Output};
 use crate::{
-    acl, bench, cluster, config, consume, group, log, plan, produce, quota, serve, topic,
+    acl, bench, cluster, config, consume, group, log, plan, produce, quota, serve, token, topic,
     transaction, user,
 };
 
@@ -44,6 +44,8 @@ pub enum Command {
     Config(config::Arguments),
     /// Sets, shows and removes the passwords of users
     User(user::Arguments),
+    /// Makes, shows, renews and ends tokens with which others log in as a user
+    Token(token::Arguments),
     /// Gives, shows and takes the rights of users
     Acl(acl::Arguments),
     /// Sets, shows and removes what clients are allowed
@@ -73,6 +75,7 @@ impl Cli {
             Command::Transaction(arguments) => transaction::run(arguments, &mut output),
             Command::Config(arguments) => config::run(arguments, &mut output),
             Command::User(arguments) => user::run(arguments, &mut output),
+            Command::Token(arguments) => token::run(arguments, &mut output),
             Command::Acl(arguments) => acl::run(arguments, &mut output),
             Command::Quota(arguments) => quota::run(arguments, &mut output),
             Command::Cluster(arguments) => cluster::run(arguments, &mut output),

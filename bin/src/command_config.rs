@@ -95,7 +95,13 @@ fn login(properties: &Properties) -> Result<Login, String> {
         }
         Mechanism::Scram(hash) => {
             let user = option("username")?.reveal().to_owned();
-            Login::Scram { hash, user, password: option("password")? }
+            let password = option("password")?;
+            let is_true = |it: &Secret| it.reveal().eq_ignore_ascii_case("true");
+            if module.option("tokenauth").is_some_and(is_true) {
+                Login::DelegationToken { hash, id: user, password }
+            } else {
+                Login::Scram { hash, user, password }
+            }
         }
         Mechanism::OauthBearer => Login::Bearer { token: option("token")? },
     })
@@ -132,6 +138,21 @@ mod tests {
         };
         assert_eq!(parse(&text), Ok(ClientSecurity { tls: None, login: Some(login) }));
         assert_eq!(parse("# nothing"), Ok(ClientSecurity::default()));
+    }
+
+    #[test]
+    fn a_login_with_a_delegation_token_is_one_with_scram_that_says_so() {
+        let read = |option: &str| {
+            let scram = SCRAM.replace(';', &format!(" {option};"));
+            let text =
+                format!("security.protocol=SASL_PLAINTEXT\nsasl.mechanism=SCRAM-SHA-512\n{scram}");
+            parse(&text).expect("the text is right").login.expect("there is a login")
+        };
+        let (hash, password) = (Hash::Sha512, Secret::new("hunter2"));
+        let id = "alice".to_owned();
+        let token = Login::DelegationToken { hash, id: id.clone(), password: password.clone() };
+        assert_eq!(read("tokenauth=\"true\""), token);
+        assert_eq!(read("tokenauth=false"), Login::Scram { hash, user: id, password });
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod plan;
 pub mod produce;
 pub mod quota;
 pub mod serve;
+pub mod token;
 pub mod topic;
 pub mod transaction;
 pub mod user;

@@ -78,6 +78,10 @@ messages! {
     DescribeLogDirs: DescribeLogDirsRequest, DescribeLogDirsResponse;
     SaslAuthenticate: SaslAuthenticateRequest, SaslAuthenticateResponse;
     CreatePartitions: CreatePartitionsRequest, CreatePartitionsResponse;
+    CreateDelegationToken: CreateDelegationTokenRequest, CreateDelegationTokenResponse;
+    RenewDelegationToken: RenewDelegationTokenRequest, RenewDelegationTokenResponse;
+    ExpireDelegationToken: ExpireDelegationTokenRequest, ExpireDelegationTokenResponse;
+    DescribeDelegationToken: DescribeDelegationTokenRequest, DescribeDelegationTokenResponse;
     DeleteGroups: DeleteGroupsRequest, DeleteGroupsResponse;
     ElectLeaders: ElectLeadersRequest, ElectLeadersResponse;
     IncrementalAlterConfigs: IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;

@@ -15,10 +15,11 @@ use corelog_io::ring::executor::{CoreThread, ExecutorConfig, run, start};
 use corelog_io::ring::preflight::{Severity, check};
 use corelog_io::{DirectoryLock, SyncPath};
 use corelog_model::{BrokerId, ShardId, TopicId};
+use corelog_security::delegation::DelegationKey;
 use corelog_server::api::settings::broker_keys;
 use corelog_server::api::{ApiSettings, BrokerConfigEntry};
 use corelog_server::{
-    BoundAddress, ConnectionBounds, ConnectionLimits, ConnectionSettings, HttpServer,
+    BoundAddress, ConnectionBounds, ConnectionLimits, ConnectionSettings, Delegation, HttpServer,
     ListenerConfig, Server, ServerConfig, SocketOptions,
 };
 use corelog_shard::{
@@ -394,6 +395,7 @@ fn broker_config(config: &Config, sync: SyncPath) -> BrokerConfig {
             producer_expiration_ms: storage.producer_expiry_ms as i64,
             producer_expiration_check_ms: storage.producer_expiry_check_ms,
             verifies_transactions: storage.verifies_transactions,
+            token_check_ms: config.tokens.check_ms,
             sync_path: sync,
             cleaner: cleaner_limits(config),
             ..ShardLimits::default()
@@ -438,6 +440,11 @@ fn api_settings(
         described_partitions_max: config.clients.described_partitions_max as usize,
         share_sessions_max: (config.share.settings.sessions_max / config.cpus.len()).max(1),
         authorizer: config.authorizer.clone(),
+        delegation: config
+            .tokens
+            .key
+            .as_ref()
+            .map(|key| Delegation::new(DelegationKey::new(key), config.tokens.times)),
         ..ApiSettings::default()
     }
 }

@@ -21,6 +21,7 @@ use self::listener::Listener;
 use self::problem::Problem;
 use self::settings::Settings;
 use self::share::{ShareRules, share_group_rules, share_rules};
+use self::tokens::{TokenRules, token_rules};
 use super::machine::Machine;
 
 mod authorization;
@@ -36,6 +37,7 @@ pub mod security;
 pub mod settings;
 pub mod share;
 pub mod source;
+pub mod tokens;
 
 /// The journal, the segments and every direct write are made of blocks of this size.
 const BLOCK_BYTES: u64 = 4096;
@@ -74,6 +76,8 @@ pub struct Config {
     pub share: ShareRules,
     /// Who may do what; `None`: everybody may do everything.
     pub authorizer: Option<Authorizer>,
+    /// How delegation tokens are made.
+    pub tokens: TokenRules,
 }
 
 /// How groups are coordinated, and the topic they are kept in.
@@ -255,6 +259,7 @@ impl Config {
             transactions: transaction_rules(settings),
             share: share_rules(settings),
             authorizer,
+            tokens: token_rules(settings),
         })
     }
 

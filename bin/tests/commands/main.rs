@@ -8,6 +8,7 @@ mod group;
 mod plan;
 mod quota;
 mod server;
+mod token;
 mod transaction;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -47,6 +47,7 @@ impl Scene {
             .set("listener.name.sasl_plaintext.plain.sasl.jaas.config", users)
             .set("authorizer.class.name", STANDARD)
             .set("super.users", "User:admin")
+            .set("delegation.token.secret.key", "a key")
             .set("offsets.topic.num.partitions", "1")
             .set("transaction.state.log.num.partitions", "1");
         Self { _broker: launch.start(), endpoint, _folder: folder }
@@ -124,6 +125,9 @@ fn resource_of(right: &Right) -> &'static str {
         | table::SHARE_ACKNOWLEDGE
         | table::SHARE_OFFSETS => samples::SHARES,
         table::ALTER_SHARE_OFFSETS | table::DELETE_SHARE_OFFSETS => samples::IDLE,
+        table::CREATE_TOKENS => "User:bob",
+        table::DESCRIBE_TOKENS => samples::token(),
+        table::DESCRIBE_TOKENS_OF => "User:admin",
         Right { resource: ResourceType::Topic, .. } => samples::TOPIC,
         Right { resource: ResourceType::Group, .. } => samples::GROUP,
         Right { resource: ResourceType::TransactionalId, .. } => samples::ID,
@@ -221,6 +225,7 @@ fn every_api_needs_exactly_the_rights_of_the_table() {
     let (mut admin, mut root) = (scene.admin(), scene.connect("admin", "root"));
     let mut alice = scene.connect("alice", "wonder");
     samples::set_up(&mut root);
+    samples::make_token(&mut root);
     for right in RIGHTS.iter().filter(|right| right.api.info().advertised.is_some()) {
         let others: Vec<_> = others(right).iter().map(given).collect();
         let exact = binding(right.operation, right.resource, resource_of(right), Permission::Allow);

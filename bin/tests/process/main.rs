@@ -18,4 +18,5 @@ mod quotas;
 mod restart;
 mod security;
 mod support;
+mod tokens;
 mod transactions;

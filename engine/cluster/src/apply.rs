@@ -131,6 +131,12 @@ pub enum ApplyError {
         /// Which one.
         key: QuotaKey,
     },
+    /// A delegation token is removed that is not there.
+    #[error("there is no delegation token {id}")]
+    DelegationTokenUnknown {
+        /// Its id.
+        id: String,
+    },
     /// An ACL is added that is there.
     #[error("there is the ACL already: {binding}")]
     AclExists {
@@ -204,6 +210,16 @@ impl ClusterImage {
                 let was_there = Arc::make_mut(&mut self.acls).remove(binding);
                 let unknown = || ApplyError::AclUnknown { binding: binding.clone() };
                 was_there.then_some(()).ok_or_else(unknown)
+            }
+            MetadataRecord::DelegationTokenSet { token } => {
+                let tokens = Arc::make_mut(&mut self.delegation_tokens);
+                tokens.insert(token.id.clone(), token.clone());
+                Ok(())
+            }
+            MetadataRecord::DelegationTokenRemoved { id } => {
+                let removed = Arc::make_mut(&mut self.delegation_tokens).remove(id);
+                let unknown = || ApplyError::DelegationTokenUnknown { id: id.clone() };
+                removed.map(drop).ok_or_else(unknown)
             }
         }?;
         self.version.0 += 1;

@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::acl::{
     AclBinding, AclEntry, AclOperation, PatternType, Permission, ResourcePattern, ResourceType,
 };
+use crate::delegation_token::DelegationToken;
 use crate::generated as fb;
 use crate::quota::{QuotaEntity, QuotaKey, QuotaName, QuotaValue};
 use crate::record::{
@@ -27,7 +28,8 @@ use crate::scram::{ScramCredential, ScramMechanism, ScramUser};
 /// - 1: the first.
 /// - 2: endpoints have a listener; SCRAM credentials.
 /// - 3: quotas; ACLs; partitions have a target while they move; groups have configs.
-pub const FORMAT_VERSION: u8 = 3;
+/// - 4: delegation tokens.
+pub const FORMAT_VERSION: u8 = 4;
 
 /// The oldest format that `decode` reads. Formats only add, so what an old record lacks has one
 /// meaning.
@@ -206,6 +208,15 @@ fn encode_body(record: &MetadataRecord, builder: &mut FlatBufferBuilder<'_>) -> 
         MetadataRecord::AclRemoved { binding } => {
             (fb::RecordBody::AclRemoved, encode_acl(binding, builder))
         }
+        MetadataRecord::DelegationTokenSet { token } => {
+            (fb::RecordBody::DelegationTokenSet, encode_token(token, builder))
+        }
+        MetadataRecord::DelegationTokenRemoved { id } => {
+            let id = Some(builder.create_string(id));
+            let args = fb::DelegationTokenRemovedArgs { id };
+            let body = fb::DelegationTokenRemoved::create(builder, &args);
+            (fb::RecordBody::DelegationTokenRemoved, body.as_union_value())
+        }
     }
 }
 
@@ -337,6 +348,24 @@ fn encode_acl(
     fb::AclBinding::create(builder, &args).as_union_value()
 }
 
+fn encode_token(
+    token: &DelegationToken,
+    builder: &mut FlatBufferBuilder<'_>,
+) -> WIPOffset<UnionWIPOffset> {
+    let renewers = token.renewers.iter().map(|renewer| builder.create_string(renewer));
+    let renewers = renewers.collect::<Vec<_>>();
+    let args = fb::DelegationTokenSetArgs {
+        id: Some(builder.create_string(&token.id)),
+        owner: Some(builder.create_string(&token.owner)),
+        requester: Some(builder.create_string(&token.requester)),
+        renewers: Some(builder.create_vector(&renewers)),
+        issued_ms: token.issued_ms,
+        expires_ms: token.expires_ms,
+        ends_ms: token.ends_ms,
+    };
+    fb::DelegationTokenSet::create(builder, &args).as_union_value()
+}
+
 fn encode_topic_id(id: TopicId) -> fb::Uuid {
     let bits = u128::from_be_bytes(*id.as_bytes());
     fb::Uuid::new((bits >> 64) as u64, bits as u64)
@@ -393,6 +422,12 @@ fn decode_body(record: &fb::Record<'_>) -> Result<MetadataRecord, DecodeError> {
     }
     if let Some(body) = record.body_as_acl_removed() {
         return Ok(MetadataRecord::AclRemoved { binding: decode_acl(&body)? });
+    }
+    if let Some(body) = record.body_as_delegation_token_set() {
+        return Ok(MetadataRecord::DelegationTokenSet { token: decode_token(&body) });
+    }
+    if let Some(body) = record.body_as_delegation_token_removed() {
+        return Ok(MetadataRecord::DelegationTokenRemoved { id: body.id().to_owned() });
     }
     if let Some(body) = record.body_as_client_quota_changed() {
         return decode_quota(&body);
@@ -504,6 +539,18 @@ fn decode_acl(body: &fb::AclBinding<'_>) -> Result<AclBinding, DecodeError> {
         permission: known("permission", body.permission(), Permission::from_code)?,
     };
     Ok(AclBinding { pattern, entry })
+}
+
+fn decode_token(body: &fb::DelegationTokenSet<'_>) -> DelegationToken {
+    DelegationToken {
+        id: body.id().to_owned(),
+        owner: body.owner().to_owned(),
+        requester: body.requester().to_owned(),
+        renewers: body.renewers().iter().map(str::to_owned).collect(),
+        issued_ms: body.issued_ms(),
+        expires_ms: body.expires_ms(),
+        ends_ms: body.ends_ms(),
+    }
 }
 
 fn decode_topic_id(id: &fb::Uuid) -> TopicId {

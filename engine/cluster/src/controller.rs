@@ -16,6 +16,9 @@ use crate::decide::create_partitions::{
     CreatePartitions, CreatePartitionsError, GrownTopic, create_partitions,
 };
 use crate::decide::create_topics::{CreateTopicError, CreateTopics, CreatedTopic, create_topics};
+use crate::decide::delegation_tokens::{
+    ChangeToken, CreateToken, TokenError, create_token, expire_token, renew_token, sweep_tokens,
+};
 use crate::decide::delete_topics::{DeleteTopicError, DeletedTopic, TopicSelector, delete_topics};
 use crate::decide::producer_ids::{ProducerIdBlock, ProducerIdsError, allocate_producer_ids};
 use crate::decide::reassign_partitions::{
@@ -27,6 +30,7 @@ use crate::decide::scram_credentials::{
     AlterScramCredentials, UserResult, alter_scram_credentials,
 };
 use crate::decide::{Decision, TopicPolicy};
+use crate::delegation_token::DelegationToken;
 use crate::group_keys::GroupBounds;
 use crate::image::{ClusterImage, MetadataVersion};
 use crate::record::MetadataRecord;
@@ -62,6 +66,17 @@ pub enum Change {
     CreateAcls(Vec<Option<AclBinding>>),
     /// See [`delete_acls`].
     DeleteAcls(Vec<Option<AclFilter>>),
+    /// See [`create_token`].
+    CreateToken(CreateToken),
+    /// See [`renew_token`].
+    RenewToken(ChangeToken),
+    /// See [`expire_token`].
+    ExpireToken(ChangeToken),
+    /// See [`sweep_tokens`].
+    SweepTokens {
+        /// The wall clock, in milliseconds since 1970.
+        now_ms: i64,
+    },
 }
 
 /// What became of a request, in the order of its items where it has several.
@@ -91,6 +106,12 @@ pub enum Outcome {
     CreateAcls(Vec<Result<(), CreateAclError>>),
     /// Of [`Change::DeleteAcls`]: what each filter removed.
     DeleteAcls(Vec<Deleted>),
+    /// Of [`Change::CreateToken`]: the token.
+    CreateToken(Result<DelegationToken, TokenError>),
+    /// Of [`Change::RenewToken`] and [`Change::ExpireToken`]: when the token ends.
+    ChangeToken(Result<i64, TokenError>),
+    /// Of [`Change::SweepTokens`]: how many tokens had expired.
+    SweepTokens(usize),
     /// Of any change: the request as a whole was not carried out.
     Refused(ControllerError),
 }
@@ -366,6 +387,30 @@ fn decide(
         Change::DeleteAcls(filters) => {
             let (records, results) = delete_acls(image, filters);
             (records, Outcome::DeleteAcls(results))
+        }
+        Change::CreateToken(request) => match create_token(image, request) {
+            Ok(token) => {
+                let record = MetadataRecord::DelegationTokenSet { token: token.clone() };
+                (vec![record], Outcome::CreateToken(Ok(token)))
+            }
+            Err(error) => (Vec::new(), Outcome::CreateToken(Err(error))),
+        },
+        Change::RenewToken(request) => match renew_token(image, request) {
+            Ok(token) => {
+                let expires_ms = token.expires_ms;
+                let record = MetadataRecord::DelegationTokenSet { token };
+                (vec![record], Outcome::ChangeToken(Ok(expires_ms)))
+            }
+            Err(error) => (Vec::new(), Outcome::ChangeToken(Err(error))),
+        },
+        Change::ExpireToken(request) => match expire_token(image, request) {
+            Ok((record, expires_ms)) => (vec![record], Outcome::ChangeToken(Ok(expires_ms))),
+            Err(error) => (Vec::new(), Outcome::ChangeToken(Err(error))),
+        },
+        Change::SweepTokens { now_ms } => {
+            let records = sweep_tokens(image, *now_ms);
+            let count = records.len();
+            (records, Outcome::SweepTokens(count))
         }
     }
 }

@@ -12,6 +12,7 @@ use corelog_model::{
 };
 
 use crate::acl_index::AclIndex;
+use crate::delegation_token::{DelegationToken, DelegationTokens};
 use crate::quota::ClientQuotas;
 use crate::record::{ConfigResource, PartitionState, ShardEndpoint};
 use crate::scram::{ScramCredential, ScramUser};
@@ -48,6 +49,7 @@ pub struct ClusterImage {
     pub(crate) scram_credentials: Arc<BTreeMap<ScramUser, Arc<ScramCredential>>>,
     pub(crate) client_quotas: Arc<ClientQuotas>,
     pub(crate) acls: Arc<AclIndex>,
+    pub(crate) delegation_tokens: Arc<DelegationTokens>,
     pub(crate) partition_count: usize,
     /// Without the nodes that hold nothing.
     pub(crate) loads: Arc<BTreeMap<NodeId, NodeLoad>>,
@@ -171,6 +173,16 @@ impl ClusterImage {
     /// What clients are allowed. The same value, by its address too, until a quota changes.
     pub fn client_quotas(&self) -> &Arc<ClientQuotas> {
         &self.client_quotas
+    }
+
+    /// A delegation token by its id.
+    pub fn delegation_token(&self, id: &str) -> Option<&DelegationToken> {
+        self.delegation_tokens.get(id)
+    }
+
+    /// All delegation tokens, in the order of their ids.
+    pub fn delegation_tokens(&self) -> impl ExactSizeIterator<Item = &DelegationToken> {
+        self.delegation_tokens.values()
     }
 
     /// The rights of principals.

@@ -8,6 +8,7 @@ use corelog_model::{
 };
 
 use crate::acl::AclBinding;
+use crate::delegation_token::DelegationToken;
 use crate::quota::{QuotaEntity, QuotaKey, QuotaValue};
 use crate::scram::{ScramCredential, ScramUser};
 
@@ -99,6 +100,16 @@ pub enum MetadataRecord {
     AclRemoved {
         /// There before.
         binding: AclBinding,
+    },
+    /// A delegation token as it is from now on; replaces what was known of it.
+    DelegationTokenSet {
+        /// The token.
+        token: DelegationToken,
+    },
+    /// A delegation token does not count any more.
+    DelegationTokenRemoved {
+        /// There before.
+        id: String,
     },
 }
 

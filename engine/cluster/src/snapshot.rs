@@ -43,7 +43,9 @@ pub fn snapshot_records(image: &ClusterImage) -> impl Iterator<Item = MetadataRe
     });
     let acls = image.acls().bindings().map(|binding| MetadataRecord::AclAdded { binding });
     let cluster = cluster.into_iter().chain(brokers).chain(topics).chain(configs);
-    cluster.chain(producer_ids).chain(credentials).chain(quotas).chain(acls)
+    let tokens = image.delegation_tokens();
+    let tokens = tokens.map(|it| MetadataRecord::DelegationTokenSet { token: it.clone() });
+    cluster.chain(producer_ids).chain(credentials).chain(quotas).chain(acls).chain(tokens)
 }
 
 fn topic_records(topic: &TopicImage) -> impl Iterator<Item = MetadataRecord> {

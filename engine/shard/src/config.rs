@@ -62,6 +62,8 @@ pub struct ShardLimits {
     /// Bytes of the metadata log, on the first core, that a start reads at most before a snapshot
     /// takes their place. More where the snapshot itself is larger.
     pub metadata_snapshot_bytes: u64,
+    /// Time between two looks, on the first core, for delegation tokens that have expired.
+    pub token_check_ms: u64,
     /// The road a journal sync takes.
     pub sync_path: SyncPath,
     /// How old segments are compacted.
@@ -98,6 +100,7 @@ impl Default for ShardLimits {
             producer_expiration_check_ms: 600_000,
             verifies_transactions: true,
             metadata_snapshot_bytes: 16 << 20,
+            token_check_ms: 3_600_000,
             sync_path: SyncPath::Write,
             cleaner: CleanerLimits::default(),
         }

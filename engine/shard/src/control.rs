@@ -7,7 +7,7 @@ use std::time::Duration;
 use corelog_cluster::ClusterImage;
 use corelog_cluster::controller::{Change, Controller, Input, Outcome, Output, Ticket};
 use corelog_io::mesh::{Receiver, Sender, answer};
-use corelog_io::timeout;
+use corelog_io::{now, timeout, wall_clock_ms};
 
 use crate::metadata_log::MetadataLog;
 use crate::shard::{Outbox, ShardCommand};
@@ -57,18 +57,44 @@ pub(crate) struct Driver {
     pub(crate) log: MetadataLog,
     pub(crate) shards: Vec<Outbox>,
     pub(crate) next_ticket: u64,
+    /// Time between two looks for delegation tokens that have expired.
+    pub(crate) sweep_pause: Duration,
 }
 
 impl Driver {
     /// Serves requests until every handle is gone.
     pub(crate) async fn run(mut self, requests: Receiver<ControlRequest>) {
-        while let Ok(request) = requests.recv_async().await {
-            if let Some(outcome) = self.change(request.change, Audience::EveryShard).await {
-                // Whoever asked may have gone away with its connection.
-                drop(request.answer.try_send(outcome));
+        let mut swept = now();
+        loop {
+            let pause = self.sweep_pause.saturating_sub(swept.elapsed());
+            if pause.is_zero() {
+                self.sweep().await;
+                swept = now();
+                continue;
+            }
+            match timeout(pause, requests.recv_async()).await {
+                Ok(Ok(ControlRequest { change, answer })) => {
+                    if let Some(outcome) = self.change(change, Audience::EveryShard).await {
+                        // Whoever asked may have gone away with its connection.
+                        drop(answer.try_send(outcome));
+                    }
+                }
+                Ok(Err(_)) => return,
+                Err(_) => continue,
             }
             // Nobody waits for it but the next change.
             self.log.snapshot_if_due(self.controller.image()).await;
+        }
+    }
+
+    /// Removes delegation tokens that have expired.
+    async fn sweep(&mut self) {
+        let change = Change::SweepTokens { now_ms: wall_clock_ms() };
+        match self.change(change, Audience::EveryShard).await {
+            Some(Outcome::SweepTokens(count)) if count > 0 => {
+                tracing::info!(count, "delegation tokens have expired");
+            }
+            _ => {}
         }
     }
 

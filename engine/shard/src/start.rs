@@ -3,6 +3,7 @@
 //! its partitions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use corelog_cluster::controller::{Change, Controller, ControllerConfig, Outcome};
 use corelog_cluster::decide::register_broker::{RegisterBroker, RegisterBrokerError};
@@ -83,7 +84,8 @@ pub async fn start_controller_shard(
         ..ControllerConfig::default()
     };
     let controller = Controller::new(controller_config, image);
-    let mut driver = Driver { controller, log, shards, next_ticket: 0 };
+    let sweep_pause = Duration::from_millis(config.limits.token_check_ms);
+    let mut driver = Driver { controller, log, shards, next_ticket: 0, sweep_pause };
     let cores = endpoints.len() as u16;
     let register = Change::RegisterBroker(RegisterBroker {
         broker: config.broker,

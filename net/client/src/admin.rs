@@ -9,6 +9,7 @@ mod nodes;
 mod quotas;
 mod reassignments;
 mod replicas;
+mod tokens;
 mod topics;
 mod transactions;
 mod users;
@@ -26,6 +27,7 @@ pub use nodes::{ClusterDescription, DescribeCluster};
 pub use quotas::{AlterQuotas, ListQuotas, QuotaEntity, QuotaPart, Quotas};
 pub use reassignments::{ListReassignments, OngoingReassignment, ReassignPartition};
 pub use replicas::DescribeLogDirs;
+pub use tokens::{CreateToken, DelegationToken, ExpireToken, ListTokens, RenewToken, TokenProof};
 pub use topics::{AddPartitions, CreateTopic, CreatedTopic, DeleteRecords, DeleteTopic, NewTopic};
 pub use transactions::{
     AbortTransaction, ActiveProducer, DescribeProducers, DescribeTransaction, ListTransactions,

@@ -76,7 +76,16 @@ pub enum Login {
         /// The password.
         password: Secret,
     },
-    /// With a token.
+    /// With a delegation token (KIP-48).
+    DelegationToken {
+        /// Which hash.
+        hash: Hash,
+        /// The id of the token.
+        id: String,
+        /// What proves it, as a password.
+        password: Secret,
+    },
+    /// With a token of an authority.
     Bearer {
         /// The token.
         token: Secret,
@@ -88,7 +97,9 @@ impl Login {
     pub fn mechanism(&self) -> Mechanism {
         match self {
             Self::Plain { .. } => Mechanism::Plain,
-            Self::Scram { hash, .. } => Mechanism::Scram(*hash),
+            Self::Scram { hash, .. } | Self::DelegationToken { hash, .. } => {
+                Mechanism::Scram(*hash)
+            }
             Self::Bearer { .. } => Mechanism::OauthBearer,
         }
     }
@@ -122,6 +133,10 @@ impl LoginExchange {
             Login::Bearer { token } => (oauthbearer::message(token), None),
             Login::Scram { hash, user, password } => {
                 let client = ScramClient::new(*hash, user, password.clone(), nonce());
+                (client.first(), Some((client, ScramStage::Challenge)))
+            }
+            Login::DelegationToken { hash, id, password } => {
+                let client = ScramClient::new(*hash, id, password.clone(), nonce()).with_token();
                 (client.first(), Some((client, ScramStage::Challenge)))
             }
         };

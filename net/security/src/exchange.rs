@@ -6,7 +6,7 @@ use std::fmt;
 use crate::jwt::{TokenPolicy, TokenRefusal};
 use crate::oauthbearer::Bearer;
 use crate::plain;
-use crate::scram::{Hash, ScramKeys, ScramServer};
+use crate::scram::{Hash, ScramKeys, ScramLogin, ScramName, ScramServer};
 use crate::{Mechanism, Secret};
 
 /// What a message of the client leads to.
@@ -22,7 +22,18 @@ pub enum Step {
         user: String,
         /// When what the client has shown expires, in milliseconds since 1970.
         expires_ms: Option<i64>,
+        /// What the client has shown.
+        proof: Proof,
     },
+}
+
+/// By what a client has shown who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// By something of its own: a password, a key, a token of an authority.
+    Own,
+    /// By a delegation token, which somebody made for it.
+    DelegationToken,
 }
 
 /// Why a client does not come in. For logs: clients are told less.
@@ -58,12 +69,28 @@ pub struct Credentials<'a> {
     pub plain: &'a PlainUsers,
     /// Of SCRAM, if the user has any.
     pub scram: &'a dyn Fn(Hash, &str) -> Option<ScramKeys>,
+    /// Of SCRAM with a delegation token of this id, if there may be any: its keys, and its owner
+    /// if it counts.
+    pub delegation: Option<&'a dyn Fn(Hash, &str) -> ScramLogin>,
     /// From which the salts of unknown users are made; secret and the same for all cores.
     pub nobody_secret: &'a [u8],
     /// Of OAUTHBEARER.
     pub tokens: Option<&'a TokenPolicy>,
     /// The wall clock, in milliseconds since 1970.
     pub now_ms: i64,
+}
+
+/// What a client of SCRAM is checked by. Whoever does not exist has keys, too.
+fn login(hash: Hash, name: ScramName<'_>, known: &Credentials<'_>) -> ScramLogin {
+    let nobody = |name| ScramKeys::of_nobody(hash, name, known.nobody_secret);
+    match (name, known.delegation) {
+        (ScramName::User(user), _) => match (known.scram)(hash, user) {
+            Some(keys) => ScramLogin::of_user(keys, user),
+            None => ScramLogin { keys: nobody(user), identity: None },
+        },
+        (ScramName::DelegationToken(id), Some(delegation)) => delegation(hash, id),
+        (ScramName::DelegationToken(id), None) => ScramLogin { keys: nobody(id), identity: None },
+    }
 }
 
 /// A login under way.
@@ -93,10 +120,7 @@ impl Exchange {
             Self::Plain => plain::check(message, known.plain),
             Self::Scram(hash, server) => {
                 let hash = *hash;
-                server.step(message, |user| match (known.scram)(hash, user) {
-                    Some(keys) => (keys, true),
-                    None => (ScramKeys::of_nobody(hash, user, known.nobody_secret), false),
-                })
+                server.step(message, |name| login(hash, name, known))
             }
             Self::Bearer(bearer) => bearer.step(message, known.tokens, known.now_ms),
         }

@@ -2,6 +2,7 @@
 //! client share it. Pure: bytes and times come in, decisions go out; sockets, files and clocks are
 //! those of the callers.
 
+pub mod delegation;
 pub mod distinguished_name;
 pub mod exchange;
 pub mod jaas;

@@ -1,7 +1,7 @@
 //! OAUTHBEARER (RFC 7628): `n,,` and pairs between bytes 1, one of them `auth=Bearer TOKEN`.
 
 use crate::Secret;
-use crate::exchange::{Refusal, Step};
+use crate::exchange::{Proof, Refusal, Step};
 use crate::jwt::{TokenPolicy, TokenRefusal};
 
 /// Between the parts of a message.
@@ -46,7 +46,12 @@ impl Bearer {
                     return Err(Refusal::OtherUser);
                 }
                 let expires_ms = Some(accepted.expires_ms);
-                Ok(Step::Done { message: Vec::new(), user: accepted.user, expires_ms })
+                Ok(Step::Done {
+                    message: Vec::new(),
+                    user: accepted.user,
+                    expires_ms,
+                    proof: Proof::Own,
+                })
             }
             Err(refusal) => {
                 self.refused = Some(refusal);

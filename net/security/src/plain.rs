@@ -1,7 +1,7 @@
 //! PLAIN (RFC 4616): `[authzid] NUL authcid NUL password`.
 
 use crate::Secret;
-use crate::exchange::{PlainUsers, Refusal, Step};
+use crate::exchange::{PlainUsers, Proof, Refusal, Step};
 
 /// Compared with in place of the password of an unknown user, so that it costs the same.
 const NO_PASSWORD: &str = "there is no such user";
@@ -26,7 +26,12 @@ pub(crate) fn check(message: &[u8], users: &PlainUsers) -> Result<Step, Refusal>
     if !acts_for.is_empty() && acts_for != user {
         return Err(Refusal::OtherUser);
     }
-    Ok(Step::Done { message: Vec::new(), user: user.to_owned(), expires_ms: None })
+    Ok(Step::Done {
+        message: Vec::new(),
+        user: user.to_owned(),
+        expires_ms: None,
+        proof: Proof::Own,
+    })
 }
 
 /// The client's side: the only message.
@@ -45,7 +50,12 @@ mod tests {
     }
 
     fn alice() -> Step {
-        Step::Done { message: vec![], user: "alice".to_owned(), expires_ms: None }
+        Step::Done {
+            message: vec![],
+            user: "alice".to_owned(),
+            expires_ms: None,
+            proof: Proof::Own,
+        }
     }
 
     #[test]

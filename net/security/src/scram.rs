@@ -10,6 +10,7 @@ use ring::{digest, hmac, pbkdf2};
 use subtle::ConstantTimeEq;
 
 use crate::Secret;
+use crate::exchange::Proof;
 
 mod client;
 mod server;
@@ -115,6 +116,52 @@ impl ScramKeys {
         client_key.ct_eq(&self.stored_key).into()
     }
 }
+
+/// Whom a client says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScramName<'a> {
+    /// A user with a password.
+    User(&'a str),
+    /// The owner of the delegation token of this id.
+    DelegationToken(&'a str),
+}
+
+/// What a client is checked by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScramLogin {
+    /// Those of the name, whether it exists or not.
+    pub keys: ScramKeys,
+    /// As whom the client comes in; none: it does not.
+    pub identity: Option<ScramIdentity>,
+}
+
+/// As whom a client comes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScramIdentity {
+    /// The user.
+    pub user: String,
+    /// When that ends, in milliseconds since 1970.
+    pub expires_ms: Option<i64>,
+    /// By what.
+    pub proof: Proof,
+}
+
+impl ScramLogin {
+    /// That of a user with a password.
+    pub fn of_user(keys: ScramKeys, user: &str) -> Self {
+        let (user, proof) = (user.to_owned(), Proof::Own);
+        Self { keys, identity: Some(ScramIdentity { user, expires_ms: None, proof }) }
+    }
+
+    /// That of the owner of a delegation token.
+    pub fn of_token(keys: ScramKeys, owner: &str, expires_ms: i64) -> Self {
+        let (user, proof) = (owner.to_owned(), Proof::DelegationToken);
+        Self { keys, identity: Some(ScramIdentity { user, expires_ms: Some(expires_ms), proof }) }
+    }
+}
+
+/// The extension of the first message that names a delegation token (KIP-48).
+const TOKEN_EXTENSION: &str = "tokenauth=true";
 
 fn xor(one: &[u8], other: &[u8]) -> Vec<u8> {
     one.iter().zip(other).map(|(one, other)| one ^ other).collect()

@@ -40,6 +40,7 @@ proptest! {
         let known = Credentials {
             plain: &plain,
             scram: &|_, _| None,
+            delegation: None,
             nobody_secret: b"secret",
             tokens: Some(&tokens),
             now_ms: 0,

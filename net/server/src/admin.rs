@@ -124,7 +124,10 @@ impl Dispatcher {
             }
             other => match self.change_rights(other, context, reader).await? {
                 Some(frame) => frame,
-                None => return self.place(other, context, reader).await,
+                None => match self.place(other, context, reader).await? {
+                    Some(frame) => frame,
+                    None => return self.delegate(other, context, reader).await,
+                },
             },
         };
         Ok(Some(frame))

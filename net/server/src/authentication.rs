@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use corelog_io::Instant;
 use corelog_model::ErrorCode;
-use corelog_security::exchange::{Credentials, Exchange, Refusal, Step};
+use corelog_security::exchange::{Credentials, Exchange, Proof, Refusal, Step};
 use corelog_security::{Mechanism, Principal};
 
 /// A second login on one connection may not begin sooner than this after the one before.
@@ -87,6 +87,7 @@ struct Login {
     principal: Rc<Principal>,
     mechanism: Mechanism,
     expires: Option<Instant>,
+    proof: Proof,
 }
 
 /// The state of one connection.
@@ -116,6 +117,11 @@ impl Authentication {
     /// Who has logged in.
     pub(crate) fn principal(&self) -> Option<&Rc<Principal>> {
         self.login.as_ref().map(|login| &login.principal)
+    }
+
+    /// By what it has shown who it is.
+    pub(crate) fn proof(&self) -> Option<Proof> {
+        self.login.as_ref().map(|login| login.proof)
     }
 
     /// Whether the next frame has no header.
@@ -195,9 +201,11 @@ impl Authentication {
     }
 
     fn stepped(&mut self, now: Instant, now_ms: i64, stepped: Result<Step, Refusal>) -> SaslOutput {
-        let (message, user, expires_ms) = match stepped {
+        let (message, user, expires_ms, proof) = match stepped {
             Ok(Step::Challenge(bytes)) => return SaslOutput::Bytes { bytes, lifetime_ms: 0 },
-            Ok(Step::Done { message, user, expires_ms }) => (message, user, expires_ms),
+            Ok(Step::Done { message, user, expires_ms, proof }) => {
+                (message, user, expires_ms, proof)
+            }
             Err(refusal) => {
                 return self.fail(ErrorCode::SaslAuthenticationFailed, refusal.into());
             }
@@ -218,7 +226,7 @@ impl Authentication {
             None => Rc::new(principal),
         };
         let expires = lifetime.map(|lifetime| now + lifetime);
-        self.login = Some(Login { principal, mechanism, expires });
+        self.login = Some(Login { principal, mechanism, expires, proof });
         let lifetime_ms =
             lifetime.map_or(0, |it| i64::try_from(it.as_millis()).unwrap_or(i64::MAX));
         SaslOutput::Bytes { bytes: message, lifetime_ms }

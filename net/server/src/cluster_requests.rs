@@ -21,9 +21,9 @@ use crate::authorize::{Access, table};
 use crate::dispatch::{Context, Dispatcher, RequestError};
 use crate::error::{Failure, unauthorized};
 
-/// A change of credentials or ACLs waits this long for the disk; its request has no time of its
+/// A change of credentials, ACLs or tokens waits this long for the disk; its request has no time of its
 /// own.
-const RIGHTS_TIME_MAX: Duration = Duration::from_secs(10);
+pub(crate) const RIGHTS_TIME_MAX: Duration = Duration::from_secs(10);
 
 impl Dispatcher {
     /// Serves the APIs that describe what only those may see who may see the cluster; `None` for

@@ -116,7 +116,8 @@ impl Reading<'_> {
                 Admitted::Pass => {
                     let principal = Rc::clone(gate.principal());
                     let account = Rc::clone(&account);
-                    let origin = Origin { peer: peer.ip(), principal, account };
+                    let (peer, proof) = (peer.ip(), gate.proof());
+                    let origin = Origin { peer, principal, proof, account };
                     self.dispatcher.start(&frame, &origin).await
                 }
             };

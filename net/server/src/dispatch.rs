@@ -10,6 +10,7 @@ use corelog_cluster::{Authorizer, Change, ClusterImage};
 use corelog_io::{Instant, now, timeout};
 use corelog_model::TopicId;
 use corelog_security::Principal;
+use corelog_security::exchange::Proof;
 use corelog_shard::Shard;
 use corelog_wire::frame::EncodedFrame;
 use corelog_wire::{
@@ -83,6 +84,8 @@ pub(crate) struct Origin {
     pub(crate) peer: IpAddr,
     /// Whom authorization asks about.
     pub(crate) principal: Rc<Principal>,
+    /// By what it has shown that it is that, if it has.
+    pub(crate) proof: Option<Proof>,
     /// For how long it must wait.
     pub(crate) account: Rc<Account>,
 }
@@ -101,6 +104,16 @@ impl<'a> Context<'a> {
     /// What whoever sent the request may do, as `image` has it.
     pub(crate) fn access(self, image: &'a ClusterImage) -> Access<'a> {
         Access::of(self.origin, self.authorizer, image)
+    }
+
+    /// Who sent the request.
+    pub(crate) fn principal(self) -> &'a Principal {
+        &self.origin.principal
+    }
+
+    /// By what that is shown, if it is.
+    pub(crate) fn proof(self) -> Option<Proof> {
+        self.origin.proof
     }
 }
 

@@ -8,6 +8,7 @@ use corelog_cluster::decide::client_quotas::AlterQuotaError;
 use corelog_cluster::decide::configs::AlterConfigError;
 use corelog_cluster::decide::create_partitions::CreatePartitionsError;
 use corelog_cluster::decide::create_topics::CreateTopicError;
+use corelog_cluster::decide::delegation_tokens::TokenError;
 use corelog_cluster::decide::delete_topics::DeleteTopicError;
 use corelog_cluster::decide::producer_ids::ProducerIdsError;
 use corelog_cluster::decide::reassign_partitions::ReassignPartitionError;
@@ -126,6 +127,7 @@ cluster_errors! {
     DeleteTopicError
     ProducerIdsError
     ReassignPartitionError
+    TokenError
 }
 
 impl KafkaError for TopicNameError {

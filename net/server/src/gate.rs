@@ -10,9 +10,9 @@ use std::time::Duration;
 use corelog_cluster::{ScramMechanism, ScramUser};
 use corelog_io::{now, sleep, wall_clock_ms};
 use corelog_model::ErrorCode;
-use corelog_security::exchange::{Credentials, PlainUsers};
+use corelog_security::exchange::{Credentials, PlainUsers, Proof};
 use corelog_security::jwt::TokenPolicy;
-use corelog_security::scram::{Hash, ScramKeys};
+use corelog_security::scram::{Hash, ScramKeys, ScramLogin};
 use corelog_security::{Mechanism, Principal, nonce};
 use corelog_shard::Shard;
 use corelog_wire::frame::EncodedFrame;
@@ -22,6 +22,7 @@ use corelog_wire::{
 };
 
 use crate::authentication::{Authentication, SaslInput, SaslOutput};
+use crate::delegation::Delegation;
 use crate::dispatch::{Started, finish};
 use crate::reply::Reply;
 
@@ -86,21 +87,36 @@ pub(crate) struct Gate {
     peer: IpAddr,
     shard: Shard,
     principal: Rc<Principal>,
-    sasl: Option<(Arc<SaslSettings>, Authentication)>,
+    proof: Option<Proof>,
+    sasl: Option<(Known, Authentication)>,
+}
+
+/// By what clients that log in are checked.
+struct Known {
+    settings: Arc<SaslSettings>,
+    delegation: Option<Delegation>,
 }
 
 impl Gate {
-    /// A gate for clients that need not log in.
-    pub(crate) fn open(shard: Shard, peer: IpAddr, principal: Principal) -> Self {
-        Self { peer, shard, principal: Rc::new(principal), sasl: None }
+    /// A gate for clients that need not log in. `named` is who the client has shown that it is.
+    pub(crate) fn open(shard: Shard, peer: IpAddr, named: Option<Principal>) -> Self {
+        let proof = named.as_ref().map(|_| Proof::Own);
+        let principal = Rc::new(named.unwrap_or_else(Principal::anonymous));
+        Self { peer, shard, principal, proof, sasl: None }
     }
 
     /// A gate for clients that log in.
-    pub(crate) fn closed(shard: Shard, peer: IpAddr, settings: Arc<SaslSettings>) -> Self {
+    pub(crate) fn closed(
+        shard: Shard,
+        peer: IpAddr,
+        settings: Arc<SaslSettings>,
+        delegation: Option<Delegation>,
+    ) -> Self {
         let authentication =
             Authentication::new(settings.mechanisms.clone(), settings.login_time_max);
         let principal = Rc::new(Principal::anonymous());
-        Self { peer, shard, principal, sasl: Some((settings, authentication)) }
+        let known = Known { settings, delegation };
+        Self { peer, shard, principal, proof: None, sasl: Some((known, authentication)) }
     }
 
     /// Whose requests pass.
@@ -108,25 +124,30 @@ impl Gate {
         &self.principal
     }
 
+    /// By what that is shown, if it is.
+    pub(crate) fn proof(&self) -> Option<Proof> {
+        self.proof
+    }
+
     /// The most bytes of the next frame, while that is less than later.
     pub(crate) fn frame_bytes_max(&self) -> Option<usize> {
-        let (settings, authentication) = self.sasl.as_ref()?;
-        authentication.principal().is_none().then_some(settings.receive_bytes_max)
+        let (known, authentication) = self.sasl.as_ref()?;
+        authentication.principal().is_none().then_some(known.settings.receive_bytes_max)
     }
 
     /// Looks at a frame.
     pub(crate) fn look(&mut self, frame: &[u8]) -> Admitted {
-        let Some((settings, authentication)) = &mut self.sasl else {
+        let Some((known, authentication)) = &mut self.sasl else {
             return look_without_sasl(frame);
         };
         if authentication.expects_raw() {
-            let output = step(&self.shard, settings, authentication, &SaslInput::Raw(frame));
+            let output = step(&self.shard, known, authentication, &SaslInput::Raw(frame));
             return self.answer(output, None);
         }
         let mut reader = Reader::new(frame);
         // A header that cannot be read is told by whoever starts requests.
         let Ok(header) = RequestHeader::decode(&mut reader) else {
-            let output = step(&self.shard, settings, authentication, &SaslInput::Other);
+            let output = step(&self.shard, known, authentication, &SaslInput::Other);
             return self.answer(output, None);
         };
         let version = header.api_version;
@@ -137,28 +158,30 @@ impl Gate {
                     return unreadable();
                 };
                 let input = SaslInput::Handshake(version, &request.mechanism);
-                step(&self.shard, settings, authentication, &input)
+                step(&self.shard, known, authentication, &input)
             }
             ApiKey::SaslAuthenticate if header.api.info().serves(version) => {
                 let Ok(request) = SaslAuthenticateRequest::decode(&mut reader, version) else {
                     return unreadable();
                 };
                 let input = SaslInput::Authenticate(request.auth_bytes.as_ref());
-                step(&self.shard, settings, authentication, &input)
+                step(&self.shard, known, authentication, &input)
             }
             ApiKey::ApiVersions => {
-                step(&self.shard, settings, authentication, &SaslInput::ApiVersions)
+                step(&self.shard, known, authentication, &SaslInput::ApiVersions)
             }
-            _ => step(&self.shard, settings, authentication, &SaslInput::Other),
+            _ => step(&self.shard, known, authentication, &SaslInput::Other),
         };
         self.answer(output, Some(&header))
     }
 
     /// Writes what was decided. Without a header the client expects bare bytes.
     fn answer(&mut self, output: SaslOutput, header: Option<&RequestHeader<'_>>) -> Admitted {
-        let Some((settings, authentication)) = &self.sasl else { return Admitted::Pass };
+        let Some((known, authentication)) = &self.sasl else { return Admitted::Pass };
+        let settings = &known.settings;
         if let Some(principal) = authentication.principal() {
             self.principal = Rc::clone(principal);
+            self.proof = authentication.proof();
         }
         let reply = match output {
             SaslOutput::Pass => return Admitted::Pass,
@@ -218,11 +241,11 @@ fn look_without_sasl(frame: &[u8]) -> Admitted {
 
 fn step(
     shard: &Shard,
-    settings: &SaslSettings,
+    Known { settings, delegation }: &Known,
     authentication: &mut Authentication,
     input: &SaslInput<'_>,
 ) -> SaslOutput {
-    let image = shard.image();
+    let (image, now_ms) = (shard.image(), wall_clock_ms());
     let scram = |hash: Hash, user: &str| {
         let mechanism = match hash {
             Hash::Sha256 => ScramMechanism::Sha256,
@@ -236,12 +259,18 @@ fn step(
             server_key: credential.server_key.clone(),
         })
     };
+    let of_token = delegation.as_ref().map(|delegation| {
+        |hash: Hash, id: &str| -> ScramLogin {
+            delegation.login((hash, id), &image, now_ms, &settings.nobody_secret)
+        }
+    });
     let known = Credentials {
         plain: &settings.plain,
         scram: &scram,
+        delegation: of_token.as_ref().map(|login| login as &dyn Fn(Hash, &str) -> ScramLogin),
         nobody_secret: &settings.nobody_secret,
         tokens: settings.tokens.as_ref(),
-        now_ms: wall_clock_ms(),
+        now_ms,
     };
     authentication.step(now(), input, &known, nonce)
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use corelog_cluster::QuotaKey;
 use corelog_io::{Task, now, sleep, spawn, timeout};
-use corelog_security::Principal;
 use corelog_shard::Shard;
 
 use crate::api::ApiSettings;
@@ -219,7 +218,7 @@ impl Service {
     /// Encrypts, if that is how clients talk here, and says who they are so far.
     async fn begin(&self, socket: Socket) -> io::Result<(Transport, Gate)> {
         let (shard, peer) = (self.dispatcher.shard().clone(), socket.peer().ip());
-        let mut principal = Principal::anonymous();
+        let mut named = None;
         let transport = match &self.tls {
             None => Transport::Plain(socket),
             Some(acceptor) => {
@@ -230,16 +229,18 @@ impl Service {
                     Err(_) => return Err(io::ErrorKind::TimedOut.into()),
                 };
                 if let Some(certificate) = stream.client_certificate() {
-                    let named = acceptor.principal_of(&certificate);
                     let unnamed = || io::Error::other("no rule makes a user of the certificate");
-                    principal = named.ok_or_else(unnamed)?;
+                    named = Some(acceptor.principal_of(&certificate).ok_or_else(unnamed)?);
                 }
                 Transport::Tls(stream)
             }
         };
         let gate = match &self.sasl {
-            None => Gate::open(shard, peer, principal),
-            Some(sasl) => Gate::closed(shard, peer, sasl.settings()),
+            None => Gate::open(shard, peer, named),
+            Some(sasl) => {
+                let delegation = self.dispatcher.settings().delegation.clone();
+                Gate::closed(shard, peer, sasl.settings(), delegation)
+            }
         };
         Ok((transport, gate))
     }

@@ -57,6 +57,9 @@ pub use api::consumer_group_heartbeat::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
 };
 pub use api::create_acls::{CreateAclsRequest, CreateAclsResponse};
+pub use api::create_delegation_token::{
+    CreateDelegationTokenRequest, CreateDelegationTokenResponse,
+};
 pub use api::create_partitions::{CreatePartitionsRequest, CreatePartitionsResponse};
 pub use api::create_topics::{CreateTopicsRequest, CreateTopicsResponse};
 pub use api::delete_acls::{DeleteAclsRequest, DeleteAclsResponse};
@@ -70,6 +73,9 @@ pub use api::describe_acls::{DescribeAclsRequest, DescribeAclsResponse};
 pub use api::describe_client_quotas::{DescribeClientQuotasRequest, DescribeClientQuotasResponse};
 pub use api::describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
 pub use api::describe_configs::{DescribeConfigsRequest, DescribeConfigsResponse};
+pub use api::describe_delegation_token::{
+    DescribeDelegationTokenRequest, DescribeDelegationTokenResponse,
+};
 pub use api::describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
 pub use api::describe_log_dirs::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 pub use api::describe_producers::{DescribeProducersRequest, DescribeProducersResponse};
@@ -86,6 +92,9 @@ pub use api::describe_user_scram_credentials::{
 };
 pub use api::elect_leaders::{ElectLeadersRequest, ElectLeadersResponse};
 pub use api::end_txn::{EndTxnRequest, EndTxnResponse};
+pub use api::expire_delegation_token::{
+    ExpireDelegationTokenRequest, ExpireDelegationTokenResponse,
+};
 pub use api::fetch::{FetchRequest, FetchResponse};
 pub use api::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
 pub use api::heartbeat::{HeartbeatRequest, HeartbeatResponse};
@@ -108,6 +117,7 @@ pub use api::offset_delete::{OffsetDeleteRequest, OffsetDeleteResponse};
 pub use api::offset_fetch::{OffsetFetchRequest, OffsetFetchResponse};
 pub use api::offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 pub use api::produce::{ProduceRequest, ProduceResponse};
+pub use api::renew_delegation_token::{RenewDelegationTokenRequest, RenewDelegationTokenResponse};
 pub use api::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse};
 pub use api::sasl_handshake::{SaslHandshakeRequest, SaslHandshakeResponse};
 pub use api::share_acknowledge::{ShareAcknowledgeRequest, ShareAcknowledgeResponse};

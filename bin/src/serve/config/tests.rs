@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use corelog_cluster::decide::delegation_tokens::TokenTimes;
 use corelog_security::Protocol;
 use corelog_shard::ShareSettings;
 
@@ -155,6 +156,11 @@ fn nothing_typed_gives_the_documented_defaults() {
                 topic: InternalTopic::default(),
             },
             authorizer: None,
+            tokens: TokenRules {
+                key: None,
+                times: TokenTimes { lifetime_ms_max: 604_800_000, expiry_ms: 86_400_000 },
+                check_ms: 3_600_000,
+            },
             transactions: TransactionRules {
                 coordinator: TransactionConfig::default(),
                 topic: InternalTopic::default(),

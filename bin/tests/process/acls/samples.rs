@@ -39,6 +39,7 @@ fn is_allowed(codes: impl IntoIterator<Item = i16>) -> bool {
         ErrorCode::GroupAuthorizationFailed,
         ErrorCode::ClusterAuthorizationFailed,
         ErrorCode::TransactionalIdAuthorizationFailed,
+        ErrorCode::DelegationTokenAuthorizationFailed,
     ];
     !codes.into_iter().any(|code| refusals.iter().any(|refusal| refusal.code() == code))
 }
@@ -66,6 +67,9 @@ macro_rules! code {
 mod cluster;
 mod groups;
 mod shares;
+mod tokens;
+
+pub(super) use tokens::{make_token, token};
 
 /// A batch of one record, of a transaction.
 fn batch() -> Vec<u8> {
@@ -255,6 +259,9 @@ pub(super) fn ask(client: &mut Connection, admin: &mut Connection, right: &Right
         | ApiKey::DescribeShareGroupOffsets
         | ApiKey::AlterShareGroupOffsets
         | ApiKey::DeleteShareGroupOffsets => shares::ask(client, admin, right),
+        ApiKey::CreateDelegationToken | ApiKey::DescribeDelegationToken => {
+            tokens::ask(client, right)
+        }
         _ => cluster::ask(client, right),
     }
 }

@@ -108,10 +108,10 @@ pub struct ConfigResourceUnionTableOffset {}
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_RECORD_BODY: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_RECORD_BODY: u8 = 13;
+pub const ENUM_MAX_RECORD_BODY: u8 = 15;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_RECORD_BODY: [RecordBody; 14] = [
+pub const ENUM_VALUES_RECORD_BODY: [RecordBody; 16] = [
   RecordBody::NONE,
   RecordBody::ClusterCreated,
   RecordBody::BrokerRegistered,
@@ -126,6 +126,8 @@ pub const ENUM_VALUES_RECORD_BODY: [RecordBody; 14] = [
   RecordBody::ClientQuotaChanged,
   RecordBody::AclAdded,
   RecordBody::AclRemoved,
+  RecordBody::DelegationTokenSet,
+  RecordBody::DelegationTokenRemoved,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -147,9 +149,11 @@ impl RecordBody {
   pub const ClientQuotaChanged: Self = Self(11);
   pub const AclAdded: Self = Self(12);
   pub const AclRemoved: Self = Self(13);
+  pub const DelegationTokenSet: Self = Self(14);
+  pub const DelegationTokenRemoved: Self = Self(15);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 13;
+  pub const ENUM_MAX: u8 = 15;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::NONE,
     Self::ClusterCreated,
@@ -165,6 +169,8 @@ impl RecordBody {
     Self::ClientQuotaChanged,
     Self::AclAdded,
     Self::AclRemoved,
+    Self::DelegationTokenSet,
+    Self::DelegationTokenRemoved,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -183,6 +189,8 @@ impl RecordBody {
       Self::ClientQuotaChanged => Some("ClientQuotaChanged"),
       Self::AclAdded => Some("AclAdded"),
       Self::AclRemoved => Some("AclRemoved"),
+      Self::DelegationTokenSet => Some("DelegationTokenSet"),
+      Self::DelegationTokenRemoved => Some("DelegationTokenRemoved"),
       _ => None,
     }
   }
@@ -2657,6 +2665,307 @@ impl ::core::fmt::Debug for AclBinding<'_> {
       ds.finish()
   }
 }
+pub enum DelegationTokenSetOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+/// A token with which somebody may log in as its owner; replaces what was known of it. Users are
+/// names, without their kind. What proves the token is made from its id and a key that is not here.
+pub struct DelegationTokenSet<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for DelegationTokenSet<'a> {
+  type Inner = DelegationTokenSet<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> DelegationTokenSet<'a> {
+  pub const VT_ID: ::flatbuffers::VOffsetT = 4;
+  pub const VT_OWNER: ::flatbuffers::VOffsetT = 6;
+  pub const VT_REQUESTER: ::flatbuffers::VOffsetT = 8;
+  pub const VT_RENEWERS: ::flatbuffers::VOffsetT = 10;
+  pub const VT_ISSUED_MS: ::flatbuffers::VOffsetT = 12;
+  pub const VT_EXPIRES_MS: ::flatbuffers::VOffsetT = 14;
+  pub const VT_ENDS_MS: ::flatbuffers::VOffsetT = 16;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    DelegationTokenSet { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args DelegationTokenSetArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<DelegationTokenSet<'bldr>> {
+    let mut builder = DelegationTokenSetBuilder::new(_fbb);
+    builder.add_ends_ms(args.ends_ms);
+    builder.add_expires_ms(args.expires_ms);
+    builder.add_issued_ms(args.issued_ms);
+    if let Some(x) = args.renewers { builder.add_renewers(x); }
+    if let Some(x) = args.requester { builder.add_requester(x); }
+    if let Some(x) = args.owner { builder.add_owner(x); }
+    if let Some(x) = args.id { builder.add_id(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn id(&self) -> &'a str {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(DelegationTokenSet::VT_ID, None).unwrap()}
+  }
+  #[inline]
+  pub fn owner(&self) -> &'a str {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(DelegationTokenSet::VT_OWNER, None).unwrap()}
+  }
+  #[inline]
+  pub fn requester(&self) -> &'a str {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(DelegationTokenSet::VT_REQUESTER, None).unwrap()}
+  }
+  #[inline]
+  pub fn renewers(&self) -> ::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>>>(DelegationTokenSet::VT_RENEWERS, None).unwrap()}
+  }
+  #[inline]
+  pub fn issued_ms(&self) -> i64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i64>(DelegationTokenSet::VT_ISSUED_MS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn expires_ms(&self) -> i64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i64>(DelegationTokenSet::VT_EXPIRES_MS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn ends_ms(&self) -> i64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i64>(DelegationTokenSet::VT_ENDS_MS, Some(0)).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for DelegationTokenSet<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("id", Self::VT_ID, true)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("owner", Self::VT_OWNER, true)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("requester", Self::VT_REQUESTER, true)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<&'_ str>>>>("renewers", Self::VT_RENEWERS, true)?
+     .visit_field::<i64>("issued_ms", Self::VT_ISSUED_MS, false)?
+     .visit_field::<i64>("expires_ms", Self::VT_EXPIRES_MS, false)?
+     .visit_field::<i64>("ends_ms", Self::VT_ENDS_MS, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct DelegationTokenSetArgs<'a> {
+    pub id: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub owner: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub requester: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub renewers: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>>>,
+    pub issued_ms: i64,
+    pub expires_ms: i64,
+    pub ends_ms: i64,
+}
+impl<'a> Default for DelegationTokenSetArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    DelegationTokenSetArgs {
+      id: None, // required field
+      owner: None, // required field
+      requester: None, // required field
+      renewers: None, // required field
+      issued_ms: 0,
+      expires_ms: 0,
+      ends_ms: 0,
+    }
+  }
+}
+
+pub struct DelegationTokenSetBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> DelegationTokenSetBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_id(&mut self, id: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(DelegationTokenSet::VT_ID, id);
+  }
+  #[inline]
+  pub fn add_owner(&mut self, owner: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(DelegationTokenSet::VT_OWNER, owner);
+  }
+  #[inline]
+  pub fn add_requester(&mut self, requester: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(DelegationTokenSet::VT_REQUESTER, requester);
+  }
+  #[inline]
+  pub fn add_renewers(&mut self, renewers: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<&'b  str>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(DelegationTokenSet::VT_RENEWERS, renewers);
+  }
+  #[inline]
+  pub fn add_issued_ms(&mut self, issued_ms: i64) {
+    self.fbb_.push_slot::<i64>(DelegationTokenSet::VT_ISSUED_MS, issued_ms, 0);
+  }
+  #[inline]
+  pub fn add_expires_ms(&mut self, expires_ms: i64) {
+    self.fbb_.push_slot::<i64>(DelegationTokenSet::VT_EXPIRES_MS, expires_ms, 0);
+  }
+  #[inline]
+  pub fn add_ends_ms(&mut self, ends_ms: i64) {
+    self.fbb_.push_slot::<i64>(DelegationTokenSet::VT_ENDS_MS, ends_ms, 0);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> DelegationTokenSetBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    DelegationTokenSetBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<DelegationTokenSet<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    self.fbb_.required(o, DelegationTokenSet::VT_ID,"id");
+    self.fbb_.required(o, DelegationTokenSet::VT_OWNER,"owner");
+    self.fbb_.required(o, DelegationTokenSet::VT_REQUESTER,"requester");
+    self.fbb_.required(o, DelegationTokenSet::VT_RENEWERS,"renewers");
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for DelegationTokenSet<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("DelegationTokenSet");
+      ds.field("id", &self.id());
+      ds.field("owner", &self.owner());
+      ds.field("requester", &self.requester());
+      ds.field("renewers", &self.renewers());
+      ds.field("issued_ms", &self.issued_ms());
+      ds.field("expires_ms", &self.expires_ms());
+      ds.field("ends_ms", &self.ends_ms());
+      ds.finish()
+  }
+}
+pub enum DelegationTokenRemovedOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct DelegationTokenRemoved<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for DelegationTokenRemoved<'a> {
+  type Inner = DelegationTokenRemoved<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> DelegationTokenRemoved<'a> {
+  pub const VT_ID: ::flatbuffers::VOffsetT = 4;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    DelegationTokenRemoved { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args DelegationTokenRemovedArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<DelegationTokenRemoved<'bldr>> {
+    let mut builder = DelegationTokenRemovedBuilder::new(_fbb);
+    if let Some(x) = args.id { builder.add_id(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn id(&self) -> &'a str {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(DelegationTokenRemoved::VT_ID, None).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for DelegationTokenRemoved<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("id", Self::VT_ID, true)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct DelegationTokenRemovedArgs<'a> {
+    pub id: Option<::flatbuffers::WIPOffset<&'a str>>,
+}
+impl<'a> Default for DelegationTokenRemovedArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    DelegationTokenRemovedArgs {
+      id: None, // required field
+    }
+  }
+}
+
+pub struct DelegationTokenRemovedBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> DelegationTokenRemovedBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_id(&mut self, id: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(DelegationTokenRemoved::VT_ID, id);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> DelegationTokenRemovedBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    DelegationTokenRemovedBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<DelegationTokenRemoved<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    self.fbb_.required(o, DelegationTokenRemoved::VT_ID,"id");
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for DelegationTokenRemoved<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("DelegationTokenRemoved");
+      ds.field("id", &self.id());
+      ds.finish()
+  }
+}
 pub enum RecordOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -2888,6 +3197,34 @@ impl<'a> Record<'a> {
     }
   }
 
+  #[inline]
+  #[allow(non_snake_case)]
+  pub fn body_as_delegation_token_set(&self) -> Option<DelegationTokenSet<'a>> {
+    if self.body_type() == RecordBody::DelegationTokenSet {
+      let u = self.body();
+      // Safety:
+      // Created from a valid Table for this object
+      // Which contains a valid union in this slot
+      Some(unsafe { DelegationTokenSet::init_from_table(u) })
+    } else {
+      None
+    }
+  }
+
+  #[inline]
+  #[allow(non_snake_case)]
+  pub fn body_as_delegation_token_removed(&self) -> Option<DelegationTokenRemoved<'a>> {
+    if self.body_type() == RecordBody::DelegationTokenRemoved {
+      let u = self.body();
+      // Safety:
+      // Created from a valid Table for this object
+      // Which contains a valid union in this slot
+      Some(unsafe { DelegationTokenRemoved::init_from_table(u) })
+    } else {
+      None
+    }
+  }
+
 }
 
 impl ::flatbuffers::Verifiable for Record<'_> {
@@ -2911,6 +3248,8 @@ impl ::flatbuffers::Verifiable for Record<'_> {
           RecordBody::ClientQuotaChanged => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<ClientQuotaChanged>>("RecordBody::ClientQuotaChanged", pos),
           RecordBody::AclAdded => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<AclBinding>>("RecordBody::AclAdded", pos),
           RecordBody::AclRemoved => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<AclBinding>>("RecordBody::AclRemoved", pos),
+          RecordBody::DelegationTokenSet => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<DelegationTokenSet>>("RecordBody::DelegationTokenSet", pos),
+          RecordBody::DelegationTokenRemoved => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<DelegationTokenRemoved>>("RecordBody::DelegationTokenRemoved", pos),
           _ => Ok(()),
         }
      })?
@@ -3052,6 +3391,20 @@ impl ::core::fmt::Debug for Record<'_> {
         },
         RecordBody::AclRemoved => {
           if let Some(x) = self.body_as_acl_removed() {
+            ds.field("body", &x)
+          } else {
+            ds.field("body", &"InvalidFlatbuffer: Union discriminant does not match value.")
+          }
+        },
+        RecordBody::DelegationTokenSet => {
+          if let Some(x) = self.body_as_delegation_token_set() {
+            ds.field("body", &x)
+          } else {
+            ds.field("body", &"InvalidFlatbuffer: Union discriminant does not match value.")
+          }
+        },
+        RecordBody::DelegationTokenRemoved => {
+          if let Some(x) = self.body_as_delegation_token_removed() {
             ds.field("body", &x)
           } else {
             ds.field("body", &"InvalidFlatbuffer: Union discriminant does not match value.")

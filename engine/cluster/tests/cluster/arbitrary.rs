@@ -1,9 +1,9 @@
 //! Any record that can be in a log, whether or not it fits an image.
 
 use corelog_cluster::{
-    AclBinding, AclEntry, AclOperation, ConfigResource, MetadataRecord, PartitionState,
-    PatternType, Permission, QuotaEntity, QuotaKey, QuotaName, QuotaValue, ResourcePattern,
-    ResourceType, ScramCredential, ScramMechanism, ScramUser, ShardEndpoint,
+    AclBinding, AclEntry, AclOperation, ConfigResource, DelegationToken, MetadataRecord,
+    PartitionState, PatternType, Permission, QuotaEntity, QuotaKey, QuotaName, QuotaValue,
+    ResourcePattern, ResourceType, ScramCredential, ScramMechanism, ScramUser, ShardEndpoint,
 };
 use corelog_model::{
     BrokerId, LeaderEpoch, NodeId, PartitionId, PartitionIndex, ProducerId, ShardId, TopicId,
@@ -91,6 +91,15 @@ pub(crate) fn acl(
     })
 }
 
+fn delegation_token() -> impl Strategy<Value = DelegationToken> {
+    let names = (".{0,20}", ".{0,20}", ".{0,20}", vec(".{0,20}", 0..4));
+    let times = (any::<i64>(), any::<i64>(), any::<i64>());
+    (names, times).prop_map(|((id, owner, requester, renewers), times)| {
+        let (issued_ms, expires_ms, ends_ms) = times;
+        DelegationToken { id, owner, requester, renewers, issued_ms, expires_ms, ends_ms }
+    })
+}
+
 pub(crate) fn record() -> impl Strategy<Value = MetadataRecord> {
     prop_oneof![
         ".{0,40}".prop_map(|cluster_id| MetadataRecord::ClusterCreated { cluster_id }),
@@ -124,5 +133,7 @@ pub(crate) fn record() -> impl Strategy<Value = MetadataRecord> {
             .prop_map(|binding| MetadataRecord::AclAdded { binding }),
         acl(".{0,20}", ".{0,20}", ".{0,20}")
             .prop_map(|binding| MetadataRecord::AclRemoved { binding }),
+        delegation_token().prop_map(|token| MetadataRecord::DelegationTokenSet { token }),
+        ".{0,20}".prop_map(|id| MetadataRecord::DelegationTokenRemoved { id }),
     ]
 }

@@ -14,6 +14,7 @@ mod configs;
 mod controller;
 mod create_partitions;
 mod create_topics;
+mod delegation_tokens;
 mod delete_topics;
 mod image;
 mod invariants;

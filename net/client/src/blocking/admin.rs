@@ -10,12 +10,14 @@ use corelog_wire::api::delete_acls::DeleteAclsFilter;
 
 use crate::admin::{
     AbortTransaction, ActiveProducer, AddPartitions, AlterConfigs, AlterMode, AlterQuotas,
-    ClusterDescription, ConfigChange, ConfigEntry, CreateAcls, CreateTopic, CreatedTopic,
-    DeleteAcls, DeleteGroup, DeleteTopic, DescribeClassicGroup, DescribeCluster, DescribeConfigs,
-    DescribeConsumerGroup, DescribeProducers, DescribeTransaction, GroupDescription, GroupListing,
-    ListAcls, ListGroups, ListQuotas, ListReassignments, ListTransactions, ListUsers, NewTopic,
-    OngoingReassignment, QuotaEntity, Quotas, ReassignPartition, RemovePassword, Resource,
-    ScramUsers, SetPassword, TransactionDescription, TransactionFilter, TransactionListing,
+    ClusterDescription, ConfigChange, ConfigEntry, CreateAcls, CreateToken, CreateTopic,
+    CreatedTopic, DelegationToken, DeleteAcls, DeleteGroup, DeleteTopic, DescribeClassicGroup,
+    DescribeCluster, DescribeConfigs, DescribeConsumerGroup, DescribeProducers,
+    DescribeTransaction, ExpireToken, GroupDescription, GroupListing, ListAcls, ListGroups,
+    ListQuotas, ListReassignments, ListTokens, ListTransactions, ListUsers, NewTopic,
+    OngoingReassignment, QuotaEntity, Quotas, ReassignPartition, RemovePassword, RenewToken,
+    Resource, ScramUsers, SetPassword, TransactionDescription, TransactionFilter,
+    TransactionListing,
 };
 use crate::blocking::cluster::Cluster;
 use crate::group::offsets::{self, NAMED_TOPICS_MAX, all};
@@ -225,6 +227,26 @@ impl Admin {
     /// Removes the password of a user for SCRAM.
     pub fn remove_password(&mut self, remove: &RemovePassword) -> Result<(), ClientError> {
         self.cluster.perform(remove)
+    }
+
+    /// Makes a delegation token.
+    pub fn create_token(&mut self, create: &CreateToken) -> Result<DelegationToken, ClientError> {
+        self.cluster.perform(create)
+    }
+
+    /// The delegation tokens that the client may see.
+    pub fn list_tokens(&mut self) -> Result<Vec<DelegationToken>, ClientError> {
+        self.cluster.perform(&ListTokens)
+    }
+
+    /// Lets a delegation token count for longer: when it ends, in milliseconds since 1970.
+    pub fn renew_token(&mut self, renew: &RenewToken) -> Result<i64, ClientError> {
+        self.cluster.perform(renew)
+    }
+
+    /// Lets a delegation token end: when, in milliseconds since 1970.
+    pub fn expire_token(&mut self, expire: &ExpireToken) -> Result<i64, ClientError> {
+        self.cluster.perform(expire)
     }
 
     /// What users, clients and addresses are allowed.

@@ -4,7 +4,9 @@ use std::num::NonZeroU32;
 
 use subtle::ConstantTimeEq;
 
-use super::{Hash, ITERATIONS_MAX, ITERATIONS_MIN, decode, encode, is_nonce, value, xor};
+use super::{
+    Hash, ITERATIONS_MAX, ITERATIONS_MIN, TOKEN_EXTENSION, decode, encode, is_nonce, value, xor,
+};
 use crate::Secret;
 
 /// What is wrong with an answer of the server.
@@ -39,6 +41,13 @@ impl ScramClient {
         let user = user.replace('=', "=3D").replace(',', "=2C");
         let first_bare = format!("n={user},r={nonce}");
         Self { hash, password, nonce, first_bare, server_signature: None }
+    }
+
+    /// A login with a delegation token: the user is its id, and the password what proves it.
+    #[must_use]
+    pub fn with_token(mut self) -> Self {
+        self.first_bare.push_str(&format!(",{TOKEN_EXTENSION}"));
+        self
     }
 
     /// The first message.

@@ -1,6 +1,9 @@
 //! The server's side of SCRAM.
 
-use super::{Hash, MESSAGE_BYTES_MAX, ScramKeys, decode, encode, is_nonce, value};
+use super::{
+    Hash, MESSAGE_BYTES_MAX, ScramIdentity, ScramLogin, ScramName, TOKEN_EXTENSION, decode, encode,
+    is_nonce, value,
+};
 use crate::exchange::{Refusal, Step};
 
 /// One exchange, from the first message of the client to the last of the server.
@@ -14,14 +17,7 @@ pub struct ScramServer {
 #[derive(Debug)]
 enum State {
     First,
-    Final {
-        user: String,
-        keys: ScramKeys,
-        is_known: bool,
-        gs2: String,
-        messages: String,
-        nonce: String,
-    },
+    Final { login: ScramLogin, gs2: String, messages: String, nonce: String },
     Done,
 }
 
@@ -32,17 +28,17 @@ impl ScramServer {
         Self { hash, nonce, state: State::First }
     }
 
-    /// Takes a message. `keys_of` gives the keys of a user, or those of nobody and false.
+    /// Takes a message. `login_of` gives what a name is checked by.
     pub fn step(
         &mut self,
         message: &[u8],
-        keys_of: impl FnOnce(&str) -> (ScramKeys, bool),
+        login_of: impl FnOnce(ScramName<'_>) -> ScramLogin,
     ) -> Result<Step, Refusal> {
         let text = str::from_utf8(message).ok().filter(|text| text.len() <= MESSAGE_BYTES_MAX);
         let text = text.ok_or(Refusal::Malformed)?;
         match std::mem::replace(&mut self.state, State::Done) {
-            State::First => self.first(text, keys_of),
-            State::Final { user, keys, is_known, gs2, messages, nonce } => {
+            State::First => self.first(text, login_of),
+            State::Final { login: ScramLogin { keys, identity }, gs2, messages, nonce } => {
                 let (bare, proof) = text.rsplit_once(",p=").ok_or(Refusal::Malformed)?;
                 let mut parts = bare.split(',');
                 let binding = value(parts.next(), "c").ok_or(Refusal::Malformed)?;
@@ -56,11 +52,12 @@ impl ScramServer {
                 // Computed for nobody as well, so that both take the same time.
                 let is_right = keys.accept(self.hash, messages.as_bytes(), &proof);
                 let signature = self.hash.sign(&keys.server_key, messages.as_bytes());
-                if !is_right || !is_known {
+                let Some(identity) = identity.filter(|_| is_right) else {
                     return Err(Refusal::WrongCredentials);
-                }
+                };
                 let message = format!("v={}", encode(&signature)).into_bytes();
-                Ok(Step::Done { message, user, expires_ms: None })
+                let ScramIdentity { user, expires_ms, proof } = identity;
+                Ok(Step::Done { message, user, expires_ms, proof })
             }
             State::Done => Err(Refusal::Malformed),
         }
@@ -69,7 +66,7 @@ impl ScramServer {
     fn first(
         &mut self,
         text: &str,
-        keys_of: impl FnOnce(&str) -> (ScramKeys, bool),
+        login_of: impl FnOnce(ScramName<'_>) -> ScramLogin,
     ) -> Result<Step, Refusal> {
         let mut parts = text.splitn(3, ',');
         let flag = parts.next().ok_or(Refusal::Malformed)?;
@@ -83,9 +80,13 @@ impl ScramServer {
         let user = unescape(value(parts.next(), "n").ok_or(Refusal::Malformed)?)?;
         let sent = value(parts.next(), "r").filter(|nonce| is_nonce(nonce));
         let sent = sent.ok_or(Refusal::Malformed)?;
-        // Extensions: mandatory ones, and Kafka's logins with delegation tokens, are not known.
-        if parts.any(|extension| extension.starts_with("m=") || extension == "tokenauth=true") {
-            return Err(Refusal::Malformed);
+        let mut has_token = false;
+        for extension in parts {
+            // None of the mandatory ones is known.
+            if extension.starts_with("m=") {
+                return Err(Refusal::Malformed);
+            }
+            has_token |= extension.eq_ignore_ascii_case(TOKEN_EXTENSION);
         }
         let acts_for = match authzid.strip_prefix("a=") {
             Some(name) => unescape(name)?,
@@ -95,12 +96,15 @@ impl ScramServer {
         if user.is_empty() || acts_for != user {
             return Err(Refusal::OtherUser);
         }
-        let (keys, is_known) = keys_of(&user);
+        let name =
+            if has_token { ScramName::DelegationToken(&user) } else { ScramName::User(&user) };
+        let login = login_of(name);
+        let keys = &login.keys;
         let nonce = format!("{sent}{}", self.nonce);
         let reply = format!("r={nonce},s={},i={}", encode(&keys.salt), keys.iterations);
         let messages = format!("{bare},{reply}");
         let gs2 = format!("{flag},{authzid},");
-        self.state = State::Final { user, keys, is_known, gs2, messages, nonce };
+        self.state = State::Final { login, gs2, messages, nonce };
         Ok(Step::Challenge(reply.into_bytes()))
     }
 }
@@ -127,9 +131,10 @@ fn unescape(text: &str) -> Result<String, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ScramClient;
+    use super::super::{ScramClient, ScramKeys};
     use super::*;
     use crate::Secret;
+    use crate::exchange::Proof;
 
     fn keys(hash: Hash) -> ScramKeys {
         let salt = b"salt".to_vec();
@@ -137,24 +142,53 @@ mod tests {
         ScramKeys::of_salted(hash, &salted, salt, 4096)
     }
 
-    /// The whole exchange of a client that believes in this password; the user if it comes in.
+    /// The whole exchange of a user that believes in this password; the user if it comes in.
     fn log_in(hash: Hash, user: &str, password: &str) -> Result<String, Refusal> {
-        let mut client = ScramClient::new(hash, user, Secret::new(password), "client".to_owned());
+        let client = ScramClient::new(hash, user, Secret::new(password), "client".to_owned());
+        exchange(hash, client).map(|(user, _, _)| user)
+    }
+
+    /// As whom a client comes in, until when, and by what.
+    fn exchange(
+        hash: Hash,
+        mut client: ScramClient,
+    ) -> Result<(String, Option<i64>, Proof), Refusal> {
         let mut server = ScramServer::new(hash, "server".to_owned());
-        let known = |name: &str| match name {
-            "a,b=c" => (keys(hash), true),
-            name => (ScramKeys::of_nobody(hash, name, b"x"), false),
+        let known = |name: ScramName<'_>| match name {
+            ScramName::User(name @ "a,b=c") => ScramLogin::of_user(keys(hash), name),
+            ScramName::DelegationToken("a,b=c") => ScramLogin::of_token(keys(hash), "owner", 7),
+            ScramName::User(name) | ScramName::DelegationToken(name) => {
+                let keys = ScramKeys::of_nobody(hash, name, b"x");
+                ScramLogin { keys, identity: None }
+            }
         };
         let Step::Challenge(challenge) = server.step(&client.first(), known)? else {
             panic!("the server asks for a proof")
         };
         let answer = client.answer(&challenge).unwrap();
-        let Step::Done { message, user, .. } = server.step(&answer, |_| unreachable!())? else {
+        let Step::Done { message, user, expires_ms, proof } =
+            server.step(&answer, |_| unreachable!())?
+        else {
             panic!("the server is done")
         };
         client.finish(&message).unwrap();
         assert!(server.step(&answer, known).is_err(), "nothing follows");
-        Ok(user)
+        Ok((user, expires_ms, proof))
+    }
+
+    #[test]
+    fn who_has_a_delegation_token_comes_in_as_its_owner_until_it_ends() {
+        for hash in [Hash::Sha256, Hash::Sha512] {
+            let log_in = |id, password| {
+                let password = Secret::new(password);
+                let client = ScramClient::new(hash, id, password, "client".to_owned());
+                exchange(hash, client.with_token())
+            };
+            let owner = ("owner".to_owned(), Some(7), Proof::DelegationToken);
+            assert_eq!(log_in("a,b=c", "pass"), Ok(owner));
+            assert_eq!(log_in("a,b=c", "past"), Err(Refusal::WrongCredentials));
+            assert_eq!(log_in("other", "pass"), Err(Refusal::WrongCredentials));
+        }
     }
 
     #[test]
@@ -166,9 +200,15 @@ mod tests {
         }
     }
 
+    /// Whoever it is, it is known.
+    fn user(name: ScramName<'_>) -> ScramLogin {
+        let (ScramName::User(name) | ScramName::DelegationToken(name)) = name;
+        ScramLogin::of_user(keys(Hash::Sha256), name)
+    }
+
     fn first(message: &str) -> Result<Step, Refusal> {
         let mut server = ScramServer::new(Hash::Sha256, "server".to_owned());
-        server.step(message.as_bytes(), |_| (keys(Hash::Sha256), true))
+        server.step(message.as_bytes(), user)
     }
 
     #[test]
@@ -186,7 +226,6 @@ mod tests {
             "n,,n=u,r=a b",
             "n,,m=x,n=u,r=x",
             "n,,n=u,r=x,m=y",
-            "n,,n=u,r=x,tokenauth=true",
         ] {
             assert_eq!(first(message), Err(Refusal::Malformed), "{message}");
         }
@@ -203,7 +242,7 @@ mod tests {
             ScramClient::new(Hash::Sha256, "u", Secret::new("pass"), "client".to_owned());
         let run = |change: &dyn Fn(String) -> String, client: &mut ScramClient| {
             let mut server = ScramServer::new(Hash::Sha256, "server".to_owned());
-            let begun = server.step(&client.first(), |_| (keys(Hash::Sha256), true));
+            let begun = server.step(&client.first(), user);
             let Ok(Step::Challenge(challenge)) = begun else { panic!("{begun:?}") };
             let answer = String::from_utf8(client.answer(&challenge).unwrap()).unwrap();
             server.step(change(answer).as_bytes(), |_| unreachable!())

@@ -8,6 +8,7 @@ use corelog_model::topic_config::{
 };
 
 use super::describe_configs::is_dynamic;
+use crate::delegation::Delegation;
 
 /// The most bytes of a request to an API that moves no records. Who sends more is disconnected.
 ///
@@ -49,6 +50,8 @@ pub struct ApiSettings {
     pub described_resources_max: usize,
     /// Who may do what; none: everybody may do everything.
     pub authorizer: Option<Authorizer>,
+    /// How delegation tokens are made and checked; none: there are none.
+    pub delegation: Option<Delegation>,
 }
 
 /// The presets of `__consumer_offsets`, `__transaction_state` or `__share_group_state`.
@@ -118,6 +121,7 @@ impl Default for ApiSettings {
             described_partitions_max: 2000,
             described_resources_max: 10_000,
             authorizer: None,
+            delegation: None,
         }
     }
 }

@@ -29,6 +29,7 @@ impl Client {
         let known = Credentials {
             plain: &plain,
             scram: &|_, _| None,
+            delegation: None,
             nobody_secret: b"x",
             tokens: None,
             now_ms: self.second as i64 * 1000,
@@ -68,6 +69,7 @@ fn a_client_that_logs_in_may_do_anything() {
     assert_eq!(client.name(), None);
     assert_eq!(client.logs_in("alice"), 0);
     assert_eq!(client.name().as_deref(), Some("User:alice"));
+    assert_eq!(client.authentication.proof(), Some(Proof::Own));
     assert_eq!(client.does(&SaslInput::Other), SaslOutput::Pass);
     assert_eq!(client.does(&SaslInput::ApiVersions), SaslOutput::Pass);
 }
@@ -189,9 +191,14 @@ fn a_token_counts_no_longer_than_it_is_valid() {
         let exchange = Exchange::begin(Mechanism::OauthBearer, String::new);
         let mechanism = Mechanism::OauthBearer;
         authentication.state = State::Exchanging { mechanism, exchange, is_raw: false };
-        let done =
-            Step::Done { message: vec![], user: "alice".to_owned(), expires_ms: Some(expires_ms) };
+        let done = Step::Done {
+            message: vec![],
+            user: "alice".to_owned(),
+            expires_ms: Some(expires_ms),
+            proof: Proof::DelegationToken,
+        };
         let expected = SaslOutput::Bytes { bytes: vec![], lifetime_ms };
         assert_eq!(authentication.stepped(now, 1_000, Ok(done)), expected);
+        assert_eq!(authentication.proof(), Some(Proof::DelegationToken));
     }
 }

@@ -25,9 +25,9 @@ impl Right {
             ResourceType::Topic => ErrorCode::TopicAuthorizationFailed,
             ResourceType::Group => ErrorCode::GroupAuthorizationFailed,
             ResourceType::TransactionalId => ErrorCode::TransactionalIdAuthorizationFailed,
-            // No API has rights on tokens and users.
-            ResourceType::Cluster | ResourceType::DelegationToken | ResourceType::User => {
-                ErrorCode::ClusterAuthorizationFailed
+            ResourceType::Cluster => ErrorCode::ClusterAuthorizationFailed,
+            ResourceType::DelegationToken | ResourceType::User => {
+                ErrorCode::DelegationTokenAuthorizationFailed
             }
         }
     }
@@ -38,6 +38,8 @@ pub const FREE: &[(ApiKey, &str)] = &[
     (ApiKey::SaslHandshake, "how a client says who it is"),
     (ApiKey::ApiVersions, "comes before the login"),
     (ApiKey::SaslAuthenticate, "how a client says who it is"),
+    (ApiKey::RenewDelegationToken, "only the owner and the renewers of the token"),
+    (ApiKey::ExpireDelegationToken, "only the owner and the renewers of the token"),
 ];
 
 macro_rules! rights {
@@ -115,6 +117,9 @@ rights! {
     ALTER_REPLICA_LOG_DIRS: AlterReplicaLogDirs, Alter, Cluster, "all";
     DESCRIBE_LOG_DIRS: DescribeLogDirs, Describe, Cluster, "all";
     CREATE_PARTITIONS: CreatePartitions, Alter, Topic, "each topic";
+    CREATE_TOKENS: CreateDelegationToken, CreateTokens, User, "the owner, if it is another";
+    DESCRIBE_TOKENS: DescribeDelegationToken, Describe, DelegationToken, "of others; else hidden";
+    DESCRIBE_TOKENS_OF: DescribeDelegationToken, DescribeTokens, User, "instead, the owner";
     DELETE_GROUPS: DeleteGroups, Delete, Group, "each group";
     ELECT_LEADERS: ElectLeaders, Alter, Cluster, "all";
     SET_CONFIGS: IncrementalAlterConfigs, AlterConfigs, Topic, "each topic";

@@ -12,6 +12,7 @@ pub mod api_versions;
 pub mod consumer_group_describe;
 pub mod consumer_group_heartbeat;
 pub mod create_acls;
+pub mod create_delegation_token;
 pub mod create_partitions;
 pub mod create_topics;
 pub mod current_leader;
@@ -24,6 +25,7 @@ pub mod describe_acls;
 pub mod describe_client_quotas;
 pub mod describe_cluster;
 pub mod describe_configs;
+pub mod describe_delegation_token;
 pub mod describe_groups;
 pub mod describe_log_dirs;
 pub mod describe_producers;
@@ -34,6 +36,7 @@ pub mod describe_transactions;
 pub mod describe_user_scram_credentials;
 pub mod elect_leaders;
 pub mod end_txn;
+pub mod expire_delegation_token;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod heartbeat;
@@ -52,6 +55,7 @@ pub mod offset_delete;
 pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
+pub mod renew_delegation_token;
 pub mod sasl_authenticate;
 pub mod sasl_handshake;
 pub mod share_acknowledge;
@@ -254,6 +258,14 @@ apis! {
     SaslAuthenticate = 36, 0..=2, advertised 0..=2, flexible 2;
     /// Give topics more partitions.
     CreatePartitions = 37, 0..=3, advertised 0..=3, flexible 2;
+    /// A token with which somebody may log in as a user (KIP-48).
+    CreateDelegationToken = 38, 1..=3, advertised 1..=3, flexible 2;
+    /// Let a delegation token count for longer.
+    RenewDelegationToken = 39, 1..=2, advertised 1..=2, flexible 2;
+    /// Let a delegation token end sooner.
+    ExpireDelegationToken = 40, 1..=2, advertised 1..=2, flexible 2;
+    /// The delegation tokens that a client may see.
+    DescribeDelegationToken = 41, 1..=3, advertised 1..=3, flexible 2;
     /// Delete groups without members. Version 3 is newer than the protocol level read.
     DeleteGroups = 42, 0..=2, advertised 0..=2, flexible 2;
     /// Elect leaders of partitions anew.

@@ -98,6 +98,8 @@ macro_rules! lifetime {
     (EndTxnResponse $lifetime:lifetime) => { corelog_wire::EndTxnResponse };
     (HeartbeatResponse $lifetime:lifetime) => { corelog_wire::HeartbeatResponse };
     (InitProducerIdResponse $lifetime:lifetime) => { corelog_wire::InitProducerIdResponse };
+    (ExpireDelegationTokenResponse $lifetime:lifetime) => { corelog_wire::ExpireDelegationTokenResponse };
+    (RenewDelegationTokenResponse $lifetime:lifetime) => { corelog_wire::RenewDelegationTokenResponse };
     (ListConfigResourcesRequest $lifetime:lifetime) => { corelog_wire::ListConfigResourcesRequest };
     ($name:ident $lifetime:lifetime) => { corelog_wire::$name<$lifetime> };
 }
@@ -171,6 +173,14 @@ cases! {
     sasl_authenticate_response: SaslAuthenticateResponse;
     create_partitions_request: CreatePartitionsRequest;
     create_partitions_response: CreatePartitionsResponse;
+    create_delegation_token_request: CreateDelegationTokenRequest;
+    create_delegation_token_response: CreateDelegationTokenResponse;
+    renew_delegation_token_request: RenewDelegationTokenRequest;
+    renew_delegation_token_response: RenewDelegationTokenResponse;
+    expire_delegation_token_request: ExpireDelegationTokenRequest;
+    expire_delegation_token_response: ExpireDelegationTokenResponse;
+    describe_delegation_token_request: DescribeDelegationTokenRequest;
+    describe_delegation_token_response: DescribeDelegationTokenResponse;
     delete_groups_request: DeleteGroupsRequest;
     delete_groups_response: DeleteGroupsResponse;
     elect_leaders_request: ElectLeadersRequest;

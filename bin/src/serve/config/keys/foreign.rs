@@ -159,7 +159,6 @@ const IGNORED: &[(&str, &[&str])] = &[
             "sasl.oauthbearer.jwt.validator.class",
         ],
     ),
-    ("there are no delegation tokens", &["delegation.token."]),
     ("passwords in the configuration are not encoded", &["password.encoder."]),
     (
         NO_REPLICATION,

@@ -6,6 +6,8 @@ use super::{Key, Kind};
 
 const DELAY_OR_NONE: Kind = Kind::Integer { min: 0, max: i64::MAX, unit: Milliseconds };
 
+const TOKEN_TIME: Kind = Kind::Integer { min: 1, max: i64::MAX, unit: Milliseconds };
+
 pub(super) static KEYS: &[Key] = &[
     Key::broker(
         "ssl.keystore.type",
@@ -138,6 +140,30 @@ pub(super) static KEYS: &[Key] = &[
         Kind::Integer { min: 0, max: 3600, unit: Other },
         "30",
         "How far the clocks of the issuer and of this server may differ.",
+    ),
+    Key::broker(
+        "delegation.token.secret.key",
+        Kind::Password,
+        "",
+        "The key that delegation tokens are made with, the same on every broker. Empty: none.",
+    ),
+    Key::broker(
+        "delegation.token.max.lifetime.ms",
+        TOKEN_TIME,
+        "604800000",
+        "How long a delegation token lives at most, however often it is renewed.",
+    ),
+    Key::broker(
+        "delegation.token.expiry.time.ms",
+        TOKEN_TIME,
+        "86400000",
+        "How long a delegation token counts before it must be renewed.",
+    ),
+    Key::broker(
+        "delegation.token.expiry.check.interval.ms",
+        Kind::Integer { min: 1, max: 2_147_483_647, unit: Milliseconds },
+        "3600000",
+        "How often delegation tokens that have expired are removed.",
     ),
     Key::broker(
         "connection.failed.authentication.delay.ms",

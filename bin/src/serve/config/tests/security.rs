@@ -146,3 +146,19 @@ fn keys_for_a_listener_that_is_none_are_refused() {
     let ignored = "listener.name.plaintext.gssapi.sasl.kerberos.service.name=x";
     assert!(file(ignored).result().is_ok());
 }
+
+#[test]
+fn delegation_tokens_need_a_key_which_is_never_shown() {
+    let tokens = |text: &str| file(text).config().tokens;
+    assert_eq!(tokens("").key, None);
+    assert_eq!(tokens("delegation.token.secret.key=").key, None);
+    let text = "delegation.token.secret.key=hunter2\ndelegation.token.max.lifetime.ms=2000\n\
+                delegation.token.expiry.time.ms=1000\n\
+                delegation.token.expiry.check.interval.ms=500\n";
+    let tokens = tokens(text);
+    assert_eq!(tokens.key, Some(Secret::new("hunter2")));
+    assert_eq!((tokens.times.lifetime_ms_max, tokens.times.expiry_ms), (2000, 1000));
+    assert_eq!(tokens.check_ms, 500);
+    assert!(!format!("{tokens:?}").contains("hunter2"));
+    refuse("delegation.token.expiry.time.ms=0", "delegation.token.expiry.time.ms");
+}
