@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use corelog_cluster::broker_keys::broker_key;
-use corelog_cluster::group_keys::GROUP_KEYS;
+use corelog_cluster::broker_keys::{ValueRange, broker_key};
+use corelog_cluster::group_keys::{GROUP_KEYS, GroupBounds, GroupDefault};
 use corelog_cluster::{ClusterImage, ConfigResource};
 use corelog_model::topic_config::{ConfigSource, ConfigType, TOPIC_CONFIGS};
 use corelog_model::{BrokerId, ErrorCode};
@@ -194,15 +194,24 @@ impl<'a> View<'a> {
     /// What was set for the group over what the broker has for all of them.
     fn group(&self, name: &str) -> Vec<Described<'a>> {
         let set = self.image.configs_of(&ConfigResource::Group(name.to_owned()));
+        // The types of the values do not depend on their bounds.
+        let bounds = GroupBounds::default();
         let configs = GROUP_KEYS.iter().map(|key| {
+            let range = bounds.range(key.name);
             let mut config = Described {
-                config_type: ConfigType::Int,
+                config_type: range.map_or(ConfigType::String, ValueRange::config_type),
                 doc: key.doc,
                 ..Described::unset(key.name)
             };
             let entries = &self.settings.broker_configs;
-            let entry = entries.iter().find(|entry| entry.name == key.broker_key);
-            if let Some(value) = entry.and_then(|entry| entry.value.as_deref()) {
+            let default = match key.default {
+                GroupDefault::Value(value) => Some(value),
+                GroupDefault::Broker(name) => {
+                    let entry = entries.iter().find(|entry| entry.name == name);
+                    entry.and_then(|entry| entry.value.as_deref())
+                }
+            };
+            if let Some(value) = default {
                 config.overlay(value, ConfigSource::Default);
             }
             if let Some(value) = set.and_then(|set| set.get(key.name)) {

@@ -60,7 +60,7 @@ impl ShareAcknowledge {
             let partitions = sessions.borrow_mut().close(&key);
             shard.share_release((&key.0, &key.1), partitions);
         }
-        let lock_ms = shard.share_lock_duration().as_millis();
+        let lock_ms = shard.share_lock_duration(&key.0).as_millis();
         let (responses, names_leaders) = told(shard, results);
         ShareAcknowledgeResponse {
             acquisition_lock_timeout_ms: i32::try_from(lock_ms).unwrap_or(i32::MAX),
