@@ -45,6 +45,7 @@ pub(crate) mod share_fetch;
 pub mod share_group_describe;
 pub mod share_group_heartbeat;
 pub mod share_group_offsets;
+pub(crate) mod share_states;
 pub mod transaction_admin;
 pub(crate) mod transactional_produce;
 pub mod transactions;

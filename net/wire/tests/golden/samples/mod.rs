@@ -11,6 +11,7 @@ mod placement;
 mod security;
 mod settings;
 mod share;
+mod share_states;
 mod topics;
 mod transactions;
 
@@ -24,6 +25,7 @@ pub(crate) use placement::*;
 pub(crate) use security::*;
 pub(crate) use settings::*;
 pub(crate) use share::*;
+pub(crate) use share_states::*;
 pub(crate) use topics::*;
 pub(crate) use transactions::*;
 
