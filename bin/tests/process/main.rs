@@ -17,5 +17,6 @@ mod moves;
 mod quotas;
 mod restart;
 mod security;
+mod settings;
 mod support;
 mod transactions;
