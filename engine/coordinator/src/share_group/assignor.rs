@@ -64,13 +64,13 @@ fn spread(
     let mut put = BTreeMap::new();
     // Those that may have one more are the ones that have it already, and then the first.
     for has_more in [false, true] {
-        for place in 0..places {
+        for (place, count) in counts.iter_mut().enumerate() {
             let more = usize::from(has_more && fuller > 0);
-            let room = (least + more).saturating_sub(counts[place]);
+            let room = (least + more).saturating_sub(*count);
             let stay = (0..items).filter(|item| !put.contains_key(item) && is_at(*item, place));
             let stay: Vec<usize> = stay.take(room).collect();
-            counts[place] += stay.len();
-            fuller -= usize::from(counts[place] > least);
+            *count += stay.len();
+            fuller -= usize::from(*count > least);
             put.extend(stay.into_iter().map(|item| (item, place)));
         }
     }

@@ -13,12 +13,10 @@ use corelog_coordinator::records::{RecordError, SharePartitionKey, ShareStateRec
 use corelog_coordinator::share_states::{StateCall, StateInput, StateOutput, StateReply};
 use corelog_coordinator::{AppendId, Now, ShareStates};
 use corelog_io::sleep;
-use corelog_model::control::TransactionOutcome;
 use corelog_model::{ErrorCode, NodeId, PartitionId, PartitionIndex, ProducerId};
 
 use crate::coordinator::place::{SHARE_TOPIC, coordinator_partition};
 use crate::coordinator::{Coordinator, Decider, Effect};
-use crate::metrics::ShardMetrics;
 use crate::partition::Partition;
 use crate::peers::ShareCall;
 use crate::shard::Shard;
@@ -189,9 +187,6 @@ impl Decider for ShareStates {
         ShareStates::load(self, key, value)
     }
 
-    // Nothing in this topic is part of a transaction.
-    fn load_marker(&mut self, _: ProducerId, _: TransactionOutcome) {}
-
     fn finish_loading(&mut self, _: Now) -> Vec<StateOutput> {
         ShareStates::finish_loading(self);
         Vec::new()
@@ -200,9 +195,6 @@ impl Decider for ShareStates {
     fn count(&self) -> usize {
         ShareStates::count(self)
     }
-
-    // Share states count nothing but themselves.
-    fn tell_counts(&mut self, _: &ShardMetrics) {}
 
     fn tick() -> StateInput {
         StateInput::Tick
@@ -213,10 +205,6 @@ impl Decider for ShareStates {
             Ok(()) => StateInput::Appended(append),
             Err(code) => StateInput::AppendFailed { append, code },
         }
-    }
-
-    fn ended(_: ProducerId, _: TransactionOutcome) -> Option<StateInput> {
-        None
     }
 
     fn effect(output: StateOutput) -> Effect<Self> {

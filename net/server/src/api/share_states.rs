@@ -2,6 +2,7 @@
 //! ReadShareGroupState, WriteShareGroupState, DeleteShareGroupState and ReadShareGroupStateSummary
 //! (KIP-932). Cores of a broker ask each other in messages of their own; these are for others.
 
+use std::convert::identity;
 use std::sync::Arc;
 
 use corelog_cluster::ClusterImage;
@@ -112,22 +113,21 @@ fn write_call(data: &write::PartitionData) -> Result<StateCall, ErrorCode> {
     }))
 }
 
-fn initialize_call(data: &initialize::PartitionData) -> Result<StateCall, ErrorCode> {
-    let (state_epoch, start) = (data.state_epoch, Offset(data.start_offset));
-    Ok(StateCall::Initialize { state_epoch, start })
+fn initialize_call(data: &initialize::PartitionData) -> StateCall {
+    StateCall::Initialize { state_epoch: data.state_epoch, start: Offset(data.start_offset) }
 }
 
-fn read_call(data: &read::PartitionData) -> Result<StateCall, ErrorCode> {
-    Ok(StateCall::Read { leader_epoch: LeaderEpoch(data.leader_epoch) })
+fn read_call(data: &read::PartitionData) -> StateCall {
+    StateCall::Read { leader_epoch: LeaderEpoch(data.leader_epoch) }
 }
 
-fn delete_call(_: &delete::PartitionData) -> Result<StateCall, ErrorCode> {
+fn delete_call(_: &delete::PartitionData) -> StateCall {
     // Who asks so knows of no epoch.
-    Ok(StateCall::Delete { state_epoch: i32::MAX })
+    StateCall::Delete { state_epoch: i32::MAX }
 }
 
-fn summary_call(_: &summary::PartitionData) -> Result<StateCall, ErrorCode> {
-    Ok(StateCall::Summarize)
+fn summary_call(_: &summary::PartitionData) -> StateCall {
+    StateCall::Summarize
 }
 
 fn read_result(partition: i32, reply: StateReply) -> read::PartitionResult<'static> {
@@ -173,7 +173,7 @@ macro_rules! done {
 }
 
 macro_rules! requests {
-    ($($request:ident => $response:ident, $api:ident::$result:ident, $call:ident, $tell:expr;)*) => {
+    ($($request:ident => $response:ident, $api:ident::$result:ident, $wrap:ident $call:ident, $tell:expr;)*) => {
         $(
             impl StateRequest for $request<'_> {
                 type Response = $response<'static>;
@@ -188,7 +188,7 @@ macro_rules! requests {
                         let id = TopicId::from_bytes(topic.topic_id);
                         topic.partitions.iter().map(move |data| {
                             let index = PartitionIndex(data.partition);
-                            (PartitionId::new(id, index), $call(data))
+                            (PartitionId::new(id, index), $wrap($call(data)))
                         })
                     });
                     partitions.collect()
@@ -207,15 +207,15 @@ macro_rules! requests {
 
 requests! {
     InitializeShareGroupStateRequest => InitializeShareGroupStateResponse,
-        initialize::InitializeStateResult, initialize_call, done!(initialize);
+        initialize::InitializeStateResult, Ok initialize_call, done!(initialize);
     ReadShareGroupStateRequest => ReadShareGroupStateResponse,
-        read::ReadStateResult, read_call, read_result;
+        read::ReadStateResult, Ok read_call, read_result;
     WriteShareGroupStateRequest => WriteShareGroupStateResponse,
-        write::WriteStateResult, write_call, done!(write);
+        write::WriteStateResult, identity write_call, done!(write);
     DeleteShareGroupStateRequest => DeleteShareGroupStateResponse,
-        delete::DeleteStateResult, delete_call, done!(delete);
+        delete::DeleteStateResult, Ok delete_call, done!(delete);
     ReadShareGroupStateSummaryRequest => ReadShareGroupStateSummaryResponse,
-        summary::ReadStateSummaryResult, summary_call, summary_result;
+        summary::ReadStateSummaryResult, Ok summary_call, summary_result;
 }
 
 #[cfg(test)]
