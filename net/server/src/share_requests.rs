@@ -168,7 +168,7 @@ impl Dispatcher {
             let reply = match fetch {
                 Ok(fetch) => {
                     let image = shard.image();
-                    let reader = (&shard, sender.access(&image));
+                    let reader = (&shard, &*image, sender.access(&image));
                     fetch.answer(reader, &sessions, &listener, correlation_id).await
                 }
                 Err(code) => share_fetch::refused(code, correlation_id, version),
@@ -194,7 +194,7 @@ impl Dispatcher {
             let response = match acknowledge {
                 Ok(acknowledge) => {
                     let image = shard.image();
-                    let reader = (&shard, sender.access(&image));
+                    let reader = (&shard, &*image, sender.access(&image));
                     acknowledge.answer(reader, &sessions, &listener).await
                 }
                 Err(code) => share_acknowledge::refused(code),

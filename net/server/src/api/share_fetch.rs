@@ -176,13 +176,12 @@ impl ShareFetch {
     /// Serves it, as far as the client may read.
     pub(crate) async fn answer(
         self,
-        (shard, access): (&Shard, Access<'_>),
+        (shard, image, access): (&Shard, &ClusterImage, Access<'_>),
         sessions: &Rc<RefCell<ShareSessions>>,
         listener: &str,
         correlation_id: i32,
     ) -> Result<Reply, EncodeError> {
         let Self { change, mut said, bounds, version, is_renewal } = self;
-        let image = shard.image();
         let right = &table::SHARE_FETCH_TOPIC;
         let (key, closes) = (change.key.clone(), change.epoch == CLOSES);
         let begun = sessions.borrow_mut().fetch(change, now());
@@ -193,7 +192,7 @@ impl ShareFetch {
         for ((group, member), partitions) in view.ended {
             shard.share_release((&group, &member), partitions);
         }
-        refuse_unreadable(&mut said, |id| check_topic(access, right, &image, id));
+        refuse_unreadable(&mut said, |id| check_topic(access, right, image, id));
         let said = acknowledge(shard, &key, said).await;
         let mut answer = Answer::default();
         if closes {
@@ -205,7 +204,7 @@ impl ShareFetch {
             let bounds = ShareFetchBounds { wait_max, ..bounds };
             let mut partitions = view.partitions;
             partitions.retain(|id| {
-                let checked = check_topic(access, right, &image, *id);
+                let checked = check_topic(access, right, image, *id);
                 checked.map_err(|code| answer.refuse(*id, code)).is_ok()
             });
             for one in shard.share_fetch((&key.0, &key.1), &partitions, bounds).await {
