@@ -436,6 +436,7 @@ fn api_settings(
         transactions_topic: config.transactions.topic,
         share_topic: config.share.topic,
         share_sessions_max: (config.share.settings.sessions_max / config.cpus.len()).max(1),
+        loggers: crate::logging::levels(),
         authorizer: config.authorizer.clone(),
         ..ApiSettings::default()
     }

@@ -6,6 +6,7 @@ pub mod acls;
 pub mod alter_configs;
 pub(crate) mod alter_replica_log_dirs;
 pub mod api_versions;
+pub(crate) mod broker_loggers;
 pub mod change;
 pub mod client_quotas;
 mod config_resource;

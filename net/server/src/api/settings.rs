@@ -8,6 +8,7 @@ use corelog_model::topic_config::{
 };
 
 use super::describe_configs::is_dynamic;
+use crate::log_levels::LogLevels;
 
 /// The most bytes of a request to an API that moves no records. Who sends more is disconnected.
 ///
@@ -44,6 +45,8 @@ pub struct ApiSettings {
     /// How many topics and brokers one `DescribeConfigs` may describe. The answer is made as a
     /// whole, at up to 40 configs for each.
     pub described_resources_max: usize,
+    /// How much the loggers of the process say.
+    pub loggers: LogLevels,
     /// Who may do what; none: everybody may do everything.
     pub authorizer: Option<Authorizer>,
 }
@@ -113,6 +116,7 @@ impl Default for ApiSettings {
             share_topic: InternalTopic::default(),
             share_sessions_max: 2000,
             described_resources_max: 10_000,
+            loggers: LogLevels::default(),
             authorizer: None,
         }
     }
