@@ -298,7 +298,7 @@ fn resources_are_found_and_missed_one_by_one() {
             ("2000", ErrorCode::InvalidRequest),
             ("1002", ErrorCode::InvalidRequest),
             ("one", ErrorCode::InvalidRequest),
-            ("1000", ErrorCode::InvalidRequest),
+            ("1000", ErrorCode::None),
             ("t", ErrorCode::None),
         ];
         assert_eq!(results, expected);
