@@ -109,6 +109,12 @@ messages! {
     ShareGroupDescribe: ShareGroupDescribeRequest, ShareGroupDescribeResponse;
     ShareFetch: ShareFetchRequest, ShareFetchResponse;
     ShareAcknowledge: ShareAcknowledgeRequest, ShareAcknowledgeResponse;
+    InitializeShareGroupState: InitializeShareGroupStateRequest, InitializeShareGroupStateResponse;
+    ReadShareGroupState: ReadShareGroupStateRequest, ReadShareGroupStateResponse;
+    WriteShareGroupState: WriteShareGroupStateRequest, WriteShareGroupStateResponse;
+    DeleteShareGroupState: DeleteShareGroupStateRequest, DeleteShareGroupStateResponse;
+    ReadShareGroupStateSummary:
+        ReadShareGroupStateSummaryRequest, ReadShareGroupStateSummaryResponse;
     DescribeShareGroupOffsets: DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse;
     AlterShareGroupOffsets: AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse;
     DeleteShareGroupOffsets: DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse;

@@ -25,6 +25,7 @@ use self::tokens::{TokenRules, token_rules};
 use super::machine::Machine;
 
 mod authorization;
+mod bounds;
 mod connections;
 pub mod cores;
 pub mod endpoint;
@@ -325,18 +326,7 @@ fn group_rules(settings: &Settings, problems: &mut Vec<Problem>) -> GroupRules {
         replication_factor: settings.integer("offsets.topic.replication.factor") as i16,
         segment_bytes: settings.integer("offsets.topic.segment.bytes") as i32,
     };
-    let bounds = |least, most| settings.integer(least)..=settings.integer(most);
-    let bounds = GroupBounds {
-        heartbeat_interval_ms: bounds(
-            "group.consumer.min.heartbeat.interval.ms",
-            "group.consumer.max.heartbeat.interval.ms",
-        ),
-        session_timeout_ms: bounds(
-            "group.consumer.min.session.timeout.ms",
-            "group.consumer.max.session.timeout.ms",
-        ),
-    };
-    GroupRules { coordinator, bounds, topic }
+    GroupRules { coordinator, bounds: bounds::group_bounds(settings, problems), topic }
 }
 
 fn transaction_rules(settings: &Settings) -> TransactionRules {
@@ -358,28 +348,6 @@ fn transaction_rules(settings: &Settings) -> TransactionRules {
 
 /// Of groups whose coordinator assigns.
 fn consumer_group_rules(settings: &Settings, problems: &mut Vec<Problem>) -> ConsumerGroupConfig {
-    for (name, least, most) in [
-        (
-            "group.consumer.session.timeout.ms",
-            "group.consumer.min.session.timeout.ms",
-            "group.consumer.max.session.timeout.ms",
-        ),
-        (
-            "group.consumer.heartbeat.interval.ms",
-            "group.consumer.min.heartbeat.interval.ms",
-            "group.consumer.max.heartbeat.interval.ms",
-        ),
-    ] {
-        let value = settings.unsigned(name);
-        if value < settings.unsigned(least) || settings.unsigned(most) < value {
-            let why = format!(
-                "is not within {} and {}",
-                settings.setting(least).place(),
-                settings.setting(most).place()
-            );
-            problems.push(unfit(settings, name, why, "change it, or its bounds"));
-        }
-    }
     let assignors = settings.list("group.consumer.assignors");
     let assignors: Vec<_> = assignors.iter().filter_map(|name| Assignor::from_name(name)).collect();
     if assignors.is_empty() {

@@ -17,6 +17,7 @@ mod moves;
 mod quotas;
 mod restart;
 mod security;
+mod settings;
 mod support;
 mod tokens;
 mod transactions;

@@ -2,14 +2,17 @@
 //! acknowledged is there once, at its offset, and in order, although the broker is killed again and
 //! again.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use corelog_client::TopicPartition;
-use corelog_client::blocking::Admin;
+use corelog_client::blocking::{Admin, Connection};
+use corelog_client::{ClientConfig, TopicPartition};
 use corelog_model::{Codec, NodeId};
+use corelog_wire::api::alter_partition_reassignments::{ReassignablePartition, ReassignableTopic};
+use corelog_wire::{AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse};
 
 use crate::support::{
-    DataFolder, Launch, Mover, PartitionLogs, Writer, WriterKind, connect, create_topic,
+    DataFolder, Launch, Mover, PartitionLogs, Writer, WriterKind, connect, create_topic, wait_until,
 };
 
 const KILLS: u32 = 8;
@@ -88,4 +91,58 @@ fn a_partition_goes_back_and_forth_under_its_writer() {
     times.sort_unstable();
     println!("{count} records; a move takes {:?} to {:?}, {:?}", times[0], times[19], times[10]);
     assert!(broker.log().contains("a partition moved"));
+}
+
+/// Has all partitions of the topic go to a node; those that are there stay.
+fn move_all(client: &mut Connection, partitions: i32, target: i32) {
+    let partition =
+        |partition_index| ReassignablePartition { partition_index, replicas: Some(vec![target]) };
+    let partitions = (0..partitions).map(partition).collect();
+    let request = AlterPartitionReassignmentsRequest {
+        timeout_ms: 30_000,
+        topics: vec![ReassignableTopic { name: TOPIC.into(), partitions }],
+        ..Default::default()
+    };
+    let reply = client.call_in(0, &request).expect("an answer");
+    let answer: AlterPartitionReassignmentsResponse<'_> = reply.decode().expect("an answer");
+    assert_eq!(answer.error_code, 0);
+}
+
+#[test]
+fn a_move_that_is_under_way_is_cancelled() {
+    const MANY: i32 = 100;
+    let folder = DataFolder::new();
+    let mut launch = Launch::new(folder.path(), folder.data()).cores("2");
+    let broker = launch.start();
+    let endpoint = launch.endpoint();
+    create_topic(&endpoint, TOPIC, MANY, &[]);
+    let kind = WriterKind::Idempotent(Codec::None);
+    let writer = Writer::start(0, kind, &endpoint, TOPIC, MANY);
+    let mut client = Connection::open(&endpoint, &ClientConfig::default()).expect("a connection");
+    let mut admin = Admin::new(connect(&endpoint));
+    let last = TopicPartition::new(TOPIC, MANY - 1);
+    let mut target = 1000;
+    // Partitions leave a core one after the other, so the last one waits for those before it.
+    wait_until("a cancelled move", || {
+        target = if target == 1000 { 1001 } else { 1000 };
+        move_all(&mut client, MANY, target);
+        let output = Command::new(env!("CARGO_BIN_EXE_corelog"))
+            .args(["topic", "reassign", &format!("{TOPIC}:{}", last.partition), "--cancel"])
+            .args(["--bootstrap", &endpoint.to_string()])
+            .output()
+            .expect("the command runs");
+        wait_until("the other partitions", || {
+            admin.list_reassignments().expect("an answer").is_empty()
+        });
+        let topic = admin.describe_topic(TOPIC).expect("an answer");
+        let is_there = topic.partitions[&last.partition].leader == Some(NodeId(target));
+        let is_cancelled = output.status.success();
+        assert!(is_there != is_cancelled, "{output:?}");
+        is_cancelled
+    });
+    let (count, acknowledged) = writer.finish();
+    let logs = PartitionLogs::read(&endpoint, TOPIC);
+    logs.assert_holds(0, &acknowledged);
+    logs.assert_order(0, kind, count);
+    assert!(broker.terminate().success());
 }

@@ -6,6 +6,7 @@ use corelog_model::topic_config::ConfigType;
 
 use crate::image::ClusterImage;
 use crate::record::ConfigResource;
+use crate::share_reset::{NoReset, ShareReset};
 
 /// One config.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +28,10 @@ pub enum ValueRange {
     Decimal(f64, f64),
     /// `true` or `false`.
     Boolean,
+    /// One of these.
+    Choice(&'static [&'static str]),
+    /// Where share groups begin to read, see [`ShareReset`].
+    ShareReset,
 }
 
 /// All of them, in the order of their names.
@@ -94,6 +99,8 @@ impl ValueRange {
                 text.parse().is_ok_and(|number: f64| (min..=max).contains(&number))
             }
             ValueRange::Boolean => boolean(text).is_some(),
+            ValueRange::Choice(choices) => choices.contains(&text),
+            ValueRange::ShareReset => text.parse::<ShareReset>().is_ok(),
         };
         if is_good { Ok(()) } else { Err(self.to_string()) }
     }
@@ -105,6 +112,7 @@ impl ValueRange {
             ValueRange::Integer(..) => ConfigType::Long,
             ValueRange::Decimal(..) => ConfigType::Double,
             ValueRange::Boolean => ConfigType::Boolean,
+            ValueRange::Choice(_) | ValueRange::ShareReset => ConfigType::String,
         }
     }
 }
@@ -118,6 +126,8 @@ impl std::fmt::Display for ValueRange {
             }
             ValueRange::Decimal(min, _) => write!(f, "a number of at least {min}"),
             ValueRange::Boolean => f.write_str("true or false"),
+            ValueRange::Choice(choices) => f.write_str(&choices.join(" or ")),
+            ValueRange::ShareReset => NoReset.fmt(f),
         }
     }
 }

@@ -21,6 +21,7 @@ mod placement;
 pub mod quota;
 pub mod record;
 pub mod scram;
+pub mod share_reset;
 pub mod snapshot;
 pub mod topic_changes;
 

@@ -36,13 +36,18 @@ pub struct GroupConfig {
     pub share: ShareGroupConfig,
 }
 
-/// What one consumer group has otherwise than all others.
+/// What one group has otherwise than all others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GroupTuning {
-    /// How often its members are to be heard of (`consumer.heartbeat.interval.ms`).
+    /// How often its members are to be heard of, if it is a consumer group
+    /// (`consumer.heartbeat.interval.ms`).
     pub heartbeat_interval: Option<Duration>,
-    /// After what silence a member is out (`consumer.session.timeout.ms`).
+    /// After what silence a member is out then (`consumer.session.timeout.ms`).
     pub session_timeout: Option<Duration>,
+    /// The same, if it is a share group (`share.heartbeat.interval.ms`).
+    pub share_heartbeat_interval: Option<Duration>,
+    /// The same (`share.session.timeout.ms`).
+    pub share_session_timeout: Option<Duration>,
 }
 
 impl GroupConfig {
@@ -55,7 +60,14 @@ impl GroupConfig {
             session_timeout: tuning.session_timeout.unwrap_or(self.consumer.session_timeout),
             ..self.consumer.clone()
         };
-        GroupConfig { consumer, ..self.clone() }
+        let share = ShareGroupConfig {
+            heartbeat_interval: tuning
+                .share_heartbeat_interval
+                .unwrap_or(self.share.heartbeat_interval),
+            session_timeout: tuning.share_session_timeout.unwrap_or(self.share.session_timeout),
+            ..self.share.clone()
+        };
+        GroupConfig { consumer, share, ..self.clone() }
     }
 }
 

@@ -111,8 +111,11 @@ pub enum StateCall {
     Write(StateWrite),
     /// To tell how far it is.
     Summarize,
-    /// To forget it.
-    Delete,
+    /// To forget it, unless it was set anew since.
+    Delete {
+        /// The epoch with which it was set at most.
+        state_epoch: i32,
+    },
 }
 
 /// A change of the state of a share-partition.

@@ -85,6 +85,7 @@ impl Inner {
         let (judged, verification) = match admission {
             Admission::Client(verification) => (self.producers.judge(batch), Some(verification)),
             Admission::Unverified => (self.producers.judge(batch), None),
+            Admission::UnverifiedCoordinator => (self.producers.judge_unsequenced(batch), None),
             Admission::Coordinator(verification) => {
                 (self.producers.judge_unsequenced(batch), Some(verification))
             }

@@ -37,6 +37,8 @@ pub enum Admission<'a> {
     /// A coordinator of this broker made it for a client's transaction, so it has no sequence of
     /// its own. One that begins a transaction needs a verification.
     Coordinator(Option<&'a Verification>),
+    /// The same, and nobody asks for verifications.
+    UnverifiedCoordinator,
 }
 
 #[derive(Debug)]

@@ -269,7 +269,8 @@ impl Decider for Groups {
                     }
                 }
                 StatesErrand::Delete { group, partitions } => {
-                    if let Err(code) = shard.delete_states(&group, partitions).await {
+                    // Nobody can want a topic again that is gone.
+                    if let Err(code) = shard.delete_states(&group, i32::MAX, partitions).await {
                         let code = code.name();
                         tracing::warn!(group, code, "states of topics that are gone stay");
                     }

@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use corelog_cluster::group_keys::{HEARTBEAT_INTERVAL, SESSION_TIMEOUT};
+use corelog_cluster::group_keys::{
+    HEARTBEAT_INTERVAL, SESSION_TIMEOUT, SHARE_HEARTBEAT_INTERVAL, SHARE_SESSION_TIMEOUT,
+};
 use corelog_cluster::{ClusterImage, TopicImage};
 use corelog_coordinator::consumer_group::{Topic, Topics};
 use corelog_coordinator::{GroupConfig, GroupTuning};
@@ -63,6 +65,8 @@ fn tuning(configs: &ConfigMap) -> GroupTuning {
     GroupTuning {
         heartbeat_interval: duration(HEARTBEAT_INTERVAL),
         session_timeout: duration(SESSION_TIMEOUT),
+        share_heartbeat_interval: duration(SHARE_HEARTBEAT_INTERVAL),
+        share_session_timeout: duration(SHARE_SESSION_TIMEOUT),
     }
 }
 

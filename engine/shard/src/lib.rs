@@ -47,8 +47,8 @@ pub use producer_ids::ProducerIdError;
 pub use runtime::RuntimeSettings;
 pub use shard::{Inbox, Links, Outbox, Shard, ShardCommand};
 pub use share::{
-    Settling, ShareFetchBounds, ShareFetchError, ShareFetched, ShareOffset, ShareReset,
-    ShareSettings, share_coordinator_of,
+    Settling, ShareFetchBounds, ShareFetchError, ShareFetched, ShareOffset, ShareSettings,
+    share_coordinator_of,
 };
 pub use start::{ControllerSeed, StartError, Started, start_controller_shard, start_shard};
 pub use transactions::{TransactionCoordinator, transaction_coordinator_of};

@@ -110,7 +110,7 @@ impl Shard {
         let config = &partition.config;
         let origin = match admission {
             Admission::Client(_) | Admission::Unverified => Origin::Client,
-            Admission::Coordinator(_) => Origin::Coordinator,
+            Admission::Coordinator(_) | Admission::UnverifiedCoordinator => Origin::Coordinator,
         };
         let limits = ProduceLimits { origin, ..ProduceLimits::of(config, now, newest_codec) };
         let batch = validate_produced(bytes, &limits)?;
@@ -135,6 +135,9 @@ impl Shard {
         let stamp = AppendStamp { leader_epoch: partition.leader_epoch, append_time, now };
         let admission = match admission {
             Admission::Client(_) if !self.runtime().verifies_transactions => Admission::Unverified,
+            Admission::Coordinator(None) if !self.runtime().verifies_transactions => {
+                Admission::UnverifiedCoordinator
+            }
             admission => admission,
         };
         let appended = partition.log.append_admitted(&batch, stamp, admission)?;

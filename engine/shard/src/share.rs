@@ -15,7 +15,7 @@ pub use coordinator::share_coordinator_of;
 pub use fetching::{ShareFetchBounds, ShareFetchError, ShareFetched};
 pub(crate) use live::LiveShares;
 pub use offsets::ShareOffset;
-pub use settings::{ShareReset, ShareSettings};
+pub use settings::ShareSettings;
 
 #[cfg(test)]
 mod tests;

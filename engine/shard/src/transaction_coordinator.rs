@@ -11,7 +11,6 @@ use corelog_coordinator::transactions::{
 };
 use corelog_coordinator::{AppendId, Now, Transactions};
 use corelog_io::spawn;
-use corelog_model::control::TransactionOutcome;
 use corelog_model::{ErrorCode, NodeId, PartitionId, ProducerId};
 
 use crate::coordinator::{Coordinator, Decider, Effect};
@@ -55,9 +54,6 @@ impl Decider for Transactions {
         Transactions::load(self, key, value)
     }
 
-    // Nothing in this topic is part of a transaction.
-    fn load_marker(&mut self, _: ProducerId, _: TransactionOutcome) {}
-
     fn finish_loading(&mut self, now: Now) -> Vec<TransactionOutput> {
         Transactions::finish_loading(self, now)
     }
@@ -79,10 +75,6 @@ impl Decider for Transactions {
             Ok(()) => TransactionInput::Appended(append),
             Err(code) => TransactionInput::AppendFailed { append, code },
         }
-    }
-
-    fn ended(_: ProducerId, _: TransactionOutcome) -> Option<TransactionInput> {
-        None
     }
 
     fn effect(output: TransactionOutput) -> Effect<Self> {

@@ -15,8 +15,9 @@ use corelog_wire::{
 
 use crate::api::init_producer_id::Asked;
 use crate::api::{
-    Ending, Translation, alter_configs, create_partitions, create_topics, delete_topics,
-    describe_cluster, describe_configs, describe_topic_partitions, init_producer_id, mutations,
+    Ending, Translation, alter_configs, broker_loggers, create_partitions, create_topics,
+    delete_topics, describe_cluster, describe_configs, describe_topic_partitions, init_producer_id,
+    mutations,
 };
 use crate::authorize::{Access, table};
 use crate::dispatch::{Context, Dispatcher, RequestError, new_topic_id};
@@ -104,9 +105,12 @@ impl Dispatcher {
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::IncrementalAlterConfigs => {
-                let request = IncrementalAlterConfigsRequest::decode(reader, version)?;
-                let asked = alter_configs::translate(request, (&image, access), self.settings());
-                let response = self.decided(asked, alter_configs::Pending::respond).await?;
+                let mut request = IncrementalAlterConfigsRequest::decode(reader, version)?;
+                let view = (&*image, access);
+                let loggers = broker_loggers::alter(&mut request, view, self.settings());
+                let asked = alter_configs::translate(request, view, self.settings());
+                let mut response = self.decided(asked, alter_configs::Pending::respond).await?;
+                response.responses.extend(loggers);
                 encode_response(correlation_id, version, &response)?
             }
             ApiKey::AlterConfigs => {

@@ -80,7 +80,7 @@ impl Dispatcher {
             ApiKey::DescribeQuorum => {
                 let request = DescribeQuorumRequest::decode(reader, version)?;
                 let response = match access.check_on_cluster(&table::DESCRIBE_QUORUM) {
-                    Ok(()) => describe_quorum::respond(&request, &image),
+                    Ok(()) => describe_quorum::respond(&request, &image, self.listener()),
                     Err(code) => {
                         DescribeQuorumResponse { error_code: code.code(), ..Default::default() }
                     }

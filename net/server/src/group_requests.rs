@@ -1,6 +1,7 @@
 //! Requests of groups on their way to the coordinator and back. A JoinGroup may wait for minutes,
 //! so what it needs is copied from the frame and its answer comes when it comes.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -413,26 +414,51 @@ impl Dispatcher {
         let groups: Vec<_> = groups.collect();
         let shard = self.shard.clone();
         Ok(later(async move {
-            let mut results = Vec::with_capacity(groups.len());
-            for (group, allowed) in groups {
-                if let Err(code) = allowed {
-                    results.push(GroupResult { group, result: Err(code) });
-                    continue;
-                }
-                let input = |request| {
-                    Input::DeleteGroups(DeleteGroups { request, groups: vec![group.clone()] })
-                };
-                // What is known elsewhere of a share group goes first.
-                if let Err(code) = forget_states(&shard, &group).await {
-                    results.push(GroupResult { group, result: Err(code) });
-                    continue;
-                }
-                match answer_of!(DeleteGroups, ask(&shard, &group, input).await) {
-                    Ok(deleted) => results.extend(deleted),
-                    Err(code) => results.push(GroupResult { group, result: Err(code) }),
-                }
-            }
+            let results = delete_all(&shard, groups).await;
             encode_response(correlation_id, version, &group_admin::deleted(results))
         }))
     }
+}
+
+/// Deletes groups that the client may delete, all of one coordinator at a time so that they share
+/// a sync. Results are in the order of the groups.
+async fn delete_all(
+    shard: &Shard,
+    groups: Vec<(String, Result<(), ErrorCode>)>,
+) -> Vec<GroupResult> {
+    let mut results = Vec::with_capacity(groups.len());
+    let mut here = BTreeMap::new();
+    for (place, (group, allowed)) in groups.into_iter().enumerate() {
+        let found = match allowed {
+            // What is known elsewhere of a share group goes first.
+            Ok(()) => forget_states(shard, &group).await,
+            Err(code) => Err(code),
+        };
+        let found = found
+            .and_then(|()| shard.group_coordinator(&group).map_err(|refusal| refusal.error_code()));
+        let result = found.map(|there| {
+            let index = there.partition().log.id().index;
+            let (_, places) = here.entry(index).or_insert_with(|| (there, Vec::new()));
+            places.push(place);
+        });
+        results.push(GroupResult { group, result });
+    }
+    for (there, places) in here.into_values() {
+        let groups = places.iter().map(|place| results[*place].group.clone()).collect();
+        let input = |request| Input::DeleteGroups(DeleteGroups { request, groups });
+        let answer = there.ask(input).await.ok_or(ErrorCode::CoordinatorNotAvailable);
+        match answer_of!(DeleteGroups, answer) {
+            Ok(deleted) => {
+                for (place, deleted) in places.into_iter().zip(deleted) {
+                    results[place] = deleted;
+                }
+            }
+            Err(code) => {
+                for place in places {
+                    results[place].result = Err(code);
+                }
+            }
+        }
+    }
+    results
 }

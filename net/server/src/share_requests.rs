@@ -12,15 +12,18 @@ use corelog_shard::Shard;
 use corelog_wire::api::describe_share_group_offsets::DescribedGroup;
 use corelog_wire::{
     AlterShareGroupOffsetsRequest, ApiKey, DeleteShareGroupOffsetsRequest,
-    DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse, Message, Reader,
-    ShareAcknowledgeRequest, ShareFetchRequest, ShareGroupDescribeRequest,
-    ShareGroupHeartbeatRequest, encode_response,
+    DeleteShareGroupStateRequest, DescribeShareGroupOffsetsRequest,
+    DescribeShareGroupOffsetsResponse, InitializeShareGroupStateRequest, Message,
+    ReadShareGroupStateRequest, ReadShareGroupStateSummaryRequest, Reader, ShareAcknowledgeRequest,
+    ShareFetchRequest, ShareGroupDescribeRequest, ShareGroupHeartbeatRequest,
+    WriteShareGroupStateRequest, encode_response,
 };
 
 use crate::api::find_coordinator::share_topic_creation;
 use crate::api::share_acknowledge::{self, ShareAcknowledge};
 use crate::api::share_fetch::{self, ShareFetch};
 use crate::api::share_group_offsets::{self, Alteration, NEVER_READ, Wanted, is_known};
+use crate::api::share_states::{self, StateRequest};
 use crate::api::{share_group_describe, share_group_heartbeat};
 use crate::authorize::table::{self, Right};
 use crate::dispatch::{
@@ -38,6 +41,11 @@ pub(crate) const fn is_of_shares(api: ApiKey) -> bool {
             | ApiKey::ShareGroupDescribe
             | ApiKey::ShareFetch
             | ApiKey::ShareAcknowledge
+            | ApiKey::InitializeShareGroupState
+            | ApiKey::ReadShareGroupState
+            | ApiKey::WriteShareGroupState
+            | ApiKey::DeleteShareGroupState
+            | ApiKey::ReadShareGroupStateSummary
             | ApiKey::DescribeShareGroupOffsets
             | ApiKey::AlterShareGroupOffsets
             | ApiKey::DeleteShareGroupOffsets
@@ -58,6 +66,26 @@ impl Dispatcher {
             ApiKey::ShareGroupDescribe => self.share_group_describe(context, reader),
             ApiKey::ShareFetch => self.share_fetch(context, reader),
             ApiKey::ShareAcknowledge => self.share_acknowledge(context, reader),
+            ApiKey::InitializeShareGroupState => {
+                let request = InitializeShareGroupStateRequest::decode(reader, context.version)?;
+                Ok(self.share_states(context, &request, &table::INITIALIZE_SHARE_STATE))
+            }
+            ApiKey::ReadShareGroupState => {
+                let request = ReadShareGroupStateRequest::decode(reader, context.version)?;
+                Ok(self.share_states(context, &request, &table::READ_SHARE_STATE))
+            }
+            ApiKey::WriteShareGroupState => {
+                let request = WriteShareGroupStateRequest::decode(reader, context.version)?;
+                Ok(self.share_states(context, &request, &table::WRITE_SHARE_STATE))
+            }
+            ApiKey::DeleteShareGroupState => {
+                let request = DeleteShareGroupStateRequest::decode(reader, context.version)?;
+                Ok(self.share_states(context, &request, &table::DELETE_SHARE_STATE))
+            }
+            ApiKey::ReadShareGroupStateSummary => {
+                let request = ReadShareGroupStateSummaryRequest::decode(reader, context.version)?;
+                Ok(self.share_states(context, &request, &table::SUMMARIZE_SHARE_STATE))
+            }
             ApiKey::DescribeShareGroupOffsets => self.describe_share_offsets(context, reader),
             ApiKey::AlterShareGroupOffsets => self.alter_share_offsets(context, reader),
             ApiKey::DeleteShareGroupOffsets => self.delete_share_offsets(context, reader),
@@ -140,7 +168,7 @@ impl Dispatcher {
             let reply = match fetch {
                 Ok(fetch) => {
                     let image = shard.image();
-                    let reader = (&shard, sender.access(&image));
+                    let reader = (&shard, &*image, sender.access(&image));
                     fetch.answer(reader, &sessions, &listener, correlation_id).await
                 }
                 Err(code) => share_fetch::refused(code, correlation_id, version),
@@ -166,13 +194,37 @@ impl Dispatcher {
             let response = match acknowledge {
                 Ok(acknowledge) => {
                     let image = shard.image();
-                    let reader = (&shard, sender.access(&image));
+                    let reader = (&shard, &*image, sender.access(&image));
                     acknowledge.answer(reader, &sessions, &listener).await
                 }
                 Err(code) => share_acknowledge::refused(code),
             };
             encode_response(correlation_id, version, &response)
         }))
+    }
+
+    /// Asks the share coordinators on this core, as another broker would.
+    fn share_states<R: StateRequest>(
+        &self,
+        context: Context<'_>,
+        request: &R,
+        right: &Right,
+    ) -> Started
+    where
+        R::Response: Message<'static> + 'static,
+    {
+        let Context { version, correlation_id, .. } = context;
+        let image = self.shard().image();
+        let (group, mut asked) = (request.group(), request.asked());
+        match context.access(&image).check_on_cluster(right) {
+            Ok(()) => share_states::refuse_unknown(&mut asked, &image),
+            Err(code) => asked.iter_mut().for_each(|(_, call)| *call = Err(code)),
+        }
+        let shard = self.shard().clone();
+        later(async move {
+            let told = shard.share_states_of(&group, asked).await;
+            encode_response(correlation_id, version, &R::response(told))
+        })
     }
 
     fn describe_share_offsets(

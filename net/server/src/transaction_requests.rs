@@ -22,7 +22,7 @@ use corelog_wire::{
     encode_response,
 };
 
-use crate::api::transactional_produce::{Begin, enlist};
+use crate::api::transactional_produce::{Begin, asks, enlist};
 use crate::api::transactions::{Wanted, fenced_before, producer};
 use crate::api::{group_offsets, init_producer_id, transaction_admin, transactions};
 use crate::authorize::{Access, table};
@@ -373,13 +373,13 @@ async fn commit(
     }
     let there = shard.group_coordinator(group).map_err(|refusal| refusal.error_code())?;
     let log = &there.partition().log;
+    let mode = if version >= ADDING_COMMIT_FROM {
+        EnlistMode::Add(TransactionVersion::EpochPerTransaction)
+    } else {
+        EnlistMode::Verify
+    };
     let mut token = None;
-    if !log.has_open_transaction(producer.0, producer.1) {
-        let mode = if version >= ADDING_COMMIT_FROM {
-            EnlistMode::Add(TransactionVersion::EpochPerTransaction)
-        } else {
-            EnlistMode::Verify
-        };
+    if !log.has_open_transaction(producer.0, producer.1) && asks(shard, mode) {
         let begin = Begin { partition: there.partition().clone(), first: Sequence::NONE };
         let enlisted = enlist(shard, (id, producer), &[begin], mode).await;
         for (_, enlisted) in enlisted {

@@ -68,6 +68,9 @@ pub use api::delete_records::{DeleteRecordsRequest, DeleteRecordsResponse};
 pub use api::delete_share_group_offsets::{
     DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse,
 };
+pub use api::delete_share_group_state::{
+    DeleteShareGroupStateRequest, DeleteShareGroupStateResponse,
+};
 pub use api::delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
 pub use api::describe_acls::{DescribeAclsRequest, DescribeAclsResponse};
 pub use api::describe_client_quotas::{DescribeClientQuotasRequest, DescribeClientQuotasResponse};
@@ -102,6 +105,9 @@ pub use api::incremental_alter_configs::{
     IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
 };
 pub use api::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
+pub use api::initialize_share_group_state::{
+    InitializeShareGroupStateRequest, InitializeShareGroupStateResponse,
+};
 pub use api::join_group::{JoinGroupRequest, JoinGroupResponse};
 pub use api::leave_group::{LeaveGroupRequest, LeaveGroupResponse};
 pub use api::list_config_resources::{ListConfigResourcesRequest, ListConfigResourcesResponse};
@@ -117,6 +123,10 @@ pub use api::offset_delete::{OffsetDeleteRequest, OffsetDeleteResponse};
 pub use api::offset_fetch::{OffsetFetchRequest, OffsetFetchResponse};
 pub use api::offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 pub use api::produce::{ProduceRequest, ProduceResponse};
+pub use api::read_share_group_state::{ReadShareGroupStateRequest, ReadShareGroupStateResponse};
+pub use api::read_share_group_state_summary::{
+    ReadShareGroupStateSummaryRequest, ReadShareGroupStateSummaryResponse,
+};
 pub use api::renew_delegation_token::{RenewDelegationTokenRequest, RenewDelegationTokenResponse};
 pub use api::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse};
 pub use api::sasl_handshake::{SaslHandshakeRequest, SaslHandshakeResponse};
@@ -127,6 +137,7 @@ pub use api::share_group_heartbeat::{ShareGroupHeartbeatRequest, ShareGroupHeart
 pub use api::sync_group::{SyncGroupRequest, SyncGroupResponse};
 pub use api::txn_offset_commit::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 pub use api::update_features::{UpdateFeaturesRequest, UpdateFeaturesResponse};
+pub use api::write_share_group_state::{WriteShareGroupStateRequest, WriteShareGroupStateResponse};
 pub use api::write_txn_markers::{WriteTxnMarkersRequest, WriteTxnMarkersResponse};
 pub use api::{APIS, ApiInfo, ApiKey, VersionRange, protocol_table};
 pub use consumer_protocol::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};

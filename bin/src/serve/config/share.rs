@@ -6,7 +6,7 @@ use corelog_coordinator::share_group::ShareGroupConfig;
 use corelog_coordinator::share_partition::SharePartitionConfig;
 use corelog_coordinator::share_states::ShareStatesConfig;
 use corelog_server::api::InternalTopic;
-use corelog_shard::{IsolationLevel, ShareReset, ShareSettings};
+use corelog_shard::ShareSettings;
 
 use super::settings::Settings;
 
@@ -53,14 +53,6 @@ pub(super) fn share_rules(settings: &Settings) -> ShareRules {
         partition,
         states,
         sessions_max: settings.small("group.share.max.share.sessions") as usize,
-        reset: match settings.text("corelog.share.auto.offset.reset") {
-            "earliest" => ShareReset::Earliest,
-            _ => ShareReset::Latest,
-        },
-        isolation: match settings.text("corelog.share.isolation.level") {
-            "read_committed" => IsolationLevel::Committed,
-            _ => IsolationLevel::Uncommitted,
-        },
         ..ShareSettings::default()
     };
     ShareRules { settings, topic }

@@ -175,8 +175,8 @@ async function group() {
   passed('shares a topic in a group')
 }
 
-async function transactional() {
-  const settings = { 'transactional.id': 'node-rdkafka', 'linger.ms': 5 }
+async function transactional(id) {
+  const settings = { 'transactional.id': id, 'linger.ms': 5 }
   const producer = new rdkafka.Producer({ ...common, ...settings })
   await connect(producer)
   await call(producer, 'initTransactions', 30_000)
@@ -205,6 +205,27 @@ async function values(topic, isolation) {
   return found
 }
 
+// Of two producers with one transactional id the older is fenced, and what it wrote never shows.
+async function fencing() {
+  const topic = 'transactions.fenced.node-rdkafka'
+  await createTopic(topic)
+  const write = async (producer, value) => {
+    await call(producer, 'beginTransaction')
+    producer.produce(topic, 0, Buffer.from(value), 'key')
+    await call(producer, 'flush', 20_000)
+  }
+  const older = await transactional('fenced.node-rdkafka')
+  await write(older, 'older')
+  const newer = await transactional('fenced.node-rdkafka')
+  const fenced = rdkafka.CODES.ERRORS.ERR__FENCED
+  await assert.rejects(call(older, 'commitTransaction', 30_000), ({ code }) => code === fenced)
+  await write(newer, 'newer')
+  await call(newer, 'commitTransaction', 30_000)
+  assert.deepStrictEqual(await texts(topic, 'read_committed', 1), ['newer'])
+  await Promise.all([disconnect(older), disconnect(newer)])
+  passed('fences the older of two producers with one transactional id')
+}
+
 // Reads, transforms and writes in transactions, of which every third is aborted.
 async function transactions() {
   const [source, target] = ['source', 'target'].map((it) => `transactions.${it}.node-rdkafka`)
@@ -218,7 +239,7 @@ async function transactions() {
   await call(plain, 'flush', 20_000)
   await disconnect(plain)
   const consumer = await member('transactions.node-rdkafka', source)
-  const producer = await transactional()
+  const producer = await transactional('node-rdkafka')
   let [done, aborted, turn] = [0, 0, 0]
   await until('copying does not end', 120, async () => {
     const messages = await call(consumer, 'consume', 10)
@@ -250,6 +271,7 @@ async function transactions() {
   assert.strictEqual((await texts(target, 'read_uncommitted', count + aborted)).length, count + aborted)
   await disconnect(producer)
   passed('copies in transactions')
+  await fencing()
 }
 
 const commands = { write, read, group, transactions }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use corelog_model::{ErrorCode, PartitionId, PartitionIndex, TopicId};
 
+use super::assignor::Wants;
 use super::{ShareGroupConfig, ShareGroupDescription, ShareGroupHeartbeat, ShareImage, assignor};
 use crate::consumer_group::{Deadlines, GroupError, MemberId, Replies};
 use crate::group_state::GroupState;
@@ -275,15 +276,12 @@ impl ShareGroup {
         if epoch <= self.image.target.epoch {
             return;
         }
-        let wanted: BTreeMap<MemberId, BTreeSet<TopicId>> = self
-            .image
-            .members
-            .iter()
-            .map(|(id, member)| {
-                let names = member.metadata.topic_names.iter();
-                (id.clone(), names.filter_map(|name| step.topics.id(name)).collect())
-            })
-            .collect();
+        let members = self.image.members.iter().map(|(id, member)| {
+            let names = member.metadata.topic_names.iter();
+            let topics: BTreeSet<TopicId> = names.filter_map(|name| step.topics.id(name)).collect();
+            (id.clone(), (topics, member.target.clone()))
+        });
+        let wanted: BTreeMap<MemberId, Wants> = members.collect();
         let initialized = &self.image.states.initialized;
         let partitions: BTreeMap<TopicId, BTreeSet<PartitionIndex>> =
             initialized.iter().map(|(id, topic)| (*id, topic.partitions.clone())).collect();

@@ -39,7 +39,7 @@ pub enum ShareStatesChange {
 /// What is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShareStatesReply {
-    /// The epoch with which partitions are set.
+    /// The epoch with which partitions are set, or were at most that are to be forgotten.
     pub state_epoch: i32,
     /// The partitions that are to be forgotten.
     pub partitions: Vec<PartitionId>,
@@ -77,6 +77,8 @@ impl ShareGroup {
             }
             ShareStatesChange::BeginDelete(topics) => {
                 self.check_empty()?;
+                // Whoever joins from now on sets anew with a later one.
+                reply.state_epoch = self.image.epoch();
                 let all = states.initialized.keys().chain(states.initializing.keys());
                 let all: Vec<TopicId> = all.chain(states.deleting.keys()).copied().collect();
                 for id in topics.as_ref().unwrap_or(&all) {

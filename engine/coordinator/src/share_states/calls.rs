@@ -70,9 +70,12 @@ impl ShareStates {
                 (record, Some(next), StateAnswer::Done)
             }
             StateCall::Summarize => unreachable!("it is answered above"),
-            StateCall::Delete => match share {
-                Some(_) => (ShareStateRecord::Snapshot(key.clone(), None), None, StateAnswer::Done),
-                None => return Ok(told(request, StateAnswer::Done)),
+            StateCall::Delete { state_epoch } => match share {
+                Some(share) if share.state_epoch <= state_epoch => {
+                    (ShareStateRecord::Snapshot(key.clone(), None), None, StateAnswer::Done)
+                }
+                // Members want it again, or nobody has had it.
+                Some(_) | None => return Ok(told(request, StateAnswer::Done)),
             },
         };
         let mut records = vec![record];

@@ -84,8 +84,11 @@ fn a_group_with_timeouts_of_its_own_has_them_from_the_next_heartbeat_on() {
     let mut rig = Rig::new();
     rig.beat(join("a", &["t"]));
     let (heartbeat, session) = (Duration::from_secs(7), Duration::from_secs(50));
-    let tuning =
-        GroupTuning { heartbeat_interval: Some(heartbeat), session_timeout: Some(session) };
+    let tuning = GroupTuning {
+        heartbeat_interval: Some(heartbeat),
+        session_timeout: Some(session),
+        ..GroupTuning::default()
+    };
     let of_group = |group: &str| Arc::new(BTreeMap::from([(group.to_owned(), tuning)]));
     assert_eq!(rig.step(Input::Tunings(of_group("g"))), []);
     assert_eq!(rig.groups.next_wakeup(), Some(Duration::from_secs(SESSION)));

@@ -271,6 +271,19 @@ fn only_a_group_without_members_is_changed_and_deleted() {
 }
 
 #[test]
+fn who_joins_while_states_are_forgotten_sets_them_with_a_later_epoch() {
+    let mut rig = Rig::with_member();
+    rig.beat("a", -1, None).unwrap();
+    let begun = rig.change(ShareStatesChange::BeginDelete(None)).unwrap();
+    assert_eq!((begun.state_epoch, begun.partitions.len()), (3, 2));
+    rig.beat("b", 0, Some(&["t"])).unwrap();
+    let (state_epoch, partitions) = rig.initialize();
+    assert_eq!((state_epoch, &partitions), (4, &begun.partitions));
+    rig.change(ShareStatesChange::FinishDelete(vec![TOPIC])).unwrap();
+    assert_eq!(rig.beat("b", 4, None), Ok((5, Some(vec![0, 1]))));
+}
+
+#[test]
 fn an_empty_group_stays_until_it_is_deleted() {
     let mut rig = Rig::with_member();
     rig.beat("a", -1, None).unwrap();

@@ -32,6 +32,10 @@ fn initialize(state_epoch: i32, start: i64) -> StateCall {
     StateCall::Initialize { state_epoch, start: Offset(start) }
 }
 
+fn delete(state_epoch: i32) -> StateCall {
+    StateCall::Delete { state_epoch }
+}
+
 fn read(leader_epoch: i32) -> StateCall {
     StateCall::Read { leader_epoch: LeaderEpoch(leader_epoch) }
 }
@@ -106,8 +110,8 @@ fn a_state_is_begun_with_changed_and_forgotten() {
     assert_eq!(rig.ask(0, write((0, 2), 3, &batches)), Ok(StateAnswer::Done));
     let state = rig.state(0);
     assert_eq!((state.start.0, state.batches), (3, batches.to_vec()));
-    assert_eq!(rig.ask(0, StateCall::Delete), Ok(StateAnswer::Done));
-    assert_eq!(rig.ask(0, StateCall::Delete), Ok(StateAnswer::Done));
+    assert_eq!(rig.ask(0, delete(2)), Ok(StateAnswer::Done));
+    assert_eq!(rig.ask(0, delete(2)), Ok(StateAnswer::Done));
     assert_eq!(rig.ask(0, StateCall::Summarize), Err(ErrorCode::InvalidRequest));
     assert_eq!(Rig::load(rig.log).states.count(), 0);
 }
@@ -123,6 +127,16 @@ fn to_begin_again_changes_nothing_and_a_newer_state_fences() {
     assert_eq!(rig.ask(0, initialize(2, 1)), Ok(StateAnswer::Done));
     assert_eq!(rig.ask(0, write((1, 9), 6, &[])), Err(ErrorCode::FencedStateEpoch));
     assert_eq!(rig.state(0).start, Offset(1));
+}
+
+#[test]
+fn what_was_set_anew_since_is_not_forgotten() {
+    let mut rig = Rig::new();
+    rig.ask(0, initialize(2, 5)).unwrap();
+    assert_eq!(rig.ask(0, delete(1)), Ok(StateAnswer::Done));
+    assert_eq!(rig.state(0).start, Offset(5));
+    assert_eq!(rig.ask(0, delete(2)), Ok(StateAnswer::Done));
+    assert_eq!(rig.states.count(), 0);
 }
 
 #[test]

@@ -34,17 +34,20 @@ pub(crate) trait Decider: Sized + 'static {
         key: &[u8],
         value: Option<&[u8]>,
     ) -> Result<Loaded, RecordError>;
-    fn load_marker(&mut self, producer_id: ProducerId, outcome: TransactionOutcome);
+    /// Takes the marker of a producer. Does nothing where nothing is part of transactions.
+    fn load_marker(&mut self, _: ProducerId, _: TransactionOutcome) {}
     fn finish_loading(&mut self, now: Now) -> Vec<Self::Output>;
     fn count(&self) -> usize;
-    /// Hands over what was counted since the last time.
-    fn tell_counts(&mut self, metrics: &ShardMetrics);
+    /// Hands over what was counted since the last time, if anything is.
+    fn tell_counts(&mut self, _: &ShardMetrics) {}
 
     fn tick() -> Self::Input;
     /// Records are durable, or not in the log.
     fn settled(append: AppendId, result: Result<(), ErrorCode>) -> Self::Input;
     /// The marker of a producer is durable; none if nothing here is part of transactions.
-    fn ended(producer_id: ProducerId, outcome: TransactionOutcome) -> Option<Self::Input>;
+    fn ended(_: ProducerId, _: TransactionOutcome) -> Option<Self::Input> {
+        None
+    }
 
     fn effect(output: Self::Output) -> Effect<Self>;
     fn perform(coordinator: &Coordinator<Self>, own: Self::Own);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use corelog_coordinator::consumer_group::MemberId;
-use corelog_coordinator::share_partition::{AcknowledgementBatch, WriteId};
+use corelog_coordinator::share_partition::{AcknowledgeType, AcknowledgementBatch, WriteId};
 use corelog_model::{ErrorCode, PartitionId};
 
 use super::live::LiveShare;
@@ -38,6 +38,10 @@ impl Shard {
         // Who leads since, or has loaded it since, has given the member nothing.
         let nothing = ErrorCode::InvalidRecordState;
         let live = self.shares().get(group, partition).ok_or(nothing)?;
+        let renews = batches.iter().any(|batch| batch.types.contains(&AcknowledgeType::Renew));
+        if renews && !live.settings().renews {
+            return Err(nothing);
+        }
         let now = moment().clock;
         let taken = live.with(|share| share.acknowledge(now, member, batches))?;
         let write = taken.ok_or(nothing)??;

@@ -1,7 +1,10 @@
 //! The share coordinator of one partition of `__share_group_state`, and the way to it from other
 //! cores.
 
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use corelog_cluster::ClusterImage;
@@ -10,12 +13,10 @@ use corelog_coordinator::records::{RecordError, SharePartitionKey, ShareStateRec
 use corelog_coordinator::share_states::{StateCall, StateInput, StateOutput, StateReply};
 use corelog_coordinator::{AppendId, Now, ShareStates};
 use corelog_io::sleep;
-use corelog_model::control::TransactionOutcome;
-use corelog_model::{ErrorCode, NodeId, PartitionIndex, ProducerId};
+use corelog_model::{ErrorCode, NodeId, PartitionId, PartitionIndex, ProducerId};
 
 use crate::coordinator::place::{SHARE_TOPIC, coordinator_partition};
 use crate::coordinator::{Coordinator, Decider, Effect};
-use crate::metrics::ShardMetrics;
 use crate::partition::Partition;
 use crate::peers::ShareCall;
 use crate::shard::Shard;
@@ -24,6 +25,8 @@ use crate::shard::Shard;
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// How often one asks before it gives up: for half a minute at least.
 const ATTEMPTS_MAX: usize = 300;
+/// Share-partitions that are asked for at a time.
+const TOGETHER_MAX: usize = 100;
 
 /// The partition of `__share_group_state` in which a share-partition is kept.
 fn place_of(image: &ClusterImage, key: &str) -> Option<(PartitionIndex, NodeId)> {
@@ -71,6 +74,38 @@ impl Shard {
         Err(code)
     }
 
+    /// Asks for many share-partitions of a group, a number of them at a time so that they share
+    /// syncs, and each as [`Shard::share_state`] does.
+    pub(super) async fn share_state_of_each(
+        &self,
+        group: &Arc<str>,
+        calls: Vec<(PartitionId, StateCall)>,
+    ) -> Vec<(PartitionId, StateReply)> {
+        let ask = async |(partition, call)| {
+            let key = SharePartitionKey { group: Arc::clone(group), partition };
+            (partition, self.share_state(&key, call).await)
+        };
+        some_at_a_time(calls, ask).await
+    }
+
+    /// Asks the share coordinators on this core for share-partitions of a group, and passes on the
+    /// errors among them. Tells what became of each.
+    pub async fn share_states_of(
+        &self,
+        group: &Arc<str>,
+        calls: Vec<(PartitionId, Result<StateCall, ErrorCode>)>,
+    ) -> Vec<(PartitionId, StateReply)> {
+        let ask = async |(partition, call): (PartitionId, Result<StateCall, ErrorCode>)| {
+            let key = SharePartitionKey { group: Arc::clone(group), partition };
+            let reply = match call {
+                Ok(call) => self.share_state_here(key, call).await,
+                Err(code) => Err(code),
+            };
+            (partition, reply)
+        };
+        some_at_a_time(calls, ask).await
+    }
+
     /// Asks the share coordinator on this core.
     pub(crate) async fn share_state_here(
         &self,
@@ -82,6 +117,33 @@ impl Shard {
         let there = self.share_states().get(index).ok_or(ErrorCode::NotCoordinator)?;
         let input = |request| StateInput::Call { request, key, call };
         there.ask(None, input).await.unwrap_or(Err(ErrorCode::CoordinatorNotAvailable))
+    }
+}
+
+/// Does something with each item, with a number of them at a time. Results are in the order of the
+/// items.
+async fn some_at_a_time<I, T>(items: Vec<I>, act: impl AsyncFn(I) -> T) -> Vec<T> {
+    let mut results = Vec::with_capacity(items.len());
+    let mut items = items.into_iter();
+    loop {
+        let mut running: Vec<_> =
+            items.by_ref().take(TOGETHER_MAX).map(|item| Box::pin(act(item))).collect();
+        if running.is_empty() {
+            return results;
+        }
+        let mut done: Vec<Option<T>> = running.iter().map(|_| None).collect();
+        poll_fn(|cx| {
+            for (one, done) in running.iter_mut().zip(&mut done) {
+                if done.is_none()
+                    && let Poll::Ready(result) = one.as_mut().poll(cx)
+                {
+                    *done = Some(result);
+                }
+            }
+            if done.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        results.extend(done.into_iter().flatten());
     }
 }
 
@@ -125,9 +187,6 @@ impl Decider for ShareStates {
         ShareStates::load(self, key, value)
     }
 
-    // Nothing in this topic is part of a transaction.
-    fn load_marker(&mut self, _: ProducerId, _: TransactionOutcome) {}
-
     fn finish_loading(&mut self, _: Now) -> Vec<StateOutput> {
         ShareStates::finish_loading(self);
         Vec::new()
@@ -136,9 +195,6 @@ impl Decider for ShareStates {
     fn count(&self) -> usize {
         ShareStates::count(self)
     }
-
-    // Share states count nothing but themselves.
-    fn tell_counts(&mut self, _: &ShardMetrics) {}
 
     fn tick() -> StateInput {
         StateInput::Tick
@@ -149,10 +205,6 @@ impl Decider for ShareStates {
             Ok(()) => StateInput::Appended(append),
             Err(code) => StateInput::AppendFailed { append, code },
         }
-    }
-
-    fn ended(_: ProducerId, _: TransactionOutcome) -> Option<StateInput> {
-        None
     }
 
     fn effect(output: StateOutput) -> Effect<Self> {

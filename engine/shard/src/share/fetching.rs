@@ -15,6 +15,7 @@ use corelog_log::{FirstBatch, Pieces, ReadError, ReadRequest};
 use corelog_model::{BatchHeader, ErrorCode, Offset, PartitionId};
 
 use super::live::LiveShare;
+use super::settings::GroupShareSettings;
 use crate::coordinator::moment;
 use crate::fetch::first_of;
 use crate::partition::{IsolationLevel, PartitionRefusal};
@@ -62,9 +63,14 @@ pub enum ShareFetchError {
 }
 
 impl Shard {
-    /// How long a member has a record for itself.
-    pub fn share_lock_duration(&self) -> Duration {
-        self.config().share.partition.lock_duration
+    /// How long a member of a group has a record for itself.
+    pub fn share_lock_duration(&self, group: &str) -> Duration {
+        self.share_settings(group).partition.lock_duration
+    }
+
+    /// What holds for a group now.
+    pub(super) fn share_settings(&self, group: &str) -> GroupShareSettings {
+        self.config().share.of_group(&self.image(), group)
     }
 
     /// Lets a member acquire records of partitions, in the order given. Those of which there is
@@ -129,7 +135,7 @@ impl Shard {
         is_first: bool,
     ) -> Result<(Pieces, Vec<Acquired>), ShareFetchError> {
         let partition = &live.partition;
-        let isolation = self.config().share.isolation;
+        let isolation = live.settings().isolation;
         for _ in 0..READS_MAX {
             let log_start = partition.log.log_start();
             let next = live.with(|share| next_fetch(share, log_start));

@@ -9,15 +9,17 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
+use corelog_cluster::share_reset::ShareReset;
 use corelog_coordinator::records::SharePartitionKey;
 use corelog_coordinator::share_partition::{SharePartition, Write, WriteId};
 use corelog_coordinator::share_states::{StateAnswer, StateCall, StateWrite};
 use corelog_io::{Signal, Task, sleep, spawn};
-use corelog_model::{ErrorCode, Offset, PartitionId};
+use corelog_model::{ErrorCode, Offset, PartitionId, Timestamp};
 
-use super::ShareReset;
+use super::settings::GroupShareSettings;
 use crate::coordinator::moment;
-use crate::partition::Partition;
+use crate::offsets::OffsetQuery;
+use crate::partition::{IsolationLevel, Partition};
 use crate::shard::Shard;
 
 /// A share-partition.
@@ -26,6 +28,8 @@ pub(crate) struct LiveShare {
     pub(super) partition: Partition,
     shard: Shard,
     phase: RefCell<Phase>,
+    /// The version of the metadata with the configs that the share-partition goes by.
+    configured: Cell<u64>,
     /// Something is to be done for it.
     changed: Signal,
     /// Records may have become available, or something is stored, or it is gone.
@@ -48,6 +52,7 @@ impl LiveShare {
             partition,
             shard: shard.clone(),
             phase: RefCell::new(Phase::Loading),
+            configured: Cell::new(0),
             changed: Signal::new(),
             news: Signal::new(),
             written: Cell::new(None),
@@ -63,6 +68,7 @@ impl LiveShare {
         &self,
         act: impl FnOnce(&mut SharePartition) -> T,
     ) -> Result<Option<T>, ErrorCode> {
+        self.configure();
         let result = match &mut *self.phase.borrow_mut() {
             Phase::Loading => return Ok(None),
             Phase::Gone(code) => return Err(*code),
@@ -70,6 +76,21 @@ impl LiveShare {
         };
         self.changed.notify();
         Ok(Some(result))
+    }
+
+    /// What holds for its group now.
+    pub(super) fn settings(&self) -> GroupShareSettings {
+        self.shard.share_settings(&self.key.group)
+    }
+
+    /// Has it go by the configs of its group, if the metadata has changed.
+    fn configure(&self) {
+        let version = self.shard.image().version().0;
+        if let Phase::Ready { share, .. } = &mut *self.phase.borrow_mut()
+            && self.configured.replace(version) != version
+        {
+            share.configure(self.settings().partition);
+        }
     }
 
     /// Records may have become available, or it is gone.
@@ -111,18 +132,34 @@ impl LiveShare {
             StateAnswer::State(stored) => stored,
             StateAnswer::Done => unreachable!("one that reads is told the state"),
         };
-        let settings = &self.shard.config().share;
-        let config = settings.partition.clone();
+        let settings = self.settings();
         let share = if stored.start == Offset::NONE {
-            let start = match settings.reset {
-                ShareReset::Earliest => self.partition.log.log_start(),
-                ShareReset::Latest => self.partition.high_watermark(),
-            };
-            SharePartition::begin(config, start)
+            SharePartition::begin(settings.partition, self.first_start(settings.reset).await?)
         } else {
-            SharePartition::load(config, stored.start, &stored.batches)
+            SharePartition::load(settings.partition, stored.start, &stored.batches)
         };
         Ok((share, stored.state_epoch))
+    }
+
+    /// Where a group begins that has never read.
+    async fn first_start(&self, reset: ShareReset) -> Result<Offset, ErrorCode> {
+        let end = self.partition.high_watermark();
+        let age = match reset {
+            ShareReset::Earliest => return Ok(self.partition.log.log_start()),
+            ShareReset::Latest => return Ok(end),
+            ShareReset::Within(age) => i64::try_from(age.as_millis()).unwrap_or(i64::MAX),
+        };
+        let oldest = Timestamp(moment().wall.0.saturating_sub(age).max(0));
+        let query = OffsetQuery::AtTime(oldest);
+        match self.partition.list_offset(query, IsolationLevel::Uncommitted).await {
+            Ok(found) if found.offset == Offset::NONE => Ok(end),
+            Ok(found) => Ok(found.offset),
+            Err(error) => {
+                let partition = self.key.partition;
+                tracing::warn!(%partition, %error, "where a share group begins cannot be read");
+                Err(ErrorCode::KafkaStorageError)
+            }
+        }
     }
 
     async fn store(&self, write: Write, state_epoch: i32) -> Result<(), ErrorCode> {
@@ -134,6 +171,7 @@ impl LiveShare {
 
     /// What is to be stored now, with the epoch of the state.
     fn take_write(&self) -> Option<(Write, i32)> {
+        self.configure();
         match &mut *self.phase.borrow_mut() {
             Phase::Ready { share, state_epoch } => {
                 share.tick(moment().clock);

@@ -109,20 +109,18 @@ impl Shard {
         state_epoch: i32,
         partitions: Vec<(PartitionId, Offset)>,
     ) -> Vec<(PartitionId, Result<(), ErrorCode>)> {
-        let group: Arc<str> = Arc::from(group);
-        let mut results = Vec::with_capacity(partitions.len());
-        for (partition, start) in partitions {
-            let key = SharePartitionKey { group: Arc::clone(&group), partition };
-            let call = StateCall::Initialize { state_epoch, start };
-            results.push((partition, self.share_state(&key, call).await.map(drop)));
-        }
-        results
+        let call = |(partition, start)| (partition, StateCall::Initialize { state_epoch, start });
+        let calls = partitions.into_iter().map(call).collect();
+        let replies = self.share_state_of_each(&Arc::from(group), calls).await;
+        replies.into_iter().map(|(partition, reply)| (partition, reply.map(drop))).collect()
     }
 
-    /// Has the share coordinators forget partitions of a group. Fails with the first that does not.
+    /// Has the share coordinators forget partitions of a group, as far as they were not set anew
+    /// with a later epoch. Fails with the first that does not.
     pub(crate) async fn delete_states(
         &self,
         group: &str,
+        state_epoch: i32,
         partitions: Vec<PartitionId>,
     ) -> Result<(), ErrorCode> {
         let (group, mut result) = (Arc::<str>::from(group), Ok(()));
@@ -130,11 +128,11 @@ impl Shard {
         if self.image().topic_by_name(SHARE_TOPIC).is_none() {
             return Ok(());
         }
-        for partition in partitions {
-            let key = SharePartitionKey { group: Arc::clone(&group), partition };
-            let deleted = self.share_state(&key, StateCall::Delete).await.map(drop);
-            result = result.and(deleted);
-            self.drop_share(key).await;
+        let delete = StateCall::Delete { state_epoch };
+        let calls = partitions.into_iter().map(|partition| (partition, delete.clone()));
+        for (partition, reply) in self.share_state_of_each(&group, calls.collect()).await {
+            result = result.and(reply.map(drop));
+            self.drop_share(SharePartitionKey { group: Arc::clone(&group), partition }).await;
         }
         result
     }
@@ -182,10 +180,11 @@ impl GroupCoordinator {
         topics: Option<Vec<TopicId>>,
     ) -> Result<(), ErrorCode> {
         let change = ShareStatesChange::BeginDelete(topics);
-        let partitions = self.change_states(group, change).await?.partitions;
+        let ShareStatesReply { state_epoch, partitions } =
+            self.change_states(group, change).await?;
         let mut topics: Vec<TopicId> = partitions.iter().map(|id| id.topic).collect();
         topics.dedup();
-        self.shard().delete_states(group, partitions).await?;
+        self.shard().delete_states(group, state_epoch, partitions).await?;
         self.change_states(group, ShareStatesChange::FinishDelete(topics)).await.map(drop)
     }
 }

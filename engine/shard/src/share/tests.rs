@@ -7,9 +7,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use corelog_cluster::Change;
 use corelog_cluster::decide::Mode;
+use corelog_cluster::decide::configs::{AlterConfig, AlterConfigs, AlterResource, ConfigOperation};
 use corelog_cluster::decide::create_topics::{CreateTopics, NewTopic};
+use corelog_cluster::{Change, ConfigResource, Outcome};
 use corelog_coordinator::consumer_group::MemberId;
 use corelog_coordinator::records::SharePartitionKey;
 use corelog_coordinator::share_partition::{
@@ -28,7 +29,7 @@ use crate::coordinator::place::SHARE_TOPIC;
 use crate::metadata_log::tests::{creation, start};
 use crate::shard::Shard;
 
-use AcknowledgeType::{Accept, Release};
+use AcknowledgeType::{Accept, Release, Renew};
 
 const PARTITION: PartitionId = PartitionId::new(TopicId::from_bytes([1; 16]), PartitionIndex(0));
 
@@ -100,6 +101,23 @@ impl Scene {
         acquired.iter().map(told).collect()
     }
 
+    /// Sets a config of the group.
+    async fn set(&self, key: &str, value: &str) {
+        let alteration = AlterConfig {
+            key: key.to_owned(),
+            operation: ConfigOperation::Set,
+            value: Some(value.to_owned()),
+        };
+        let resource = AlterResource {
+            resource: ConfigResource::Group(self.group.to_string()),
+            alterations: vec![alteration],
+            replaces_all: false,
+        };
+        let request = AlterConfigs { mode: Mode::Apply, resources: vec![resource] };
+        let outcome = self.shard.control().change(Change::AlterConfigs(request)).await.unwrap();
+        assert_eq!(outcome, Outcome::AlterConfigs(vec![Ok(())]));
+    }
+
     async fn say(
         &self,
         member: &str,
@@ -118,6 +136,52 @@ const SOON: Duration = Duration::from_secs(60);
 
 fn play(story: impl Future<Output = ()> + 'static) {
     assert_eq!(Machine::new(1, DiskFaults::default()).run(story), End::Finished(()));
+}
+
+#[test]
+fn a_group_goes_by_its_own_configs_at_once() {
+    play(async {
+        let scene = Scene::new().await;
+        scene.produce().await;
+        assert_eq!(scene.fetch("a", SOON).await, [(0, 2, 1)]);
+        scene.say("a", (0, 0), Renew).await.unwrap();
+        scene.set("share.renew.acknowledge.enable", "false").await;
+        scene.set("share.delivery.count.limit", "2").await;
+        scene.set("share.record.lock.duration.ms", "15000").await;
+        let refused = Err(ErrorCode::InvalidRecordState);
+        assert_eq!(scene.say("a", (0, 0), Renew).await, refused);
+        assert_eq!(scene.shard.share_lock_duration("g"), Duration::from_secs(15));
+        assert_eq!(scene.shard.share_lock_duration("h"), Duration::from_secs(30));
+        scene.say("a", (0, 2), Release).await.unwrap();
+        assert_eq!(scene.fetch("b", SOON).await, [(0, 2, 2)]);
+        sleep(Duration::from_secs(16)).await;
+        // They were delivered as often as the group lets them be.
+        let offset = scene.shard.share_offset(&scene.group, PARTITION).await.unwrap();
+        assert_eq!((offset.start, offset.lag), (Offset(3), Some(0)));
+    });
+}
+
+#[test]
+fn a_group_begins_where_its_configs_say() {
+    play(async {
+        let mut scene = Scene::new().await;
+        scene.produce().await;
+        sleep(Duration::from_secs(100)).await;
+        scene.produce().await;
+        for (reset, acquired) in [
+            ("earliest", &[(0, 5, 1)][..]),
+            ("by_duration:PT50S", &[(3, 5, 1)]),
+            ("by_duration:PT1S", &[]),
+            ("latest", &[]),
+        ] {
+            scene.group = Arc::from(reset);
+            let call = StateCall::Initialize { state_epoch: 0, start: Offset::NONE };
+            scene.state(call).await.unwrap();
+            scene.set("share.auto.offset.reset", reset).await;
+            sleep(Duration::from_secs(2)).await;
+            assert_eq!(scene.fetch("a", Duration::from_secs(1)).await, acquired, "{reset}");
+        }
+    });
 }
 
 #[test]

@@ -8,12 +8,12 @@ use crate::authorize::Access;
 use crate::authorize::table::Right;
 use crate::error::{Failure, KafkaError, unauthorized};
 
-/// Kafka's numbers for types of resources. Others (broker loggers, client metrics) have no configs
-/// here.
+/// Kafka's numbers for types of resources. Loggers are not in the metadata; others (client metrics)
+/// have no configs here.
 pub(super) const TOPIC: i8 = 2;
 pub(super) const BROKER: i8 = 4;
 pub(super) const GROUP: i8 = 32;
-const BROKER_LOGGER: i8 = 8;
+pub(super) const BROKER_LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
 
 /// What a client may do with configs: one right for topics, one for groups, one for brokers.
@@ -66,7 +66,7 @@ pub(crate) fn find(
         }
         GROUP => Ok(ConfigResource::Group(name.to_owned())),
         BROKER_LOGGER => {
-            let message = "log levels are set with CORELOG_LOG when the broker starts";
+            let message = "log levels are set and unset one by one";
             Err(Failure::new(ErrorCode::InvalidRequest, message))
         }
         CLIENT_METRICS => {

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use corelog_cluster::broker_keys::broker_key;
-use corelog_cluster::group_keys::GROUP_KEYS;
+use corelog_cluster::broker_keys::{ValueRange, broker_key};
+use corelog_cluster::group_keys::{GROUP_KEYS, GroupBounds, GroupDefault};
 use corelog_cluster::{ClusterImage, ConfigResource};
 use corelog_model::topic_config::{ConfigSource, ConfigType, TOPIC_CONFIGS};
 use corelog_model::{BrokerId, ErrorCode};
@@ -14,7 +14,8 @@ use corelog_wire::api::describe_configs::{
 };
 use corelog_wire::{DescribeConfigsRequest, DescribeConfigsResponse, Text};
 
-use super::config_resource::{self, Rights};
+use super::broker_loggers;
+use super::config_resource::{self, BROKER_LOGGER, Rights};
 use super::settings::{ApiSettings, BrokerConfigEntry, dynamic_layers};
 use crate::authorize::{Access, table};
 use crate::error::{Failure, TEXT_BYTES_MAX, code_and_message, cut};
@@ -40,6 +41,9 @@ pub fn respond<'a>(
     let mut described = 0;
     let results = once.map(|resource| {
         let may = rights.check(resource.resource_type, &resource.resource_name);
+        if may.is_ok() && resource.resource_type == BROKER_LOGGER {
+            return view.loggers(resource);
+        }
         let configs = may.and_then(|()| view.find(resource)).and_then(|found| {
             described += 1;
             let max = settings.described_resources_max;
@@ -49,16 +53,31 @@ pub fn respond<'a>(
             }
             Ok(view.describe(&found, resource))
         });
-        let (error_code, error_message) = code_and_message(&configs);
-        DescribeConfigsResult {
-            error_code,
-            error_message,
-            resource_type: resource.resource_type,
-            resource_name: Text::Borrowed(&resource.resource_name),
-            configs: configs.unwrap_or_default(),
-        }
+        described_as(resource, configs)
     });
     DescribeConfigsResponse { results: results.collect(), ..Default::default() }
+}
+
+/// What is told of a resource.
+fn described_as<'a>(
+    resource: &'a DescribeConfigsResource<'a>,
+    configs: Result<Vec<DescribeConfigsResourceResult<'a>>, Failure>,
+) -> DescribeConfigsResult<'a> {
+    let (error_code, error_message) = code_and_message(&configs);
+    DescribeConfigsResult {
+        error_code,
+        error_message,
+        resource_type: resource.resource_type,
+        resource_name: Text::Borrowed(&resource.resource_name),
+        configs: configs.unwrap_or_default(),
+    }
+}
+
+/// The configs that are asked for; none: all. No names are all of them, be it null or an empty
+/// list: old clients send either.
+fn wanted<'a>(resource: &'a DescribeConfigsResource<'a>) -> Option<BTreeSet<&'a str>> {
+    let keys = resource.configuration_keys.as_deref().filter(|keys| !keys.is_empty());
+    keys.map(|keys| keys.iter().map(AsRef::as_ref).collect())
 }
 
 /// What the answer to one request depends on.
@@ -110,6 +129,14 @@ impl<'a> View<'a> {
         }
     }
 
+    fn loggers(&self, resource: &'a DescribeConfigsResource<'a>) -> DescribeConfigsResult<'a> {
+        let wanted = wanted(resource);
+        let wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
+        let known = (self.image, self.settings);
+        let configs = broker_loggers::describe(&resource.resource_name, wanted, known);
+        described_as(resource, configs)
+    }
+
     fn describe(
         &self,
         found: &ConfigResource,
@@ -121,9 +148,7 @@ impl<'a> View<'a> {
             ConfigResource::BrokerDefault => self.all_brokers(),
             ConfigResource::Group(name) => self.group(name),
         };
-        // No names are all of them, be it null or an empty list: old clients send either.
-        let wanted = resource.configuration_keys.as_deref().filter(|keys| !keys.is_empty());
-        let wanted = wanted.map(|keys| keys.iter().map(AsRef::as_ref).collect::<BTreeSet<&str>>());
+        let wanted = wanted(resource);
         let configs = configs
             .into_iter()
             .filter(|config| wanted.as_ref().is_none_or(|wanted| wanted.contains(config.name)));
@@ -194,15 +219,24 @@ impl<'a> View<'a> {
     /// What was set for the group over what the broker has for all of them.
     fn group(&self, name: &str) -> Vec<Described<'a>> {
         let set = self.image.configs_of(&ConfigResource::Group(name.to_owned()));
+        // The types of the values do not depend on their bounds.
+        let bounds = GroupBounds::default();
         let configs = GROUP_KEYS.iter().map(|key| {
+            let range = bounds.range(key.name);
             let mut config = Described {
-                config_type: ConfigType::Int,
+                config_type: range.map_or(ConfigType::String, ValueRange::config_type),
                 doc: key.doc,
                 ..Described::unset(key.name)
             };
             let entries = &self.settings.broker_configs;
-            let entry = entries.iter().find(|entry| entry.name == key.broker_key);
-            if let Some(value) = entry.and_then(|entry| entry.value.as_deref()) {
+            let default = match key.default {
+                GroupDefault::Value(value) => Some(value),
+                GroupDefault::Broker(name) => {
+                    let entry = entries.iter().find(|entry| entry.name == name);
+                    entry.and_then(|entry| entry.value.as_deref())
+                }
+            };
+            if let Some(value) = default {
                 config.overlay(value, ConfigSource::Default);
             }
             if let Some(value) = set.and_then(|set| set.get(key.name)) {

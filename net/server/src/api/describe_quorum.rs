@@ -12,10 +12,12 @@ use corelog_wire::{DescribeQuorumRequest, DescribeQuorumResponse, Text};
 const TOPIC: &str = "__cluster_metadata";
 const PARTITION: i32 = 0;
 
-/// Answers, with the metadata that this core has taken over as the end of the log.
+/// Answers, with the metadata that this core has taken over as the end of the log, and with the
+/// controller as it is reached by the listener of the client.
 pub fn respond<'a>(
     request: &'a DescribeQuorumRequest<'a>,
     image: &'a ClusterImage,
+    listener: &'a str,
 ) -> DescribeQuorumResponse<'a> {
     let topics = request.topics.iter().map(|topic| {
         let describe = |asked: &QuorumPartition| {
@@ -27,10 +29,11 @@ pub fn respond<'a>(
             partitions: topic.partitions.iter().map(describe).collect(),
         }
     });
-    let nodes = image.controller().and_then(|node| image.node(node)).map(|endpoint| Node {
+    let controller = image.controller().and_then(|node| image.node_at(node, listener));
+    let nodes = controller.map(|endpoint| Node {
         node_id: endpoint.node.get(),
         listeners: vec![Listener {
-            name: Text::Borrowed("CONTROLLER"),
+            name: Text::Borrowed(listener),
             host: Text::Borrowed(endpoint.host),
             port: endpoint.port,
         }],
@@ -70,10 +73,25 @@ fn unknown<'a>(index: i32) -> PartitionData<'a> {
 
 #[cfg(test)]
 mod tests {
+    use corelog_cluster::ShardEndpoint;
+    use corelog_cluster::decide::register_broker::register_broker;
     use corelog_wire::api::describe_quorum::QuorumTopic;
 
     use super::*;
-    use crate::api::scene::{cluster, received, served};
+    use crate::api::scene::{received, registration, served};
+
+    /// A broker with two listeners on its only core.
+    fn image() -> ClusterImage {
+        let mut registration = registration(1, 1, None);
+        let second = ShardEndpoint {
+            listener: "INSIDE".to_owned(),
+            port: 9999,
+            ..registration.shards[0].clone()
+        };
+        registration.shards.push(second);
+        let records = register_broker(&ClusterImage::empty(), &registration).unwrap();
+        ClusterImage::empty().fold(&records).unwrap()
+    }
 
     fn answer(topic: &'static str, index: i32, version: i16) -> DescribeQuorumResponse<'static> {
         let topic_name = Text::Borrowed(topic);
@@ -81,7 +99,7 @@ mod tests {
         let topics = vec![QuorumTopic { topic_name, partitions }];
         let request: DescribeQuorumRequest<'_> =
             received(&DescribeQuorumRequest { topics }, version);
-        received(&respond(&request, &cluster(&[2])), version)
+        received(&respond(&request, &image(), "INSIDE"), version)
     }
 
     #[test]
@@ -96,6 +114,10 @@ mod tests {
             assert!(found.high_watermark > 0);
             let nodes: Vec<_> = answer.nodes.iter().map(|node| node.node_id).collect();
             assert_eq!(nodes, if version < 2 { vec![] } else { vec![1000] });
+            let listeners = answer.nodes.iter().flat_map(|node| &node.listeners);
+            let listeners: Vec<_> =
+                listeners.map(|listener| (&*listener.name, listener.port)).collect();
+            assert_eq!(listeners, if version < 2 { vec![] } else { vec![("INSIDE", 9999)] });
         }
     }
 

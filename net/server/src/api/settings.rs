@@ -9,6 +9,7 @@ use corelog_model::topic_config::{
 
 use super::describe_configs::is_dynamic;
 use crate::delegation::Delegation;
+use crate::log_levels::LogLevels;
 
 /// The most bytes of a request to an API that moves no records. Who sends more is disconnected.
 ///
@@ -48,6 +49,8 @@ pub struct ApiSettings {
     /// How many topics and brokers one `DescribeConfigs` may describe. The answer is made as a
     /// whole, at up to 40 configs for each.
     pub described_resources_max: usize,
+    /// How much the loggers of the process say.
+    pub loggers: LogLevels,
     /// Who may do what; none: everybody may do everything.
     pub authorizer: Option<Authorizer>,
     /// How delegation tokens are made and checked; none: there are none.
@@ -120,6 +123,7 @@ impl Default for ApiSettings {
             share_sessions_max: 2000,
             described_partitions_max: 2000,
             described_resources_max: 10_000,
+            loggers: LogLevels::default(),
             authorizer: None,
             delegation: None,
         }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use corelog_cluster::ClusterImage;
 use corelog_io::now;
 use corelog_model::{ErrorCode, PartitionId};
 use corelog_shard::Shard;
@@ -44,7 +45,7 @@ impl ShareAcknowledge {
     /// Serves it, as far as the client may read.
     pub(crate) async fn answer(
         self,
-        (shard, access): (&Shard, Access<'_>),
+        (shard, image, access): (&Shard, &ClusterImage, Access<'_>),
         sessions: &Rc<RefCell<ShareSessions>>,
         listener: &str,
     ) -> ShareAcknowledgeResponse<'static> {
@@ -53,14 +54,14 @@ impl ShareAcknowledge {
         if let Err(code) = begun {
             return refused(code);
         }
-        let (image, right) = (shard.image(), &table::SHARE_ACKNOWLEDGE_TOPIC);
-        refuse_unreadable(&mut said, |id| check_topic(access, right, &image, id));
+        let right = &table::SHARE_ACKNOWLEDGE_TOPIC;
+        refuse_unreadable(&mut said, |id| check_topic(access, right, image, id));
         let results = acknowledge(shard, &key, said).await;
         if epoch == CLOSES {
             let partitions = sessions.borrow_mut().close(&key);
             shard.share_release((&key.0, &key.1), partitions);
         }
-        let lock_ms = shard.share_lock_duration().as_millis();
+        let lock_ms = shard.share_lock_duration(&key.0).as_millis();
         let (responses, names_leaders) = told(shard, results);
         ShareAcknowledgeResponse {
             acquisition_lock_timeout_ms: i32::try_from(lock_ms).unwrap_or(i32::MAX),

@@ -157,6 +157,12 @@ impl ShareFetch {
             1 => AcquireMode::RecordLimit,
             _ => return Err(ErrorCode::InvalidRequest),
         };
+        // Who renews asks for nothing else.
+        let asked =
+            [request.max_wait_ms, request.min_bytes, request.max_bytes, request.max_records];
+        if is_renewal && asked != [0; 4] {
+            return Err(ErrorCode::InvalidRequest);
+        }
         let bounds = ShareFetchBounds {
             records_max: usize::try_from(request.max_records).unwrap_or(0),
             mode,
@@ -170,13 +176,12 @@ impl ShareFetch {
     /// Serves it, as far as the client may read.
     pub(crate) async fn answer(
         self,
-        (shard, access): (&Shard, Access<'_>),
+        (shard, image, access): (&Shard, &ClusterImage, Access<'_>),
         sessions: &Rc<RefCell<ShareSessions>>,
         listener: &str,
         correlation_id: i32,
     ) -> Result<Reply, EncodeError> {
         let Self { change, mut said, bounds, version, is_renewal } = self;
-        let image = shard.image();
         let right = &table::SHARE_FETCH_TOPIC;
         let (key, closes) = (change.key.clone(), change.epoch == CLOSES);
         let begun = sessions.borrow_mut().fetch(change, now());
@@ -187,7 +192,7 @@ impl ShareFetch {
         for ((group, member), partitions) in view.ended {
             shard.share_release((&group, &member), partitions);
         }
-        refuse_unreadable(&mut said, |id| check_topic(access, right, &image, id));
+        refuse_unreadable(&mut said, |id| check_topic(access, right, image, id));
         let said = acknowledge(shard, &key, said).await;
         let mut answer = Answer::default();
         if closes {
@@ -199,7 +204,7 @@ impl ShareFetch {
             let bounds = ShareFetchBounds { wait_max, ..bounds };
             let mut partitions = view.partitions;
             partitions.retain(|id| {
-                let checked = check_topic(access, right, &image, *id);
+                let checked = check_topic(access, right, image, *id);
                 checked.map_err(|code| answer.refuse(*id, code)).is_ok()
             });
             for one in shard.share_fetch((&key.0, &key.1), &partitions, bounds).await {
@@ -213,7 +218,7 @@ impl ShareFetch {
                 data.acknowledge_error_message = Some(Text::Borrowed(code.message()));
             }
         }
-        let lock_ms = shard.share_lock_duration().as_millis();
+        let lock_ms = shard.share_lock_duration(&key.0).as_millis();
         let (responses, records, names_leaders) = answer.finish();
         let response = ShareFetchResponse {
             acquisition_lock_timeout_ms: i32::try_from(lock_ms).unwrap_or(i32::MAX),
@@ -381,6 +386,22 @@ mod tests {
         assert_eq!(said_of(&[batch(&[4])], false), Err(ErrorCode::InvalidRequest));
         assert_eq!(said_of(&[batch(&[5])], true), Err(ErrorCode::InvalidRequest));
         assert_eq!(said_of(&[batch(&[4])], true).unwrap()[0].types, [AcknowledgeType::Renew]);
+    }
+
+    #[test]
+    fn who_renews_asks_for_no_records() {
+        let nothing = ShareFetchRequest {
+            is_renew_ack: true,
+            max_wait_ms: 0,
+            min_bytes: 0,
+            max_bytes: 0,
+            max_records: 0,
+            ..request(2, &[4])
+        };
+        assert!(ShareFetch::parse(&nothing, 2, 100).is_ok());
+        let records = ShareFetchRequest { max_records: 1, ..nothing };
+        let refused = ShareFetch::parse(&records, 2, 100).map(|_| ());
+        assert_eq!(refused, Err(ErrorCode::InvalidRequest));
     }
 
     #[test]

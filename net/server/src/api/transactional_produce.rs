@@ -94,6 +94,11 @@ pub(crate) async fn enlist(
     }
 }
 
+/// Whether a coordinator is asked at all: where nobody is to verify, only to add.
+pub(crate) fn asks(shard: &Shard, mode: EnlistMode) -> bool {
+    mode != EnlistMode::Verify || shard.runtime().verifies_transactions
+}
+
 /// The first batches of a transaction in one request, by their partitions.
 #[derive(Default)]
 pub(crate) struct FirstBatches {
@@ -124,8 +129,7 @@ impl FirstBatches {
         } else {
             EnlistMode::Add(TransactionVersion::EpochPerTransaction)
         };
-        // Where nobody is to verify, a coordinator is asked only to add.
-        if mode == EnlistMode::Verify && !shard.config().limits.verifies_transactions {
+        if !asks(shard, mode) {
             return self;
         }
         let tokens = enlist(shard, (id, producer), &self.begins, mode).await;

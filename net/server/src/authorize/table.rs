@@ -154,6 +154,11 @@ rights! {
     SHARE_FETCH_TOPIC: ShareFetch, Read, Topic, "each topic";
     SHARE_ACKNOWLEDGE: ShareAcknowledge, Read, Group, "the group";
     SHARE_ACKNOWLEDGE_TOPIC: ShareAcknowledge, Read, Topic, "each topic";
+    INITIALIZE_SHARE_STATE: InitializeShareGroupState, ClusterAction, Cluster, "all";
+    READ_SHARE_STATE: ReadShareGroupState, ClusterAction, Cluster, "all";
+    WRITE_SHARE_STATE: WriteShareGroupState, ClusterAction, Cluster, "all";
+    DELETE_SHARE_STATE: DeleteShareGroupState, ClusterAction, Cluster, "all";
+    SUMMARIZE_SHARE_STATE: ReadShareGroupStateSummary, ClusterAction, Cluster, "all";
     SHARE_OFFSETS: DescribeShareGroupOffsets, Describe, Group, "each group";
     SHARE_OFFSETS_TOPIC: DescribeShareGroupOffsets, Describe, Topic, "each topic; else hidden";
     ALTER_SHARE_OFFSETS: AlterShareGroupOffsets, Read, Group, "the group";

@@ -20,6 +20,7 @@ pub mod delete_acls;
 pub mod delete_groups;
 pub mod delete_records;
 pub mod delete_share_group_offsets;
+pub mod delete_share_group_state;
 pub mod delete_topics;
 pub mod describe_acls;
 pub mod describe_client_quotas;
@@ -42,6 +43,7 @@ pub mod find_coordinator;
 pub mod heartbeat;
 pub mod incremental_alter_configs;
 pub mod init_producer_id;
+pub mod initialize_share_group_state;
 pub mod join_group;
 pub mod leave_group;
 pub mod list_config_resources;
@@ -55,6 +57,8 @@ pub mod offset_delete;
 pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
+pub mod read_share_group_state;
+pub mod read_share_group_state_summary;
 pub mod renew_delegation_token;
 pub mod sasl_authenticate;
 pub mod sasl_handshake;
@@ -65,6 +69,7 @@ pub mod share_group_heartbeat;
 pub mod sync_group;
 pub mod txn_offset_commit;
 pub mod update_features;
+pub mod write_share_group_state;
 pub mod write_txn_markers;
 
 /// One row of the table of APIs.
@@ -314,6 +319,16 @@ apis! {
     ShareFetch = 78, 1..=2, advertised 1..=2, flexible 0;
     /// Say what became of acquired records.
     ShareAcknowledge = 79, 1..=2, advertised 1..=2, flexible 0;
+    /// Begin to keep the state of share-partitions, or set it anew. As brokers ask each other.
+    InitializeShareGroupState = 83, 0..=0, advertised 0..=0, flexible 0;
+    /// The state of share-partitions, for who leads them.
+    ReadShareGroupState = 84, 0..=0, advertised 0..=0, flexible 0;
+    /// Store the state of share-partitions.
+    WriteShareGroupState = 85, 0..=1, advertised 0..=1, flexible 0;
+    /// Forget the state of share-partitions.
+    DeleteShareGroupState = 86, 0..=0, advertised 0..=0, flexible 0;
+    /// How far share-partitions are, for who describes a group.
+    ReadShareGroupStateSummary = 87, 0..=1, advertised 0..=1, flexible 0;
     /// How far share groups are.
     DescribeShareGroupOffsets = 90, 0..=1, advertised 0..=1, flexible 0;
     /// Set from where a share group reads.

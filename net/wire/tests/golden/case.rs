@@ -229,6 +229,16 @@ cases! {
     share_fetch_response: ShareFetchResponse;
     share_acknowledge_request: ShareAcknowledgeRequest;
     share_acknowledge_response: ShareAcknowledgeResponse;
+    initialize_share_group_state_request: InitializeShareGroupStateRequest;
+    initialize_share_group_state_response: InitializeShareGroupStateResponse;
+    read_share_group_state_request: ReadShareGroupStateRequest;
+    read_share_group_state_response: ReadShareGroupStateResponse;
+    write_share_group_state_request: WriteShareGroupStateRequest;
+    write_share_group_state_response: WriteShareGroupStateResponse;
+    delete_share_group_state_request: DeleteShareGroupStateRequest;
+    delete_share_group_state_response: DeleteShareGroupStateResponse;
+    read_share_group_state_summary_request: ReadShareGroupStateSummaryRequest;
+    read_share_group_state_summary_response: ReadShareGroupStateSummaryResponse;
     describe_share_group_offsets_request: DescribeShareGroupOffsetsRequest;
     describe_share_group_offsets_response: DescribeShareGroupOffsetsResponse;
     alter_share_group_offsets_request: AlterShareGroupOffsetsRequest;

@@ -64,7 +64,6 @@ const TRANSACTION_WRITES: &str =
 const SHARE_STATE: &str =
     "the state of share groups is written and read like other data, and its topic is compacted";
 const SHARE_ASSIGNORS: &str = "share groups have one assignor, and their state one place";
-const SHARE_BOUNDS: &str = "groups do not set this themselves";
 const NO_DEAD_LETTERS: &str = "records of share groups that cannot be processed are archived";
 const QUOTA_WINDOWS: &str = "quotas are counted over 11 windows of a second, as by default";
 const NO_REPLICATION_QUOTAS: &str = "nothing is replicated, so there is nothing to throttle";
@@ -191,21 +190,6 @@ const IGNORED: &[(&str, &[&str])] = &[
     (
         TRANSACTION_WRITES,
         &["transaction.state.log.min.isr", "transaction.state.log.load.buffer.size"],
-    ),
-    (
-        SHARE_BOUNDS,
-        &[
-            "group.share.min.session.timeout.ms",
-            "group.share.max.session.timeout.ms",
-            "group.share.min.heartbeat.interval.ms",
-            "group.share.max.heartbeat.interval.ms",
-            "group.share.min.record.lock.duration.ms",
-            "group.share.max.record.lock.duration.ms",
-            "group.share.min.delivery.count.limit",
-            "group.share.max.delivery.count.limit",
-            "group.share.min.partition.max.record.locks",
-            "group.share.max.partition.max.record.locks",
-        ],
     ),
     (
         SHARE_ASSIGNORS,

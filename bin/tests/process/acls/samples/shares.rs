@@ -3,8 +3,9 @@
 #![allow(clippy::wildcard_imports, reason = "there is a sample of nearly every message")]
 
 use corelog_wire::api::{
-    alter_share_group_offsets, delete_share_group_offsets, describe_share_group_offsets,
-    share_acknowledge, share_fetch,
+    alter_share_group_offsets, delete_share_group_offsets, delete_share_group_state,
+    describe_share_group_offsets, initialize_share_group_state, read_share_group_state,
+    read_share_group_state_summary, share_acknowledge, share_fetch, write_share_group_state,
 };
 
 use super::*;
@@ -113,6 +114,44 @@ fn offsets(client: &mut Connection, right: &Right) -> bool {
     }
 }
 
+/// Asks a share coordinator for partition 0 of the topic.
+fn states(client: &mut Connection, admin: &mut Connection, right: &Right) -> bool {
+    let topic_id = topic_id(admin);
+    macro_rules! ask {
+        ($api:ident::$data:ident, $request:ident => $response:ident) => {{
+            let partitions = vec![$api::PartitionData::default()];
+            let topics = vec![$api::$data { topic_id, partitions }];
+            let request = $request { group_id: "states".into(), topics };
+            codes!(client, 0, request, |answer: $response<'_>| {
+                let partitions = answer.results.iter().flat_map(|topic| &topic.partitions);
+                partitions.map(|it| it.error_code)
+            })
+        }};
+    }
+    match *right {
+        table::INITIALIZE_SHARE_STATE => ask!(
+            initialize_share_group_state::InitializeStateData,
+            InitializeShareGroupStateRequest => InitializeShareGroupStateResponse
+        ),
+        table::READ_SHARE_STATE => ask!(
+            read_share_group_state::ReadStateData,
+            ReadShareGroupStateRequest => ReadShareGroupStateResponse
+        ),
+        table::WRITE_SHARE_STATE => ask!(
+            write_share_group_state::WriteStateData,
+            WriteShareGroupStateRequest => WriteShareGroupStateResponse
+        ),
+        table::DELETE_SHARE_STATE => ask!(
+            delete_share_group_state::DeleteStateData,
+            DeleteShareGroupStateRequest => DeleteShareGroupStateResponse
+        ),
+        _ => ask!(
+            read_share_group_state_summary::ReadStateSummaryData,
+            ReadShareGroupStateSummaryRequest => ReadShareGroupStateSummaryResponse
+        ),
+    }
+}
+
 pub(super) fn ask(client: &mut Connection, admin: &mut Connection, right: &Right) -> bool {
     match right.api {
         ApiKey::ShareGroupHeartbeat => {
@@ -134,6 +173,11 @@ pub(super) fn ask(client: &mut Connection, admin: &mut Connection, right: &Right
             })
         }
         ApiKey::ShareAcknowledge => acknowledge(client, admin),
+        ApiKey::InitializeShareGroupState
+        | ApiKey::ReadShareGroupState
+        | ApiKey::WriteShareGroupState
+        | ApiKey::DeleteShareGroupState
+        | ApiKey::ReadShareGroupStateSummary => states(client, admin, right),
         _ => {
             beat(admin, SHARES, 0);
             beat(admin, IDLE, 0);

@@ -298,7 +298,7 @@ fn resources_are_found_and_missed_one_by_one() {
             ("2000", ErrorCode::InvalidRequest),
             ("1002", ErrorCode::InvalidRequest),
             ("one", ErrorCode::InvalidRequest),
-            ("1000", ErrorCode::InvalidRequest),
+            ("1000", ErrorCode::None),
             ("t", ErrorCode::None),
         ];
         assert_eq!(results, expected);
@@ -354,6 +354,10 @@ fn a_group_has_what_was_set_for_it_or_what_the_broker_has_for_all() {
         assert_eq!(of("g"), expected);
         assert_eq!(of("other"), (Some("45000".to_owned()), 5, vec![all]));
     }
+    let share = config(32, "other", "share.auto.offset.reset", 4);
+    assert_eq!((share.value.as_deref(), share.config_type), (Some("latest"), 2));
+    let renewal = config(32, "other", "share.renew.acknowledge.enable", 4);
+    assert_eq!((renewal.value.as_deref(), renewal.config_type), (Some("true"), 1));
 }
 
 #[test]
