@@ -20,6 +20,7 @@ mod group_requests;
 mod http;
 mod limits;
 mod listener;
+mod log_bound;
 mod metrics_page;
 pub mod metrics_text;
 mod placement_requests;

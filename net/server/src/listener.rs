@@ -68,7 +68,7 @@ impl Server {
     ) -> io::Result<Self> {
         let ServerConfig { sockets, bounds, connections, api, sessions_max, fetch_bytes_max } =
             config;
-        let core = CoreState::new(api, sessions_max, fetch_bytes_max);
+        let core = CoreState::new(shard, api, sessions_max, fetch_bytes_max);
         let open = Open::default();
         let mut accepting = Vec::with_capacity(listeners.len());
         for ListenerConfig { name, address, tls, sasl } in listeners {
