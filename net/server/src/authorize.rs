@@ -5,12 +5,15 @@
 mod guard;
 pub mod table;
 
+use std::sync::Arc;
+
 use corelog_cluster::acl::CLUSTER_NAME;
 use corelog_cluster::{AclIndex, AclOperation, Authorizer, ClusterImage, ResourceType, Subject};
 use corelog_model::ErrorCode;
 
 use crate::dispatch::Origin;
 pub(crate) use guard::Guard;
+use guard::VisibleTopics;
 use table::Right;
 
 /// The rights of whoever sent a request, as one image has them.
@@ -23,6 +26,7 @@ struct Rules<'a> {
     /// Who is told of denials; nobody in tests of answers.
     guard: Option<&'a Guard>,
     acls: &'a AclIndex,
+    topics: &'a ClusterImage,
     who: Subject<'a>,
 }
 
@@ -42,7 +46,8 @@ impl<'a> Access<'a> {
             // An address of version 4 that came in by a socket of version 6 is one of version 4.
             let who = Subject { kind, name, host: origin.peer.to_canonical() };
             let authorizer = guard.authorizer();
-            Rules { authorizer, guard: Some(guard), acls: image.acls(), who }
+            let acls = image.acls();
+            Rules { authorizer, guard: Some(guard), acls, topics: image, who }
         }))
     }
 
@@ -53,7 +58,8 @@ impl<'a> Access<'a> {
         image: &'a ClusterImage,
         who: Subject<'a>,
     ) -> Access<'a> {
-        Access(Some(Rules { authorizer, guard: None, acls: image.acls(), who }))
+        let acls = image.acls();
+        Access(Some(Rules { authorizer, guard: None, acls, topics: image, who }))
     }
 
     /// Whether anything is limited.
@@ -87,6 +93,17 @@ impl<'a> Access<'a> {
     /// As [`Access::may_on_cluster`], where another right does as well: nothing is logged.
     pub fn may_quietly_on_cluster(self, right: &Right) -> bool {
         self.may_see(right, CLUSTER_NAME)
+    }
+
+    /// The topics on which the client has this right; none: all, as nothing is limited.
+    pub(crate) fn visible(self, right: &Right) -> Option<VisibleTopics> {
+        let rules = self.0?;
+        let names = || {
+            let names = rules.topics.topics().map(|topic| topic.name().as_str());
+            names.filter(|name| rules.allow(right, name)).map(Arc::from).collect()
+        };
+        let Some(guard) = rules.guard else { return Some(Arc::new(names())) };
+        Some(guard.visible(rules.who, rules.topics.version(), names))
     }
 
     /// Whether the client may have this right on any resource of its type (KIP-679).
