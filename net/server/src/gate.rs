@@ -23,6 +23,7 @@ use corelog_wire::{
 
 use crate::authentication::{Authentication, SaslInput, SaslOutput};
 use crate::dispatch::{Started, finish};
+use crate::failed_logins::FailedLogins;
 use crate::reply::Reply;
 
 /// How clients of a listener log in. The same on all cores.
@@ -81,26 +82,37 @@ pub(crate) enum Admitted {
     Answered(Started),
 }
 
+/// Where a gate stands.
+pub(crate) struct Place {
+    pub(crate) peer: IpAddr,
+    pub(crate) shard: Shard,
+    /// Those of the core.
+    pub(crate) failures: Rc<FailedLogins>,
+}
+
 /// The gate of one connection.
 pub(crate) struct Gate {
     peer: IpAddr,
     shard: Shard,
+    failures: Rc<FailedLogins>,
     principal: Rc<Principal>,
     sasl: Option<(Arc<SaslSettings>, Authentication)>,
 }
 
 impl Gate {
     /// A gate for clients that need not log in.
-    pub(crate) fn open(shard: Shard, peer: IpAddr, principal: Principal) -> Self {
-        Self { peer, shard, principal: Rc::new(principal), sasl: None }
+    pub(crate) fn open(at: Place, principal: Principal) -> Self {
+        let Place { peer, shard, failures } = at;
+        Self { peer, shard, failures, principal: Rc::new(principal), sasl: None }
     }
 
     /// A gate for clients that log in.
-    pub(crate) fn closed(shard: Shard, peer: IpAddr, settings: Arc<SaslSettings>) -> Self {
+    pub(crate) fn closed(at: Place, settings: Arc<SaslSettings>) -> Self {
+        let Place { peer, shard, failures } = at;
         let authentication =
             Authentication::new(settings.mechanisms.clone(), settings.login_time_max);
         let principal = Rc::new(Principal::anonymous());
-        Self { peer, shard, principal, sasl: Some((settings, authentication)) }
+        Self { peer, shard, failures, principal, sasl: Some((settings, authentication)) }
     }
 
     /// Whose requests pass.
@@ -179,8 +191,7 @@ impl Gate {
                 }
             }),
             SaslOutput::Failed { code, why } => {
-                self.shard.metrics().authentication_failed();
-                tracing::info!(peer = %self.peer, %why, "a client has failed to log in");
+                self.failures.failed(self.peer, "a client has failed to log in", &why);
                 let reply = header.and_then(|header| failure(settings, header, code));
                 let delay = settings.failure_delay;
                 return Admitted::Answered(Started::LastReply(Box::pin(async move {

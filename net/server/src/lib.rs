@@ -13,6 +13,7 @@ mod cluster_requests;
 mod connection;
 mod dispatch;
 mod error;
+mod failed_logins;
 mod fetch_session;
 mod frame;
 mod gate;
