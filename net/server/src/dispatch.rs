@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -187,15 +188,15 @@ impl Dispatcher {
             origin,
             guard: self.guard.as_deref(),
         };
-        let Some(charge) = self.charge(&header, origin) else {
-            return self.serve(&header, context, reader, (origin, None)).await;
-        };
+        let charge = self.charge(&header, origin);
+        // In one place: each connection has room for this, also when it is idle.
+        let serving = pin!(self.serve(&header, context, reader, (origin, charge.as_ref())));
+        let Some(charge) = &charge else { return serving.await };
         if header.api == ApiKey::Produce {
             charge.produced(frame.bytes().len(), now());
         }
-        let started = self.serve(&header, context, reader, (origin, Some(&charge)));
-        let started = charge.working(started).await;
-        self.settle(charge, started)
+        let started = charge.working(serving).await;
+        self.settle(Rc::clone(charge), started)
     }
 
     /// What the request uses up; `None` where nothing limits its client.
@@ -246,20 +247,22 @@ impl Dispatcher {
         if !header.api.info().serves(header.api_version) {
             return Started::Close("it asks for a version that is not served");
         }
+        // What is asked for less often than records are moved is boxed: each connection would have
+        // room for it.
         let started = match header.api {
             ApiKey::Produce => self.start_produce(context, &mut reader).await,
             ApiKey::Fetch => self.start_fetch(context, &mut reader, charge),
-            ApiKey::WriteTxnMarkers => self.start_markers(context, &mut reader).await,
+            ApiKey::WriteTxnMarkers => Box::pin(self.start_markers(context, &mut reader)).await,
             api if is_of_groups(api) => {
                 let client_id = header.client_id.as_deref().unwrap_or_default();
-                self.start_of_groups(api, context, &mut reader, (client_id, origin.peer)).await
+                Box::pin(self.start_of_groups(api, context, &mut reader, (client_id, origin.peer))).await
             }
             api if is_of_shares(api) => {
                 let client_id = header.client_id.as_deref().unwrap_or_default();
-                self.start_of_shares(api, context, &mut reader, (client_id, origin.peer)).await
+                Box::pin(self.start_of_shares(api, context, &mut reader, (client_id, origin.peer))).await
             }
             api if is_of_transactions(api) => self.start_of_transactions(api, context, &mut reader),
-            api => self.start_other(api, context, &mut reader, charge).await,
+            api => Box::pin(self.start_other(api, context, &mut reader, charge)).await,
         };
         started.unwrap_or_else(|error| {
             let (api, version, principal) = (header.api, header.api_version, &origin.principal);
