@@ -493,6 +493,7 @@ fn server_config(
             requests_max: REQUESTS_PER_CONNECTION_MAX.min(clients.requests_queued_max as usize),
         },
         connections: connections.clone(),
+        failed_logins_max: clients.failed_logins_max,
         api: api.clone(),
         sessions_max: (clients.fetch_sessions_max as usize / config.cpus.len()).max(1),
         fetch_bytes_max: clients.fetch_bytes_max as usize,

@@ -142,6 +142,8 @@ pub struct ClientLimits {
     pub send_buffer_bytes: Option<u32>,
     /// Requests of one connection in work.
     pub requests_queued_max: u32,
+    /// Logins of one address that may fail in a minute on one core.
+    pub failed_logins_max: u32,
     /// A client must have finished its TLS handshake and logged in within this time.
     pub login_ms_max: u64,
     /// Memory of one core for requests and answers in work.
@@ -381,6 +383,7 @@ fn client_limits(settings: &Settings, problems: &mut Vec<Problem>) -> ClientLimi
         receive_buffer_bytes: buffer("socket.receive.buffer.bytes"),
         send_buffer_bytes: buffer("socket.send.buffer.bytes"),
         requests_queued_max: settings.small("queued.max.requests"),
+        failed_logins_max: settings.small("corelog.failed.logins.per.ip.max"),
         login_ms_max: settings.unsigned("corelog.login.timeout.ms"),
         inflight_bytes_max: settings.unsigned("corelog.inflight.bytes"),
         fetch_bytes_max: settings.unsigned("fetch.max.bytes"),

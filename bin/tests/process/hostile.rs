@@ -6,7 +6,9 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use corelog_client::blocking::Connection;
-use corelog_model::{BatchBuilder, Codec, ErrorCode, Offset, Timestamp};
+use corelog_model::{
+    BatchBuilder, Codec, ErrorCode, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp,
+};
 use corelog_wire::api::APIS;
 use corelog_wire::api::produce::{PartitionProduceData, TopicProduceData};
 use corelog_wire::{ProduceRequest, ProduceResponse, Records};
@@ -17,9 +19,9 @@ use crate::support::{
 };
 
 const GROWTH_BYTES_MAX: u64 = 64 << 20;
-/// After compressed batches that are larger than they look: the room of one core for such a batch,
-/// and as much again that the allocator keeps of smaller rooms and of other work.
-const BOMB_GROWTH_BYTES_MAX: u64 = 48 << 20;
+/// After compressed batches that are larger than they look: twice the room of one core for such a
+/// batch.
+const BOMB_GROWTH_BYTES_MAX: u64 = 32 << 20;
 const PATIENCE: Duration = Duration::from_secs(5);
 const TOPIC: &str = "watched";
 const PARTITIONS: i32 = 2;
@@ -220,6 +222,29 @@ fn garbage_behind_every_header_is_survived() {
     }
     siege.check("unknown requests");
     siege.end();
+}
+
+#[test]
+fn a_batch_of_a_transaction_without_a_transactional_id_is_refused() {
+    let folder = DataFolder::new();
+    let mut launch = Launch::new(folder.path(), folder.data());
+    let _broker = launch.start();
+    let endpoint = launch.endpoint();
+    create_topic(&endpoint, TOPIC, 1, &[]);
+    let mut connection = Connection::open(&endpoint, &quick()).expect("the broker accepts");
+    let mut builder = BatchBuilder::new(Codec::None, None);
+    builder.set_producer(ProducerId(1), ProducerEpoch(0), Sequence(0));
+    builder.set_transactional();
+    builder.append(Timestamp(1), None, Some(b"x"), &[]);
+    let batch = builder.build(Offset(0));
+    let data = PartitionProduceData { index: 0, records: Records::Bytes(&batch) };
+    let (name, partition_data) = (TOPIC.into(), vec![data]);
+    let topic_data = vec![TopicProduceData { name, partition_data, ..Default::default() }];
+    let request = ProduceRequest { acks: -1, timeout_ms: 10_000, topic_data, ..Default::default() };
+    let reply = connection.call_in(9, &request).expect("a produce is answered");
+    let response: ProduceResponse<'_> = reply.decode().expect("the answer can be read");
+    let code = response.responses[0].partition_responses[0].error_code;
+    assert_eq!(code, ErrorCode::TransactionalIdAuthorizationFailed.code());
 }
 
 /// A batch whose one value is so many zeros.

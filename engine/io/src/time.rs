@@ -2,6 +2,8 @@
 //! Virtual in the simulator.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Nanoseconds on a monotonic clock whose zero means nothing.
@@ -79,11 +81,32 @@ pub async fn sleep(duration: Duration) {
 #[error("the time limit passed")]
 pub struct Elapsed;
 
-/// Drives `future` for at most `duration`; then drops it.
-pub async fn timeout<T>(duration: Duration, future: impl Future<Output = T>) -> Result<T, Elapsed> {
-    futures_lite::future::or(async { Ok(future.await) }, async {
-        sleep(duration).await;
-        Err(Elapsed)
-    })
-    .await
+pin_project_lite::pin_project! {
+    /// A future and its limit, side by side: an async function would hold the future several times.
+    struct Timeout<F, S> {
+        #[pin]
+        future: F,
+        #[pin]
+        limit: S,
+    }
+}
+
+impl<F: Future, S: Future<Output = ()>> Future for Timeout<F, S> {
+    type Output = Result<F::Output, Elapsed>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(output) = this.future.poll(context) {
+            return Poll::Ready(Ok(output));
+        }
+        this.limit.poll(context).map(|()| Err(Elapsed))
+    }
+}
+
+/// Drives `future` for at most `duration`; then it is dropped with the future that this returns.
+pub fn timeout<T>(
+    duration: Duration,
+    future: impl Future<Output = T>,
+) -> impl Future<Output = Result<T, Elapsed>> {
+    Timeout { future, limit: sleep(duration) }
 }

@@ -131,6 +131,11 @@ impl GroupCoordinator {
         self.driver.decider().describe(group)
     }
 
+    /// Whether heartbeats of this group search topics, see [`Groups::has_expressions`].
+    pub fn searches(&self, group: &str) -> bool {
+        self.driver.decider().has_expressions(group)
+    }
+
     /// What a consumer group looks like, see [`Groups::describe_consumer_group`].
     pub fn describe_consumer_group(
         &self,

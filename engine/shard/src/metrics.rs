@@ -24,6 +24,8 @@ pub struct ShardMetrics {
     connections_total: Cell<u64>,
     wrong_core: Cell<u64>,
     authentications_failed: Cell<u64>,
+    turned_away: Cell<u64>,
+    denials: Cell<u64>,
     throttles: [Cell<Throttles>; QuotaKey::ALL.len()],
     produce_latency: RefCell<LatencyHistogram>,
     fetch_latency: RefCell<LatencyHistogram>,
@@ -86,6 +88,16 @@ impl ShardMetrics {
         add(&self.authentications_failed, 1);
     }
 
+    /// Counts a connection that was closed as its address fails to log in too often.
+    pub fn turned_away(&self) {
+        add(&self.turned_away, 1);
+    }
+
+    /// Counts a right that was asked for and missing.
+    pub fn denied(&self) {
+        add(&self.denials, 1);
+    }
+
     /// Counts what coordinators of transactions counted.
     pub(crate) fn transactions_counted(&self, counts: TransactionCounts) {
         let mut all = self.transactions.get();
@@ -124,6 +136,8 @@ impl ShardMetrics {
             connections_total: self.connections_total.get(),
             wrong_core: self.wrong_core.get(),
             authentications_failed: self.authentications_failed.get(),
+            turned_away: self.turned_away.get(),
+            denials: self.denials.get(),
             throttles: self.throttles.each_ref().map(Cell::get),
             produce_latency: self.produce_latency.borrow().clone(),
             fetch_latency: self.fetch_latency.borrow().clone(),
@@ -170,6 +184,10 @@ pub struct MetricsSnapshot {
     pub wrong_core: u64,
     /// TLS handshakes and logins that failed.
     pub authentications_failed: u64,
+    /// Connections closed as their address fails to log in too often.
+    pub turned_away: u64,
+    /// Rights that were asked for and missing.
+    pub denials: u64,
     /// By the code of a quota, how often clients had to wait.
     pub throttles: [Throttles; QuotaKey::ALL.len()],
     /// Produce, arrival to answer.

@@ -108,6 +108,7 @@ pub mod producer;
 pub mod security;
 pub mod session;
 mod target;
+mod throttle;
 pub mod versions;
 
 pub use asynchronous::{

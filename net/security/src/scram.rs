@@ -68,6 +68,9 @@ impl Hash {
     }
 }
 
+/// How long salts are that are made here. Those of nobody must not differ in it.
+pub const SALT_BYTES: usize = 24;
+
 /// What a server keeps of a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScramKeys {
@@ -101,7 +104,7 @@ impl ScramKeys {
     pub fn of_nobody(hash: Hash, name: &str, secret: &[u8]) -> Self {
         let of = |what: &str| hash.sign(secret, format!("{what}:{name}").as_bytes());
         let mut salt = of("salt");
-        salt.truncate(20);
+        salt.truncate(SALT_BYTES);
         let (stored_key, server_key) = (of("stored"), of("server"));
         Self { salt, iterations: ITERATIONS_MIN, stored_key, server_key }
     }

@@ -2,23 +2,31 @@
 //! resource, so what is asked is what the documentation says. Without an authorizer everything is
 //! allowed, and a question costs one branch.
 
+mod guard;
 pub mod table;
+
+use std::sync::Arc;
 
 use corelog_cluster::acl::CLUSTER_NAME;
 use corelog_cluster::{AclIndex, AclOperation, Authorizer, ClusterImage, ResourceType, Subject};
 use corelog_model::ErrorCode;
 
 use crate::dispatch::Origin;
+pub(crate) use guard::Guard;
+use guard::VisibleTopics;
 use table::Right;
 
 /// The rights of whoever sent a request, as one image has them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Access<'a>(Option<Rules<'a>>);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Rules<'a> {
     authorizer: &'a Authorizer,
+    /// Who is told of denials; nobody in tests of answers.
+    guard: Option<&'a Guard>,
     acls: &'a AclIndex,
+    topics: &'a ClusterImage,
     who: Subject<'a>,
 }
 
@@ -29,15 +37,17 @@ impl<'a> Access<'a> {
     /// That of `origin`.
     pub(crate) fn of(
         origin: &'a Origin,
-        authorizer: Option<&'a Authorizer>,
+        guard: Option<&'a Guard>,
         image: &'a ClusterImage,
     ) -> Access<'a> {
-        Access(authorizer.map(|authorizer| {
+        Access(guard.map(|guard| {
             let principal = &origin.principal;
             let (kind, name) = (principal.kind(), principal.name());
             // An address of version 4 that came in by a socket of version 6 is one of version 4.
             let who = Subject { kind, name, host: origin.peer.to_canonical() };
-            Rules { authorizer, acls: image.acls(), who }
+            let authorizer = guard.authorizer();
+            let acls = image.acls();
+            Rules { authorizer, guard: Some(guard), acls, topics: image, who }
         }))
     }
 
@@ -48,7 +58,8 @@ impl<'a> Access<'a> {
         image: &'a ClusterImage,
         who: Subject<'a>,
     ) -> Access<'a> {
-        Access(Some(Rules { authorizer, acls: image.acls(), who }))
+        let acls = image.acls();
+        Access(Some(Rules { authorizer, guard: None, acls, topics: image, who }))
     }
 
     /// Whether anything is limited.
@@ -56,16 +67,14 @@ impl<'a> Access<'a> {
         self.0.is_some()
     }
 
-    /// Whether the client has this right on the resource of this name. That it has not is logged.
+    /// Whether the client has this right on the resource of this name. That it has not is counted
+    /// and logged.
     pub fn may(self, right: &Right, name: &str) -> bool {
         let Some(rules) = self.0 else { return true };
         rules.allow(right, name) || {
-            let Subject { kind, name: user, host } = rules.who;
-            let (operation, resource, api) = (right.operation, right.resource, right.api.name());
-            tracing::info!(
-                principal = %format_args!("{kind}:{user}"),
-                %host, %operation, %resource, name, api, "denied"
-            );
+            if let Some(guard) = rules.guard {
+                guard.denied(rules.who, right, name);
+            }
             false
         }
     }
@@ -86,9 +95,20 @@ impl<'a> Access<'a> {
         self.may_see(right, CLUSTER_NAME)
     }
 
+    /// The topics on which the client has this right; none: all, as nothing is limited.
+    pub(crate) fn visible(self, right: &Right) -> Option<VisibleTopics> {
+        let rules = self.0?;
+        let names = || {
+            let names = rules.topics.topics().map(|topic| topic.name().as_str());
+            names.filter(|name| rules.allow(right, name)).map(Arc::from).collect()
+        };
+        let Some(guard) = rules.guard else { return Some(Arc::new(names())) };
+        Some(guard.visible(rules.who, rules.topics.version(), names))
+    }
+
     /// Whether the client may have this right on any resource of its type (KIP-679).
     pub fn may_on_any(self, right: &Right) -> bool {
-        let Some(Rules { authorizer, acls, who }) = self.0 else { return true };
+        let Some(Rules { authorizer, acls, who, .. }) = self.0 else { return true };
         authorizer.allows_on_any(acls, who, right.operation, right.resource)
     }
 
@@ -104,7 +124,7 @@ impl<'a> Access<'a> {
 
     /// Those of the operations with these bits that the client may do (KIP-430).
     pub(crate) fn operations(self, of: i32, resource: ResourceType, name: &str) -> i32 {
-        let Some(Rules { authorizer, acls, who }) = self.0 else { return of };
+        let Some(Rules { authorizer, acls, who, .. }) = self.0 else { return of };
         let allowed = |operation: AclOperation| {
             let bit = 1 << operation.code();
             let is_allowed =

@@ -3,10 +3,11 @@
 
 use std::cell::RefCell;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use corelog_cluster::{Authorizer, Change, ClusterImage};
+use corelog_cluster::{Change, ClusterImage};
 use corelog_io::{Instant, now, timeout};
 use corelog_model::TopicId;
 use corelog_security::Principal;
@@ -23,7 +24,7 @@ use crate::api::fetch::{Fetch, FetchServer};
 use crate::api::produce::Produce;
 use crate::api::write_txn_markers::Markers;
 use crate::api::{ApiSettings, Ending, api_versions, describe_producers, list_offsets, metadata};
-use crate::authorize::{Access, table};
+use crate::authorize::{Access, Guard, table};
 use crate::connection::PendingReply;
 use crate::fetch_session::SessionCache;
 use crate::frame::Frame;
@@ -53,6 +54,7 @@ pub(crate) struct Dispatcher {
     sessions: Rc<RefCell<SessionCache>>,
     share_sessions: Rc<RefCell<ShareSessions>>,
     quotas: Rc<Quotas>,
+    guard: Option<Rc<Guard>>,
     fetch_bytes_max: usize,
     /// By which requests come; nodes are named with its address.
     listener: Rc<str>,
@@ -64,17 +66,27 @@ pub(crate) struct CoreState {
     sessions: Rc<RefCell<SessionCache>>,
     share_sessions: Rc<RefCell<ShareSessions>>,
     quotas: Rc<Quotas>,
+    guard: Option<Rc<Guard>>,
     fetch_bytes_max: usize,
 }
 
 impl CoreState {
-    pub(crate) fn new(settings: ApiSettings, sessions_max: usize, fetch_bytes_max: usize) -> Self {
+    /// What is shared on the core of `shard`.
+    pub(crate) fn new(
+        shard: &Shard,
+        settings: ApiSettings,
+        sessions_max: usize,
+        fetch_bytes_max: usize,
+    ) -> Self {
         let sessions = SessionCache::new(sessions_max, corelog_io::random_u64());
         let sessions = Rc::new(RefCell::new(sessions));
         let share_sessions = ShareSessions::new(settings.share_sessions_max);
         let share_sessions = Rc::new(RefCell::new(share_sessions));
         let quotas = Rc::default();
-        Self { settings: Rc::new(settings), sessions, share_sessions, quotas, fetch_bytes_max }
+        let authorizer = settings.authorizer.clone();
+        let guard = authorizer.map(|authorizer| Rc::new(Guard::new(authorizer, shard.clone())));
+        let settings = Rc::new(settings);
+        Self { settings, sessions, share_sessions, quotas, guard, fetch_bytes_max }
     }
 }
 
@@ -91,19 +103,19 @@ pub(crate) struct Origin {
 }
 
 /// One request: its header and where it came from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) version: i16,
     pub(crate) correlation_id: i32,
     pub(crate) arrived: Instant,
     origin: &'a Origin,
-    authorizer: Option<&'a Authorizer>,
+    guard: Option<&'a Guard>,
 }
 
 impl<'a> Context<'a> {
     /// What whoever sent the request may do, as `image` has it.
     pub(crate) fn access(self, image: &'a ClusterImage) -> Access<'a> {
-        Access::of(self.origin, self.authorizer, image)
+        Access::of(self.origin, self.guard, image)
     }
 
     /// Who sent the request.
@@ -118,15 +130,13 @@ impl<'a> Context<'a> {
 }
 
 /// Who sent a request that is answered later, where it matters.
-pub(crate) struct Sender(Option<(Origin, Rc<ApiSettings>)>);
+pub(crate) struct Sender(Option<(Origin, Rc<Guard>)>);
 
 impl Sender {
     /// What the sender may do by now.
     pub(crate) fn access<'a>(&'a self, image: &'a ClusterImage) -> Access<'a> {
-        let of = |(origin, settings): &'a (Origin, Rc<ApiSettings>)| {
-            Access::of(origin, settings.authorizer.as_ref(), image)
-        };
-        self.0.as_ref().map_or(Access::UNLIMITED, of)
+        let Some((origin, guard)) = &self.0 else { return Access::UNLIMITED };
+        Access::of(origin, Some(guard), image)
     }
 }
 
@@ -139,6 +149,7 @@ impl Dispatcher {
             sessions: Rc::clone(&core.sessions),
             share_sessions: Rc::clone(&core.share_sessions),
             quotas: Rc::clone(&core.quotas),
+            guard: core.guard.clone(),
             fetch_bytes_max: core.fetch_bytes_max,
             listener: listener.into(),
         }
@@ -164,8 +175,8 @@ impl Dispatcher {
 
     /// Who sent the request, for as long as it takes.
     pub(crate) fn sender(&self, context: Context<'_>) -> Sender {
-        let matters = context.authorizer.is_some();
-        Sender(matters.then(|| (context.origin.clone(), Rc::clone(&self.settings))))
+        let guard = self.guard.as_ref();
+        Sender(guard.map(|guard| (context.origin.clone(), Rc::clone(guard))))
     }
 
     pub(crate) fn settings(&self) -> &ApiSettings {
@@ -188,17 +199,17 @@ impl Dispatcher {
             correlation_id: header.correlation_id,
             arrived: frame.arrived,
             origin,
-            authorizer: self.settings.authorizer.as_ref(),
+            guard: self.guard.as_deref(),
         };
-        let Some(charge) = self.charge(&header, origin) else {
-            return self.serve(&header, context, reader, (origin, None)).await;
-        };
+        let charge = self.charge(&header, origin);
+        // In one place: each connection has room for this, also when it is idle.
+        let serving = pin!(self.serve(&header, context, reader, (origin, charge.as_ref())));
+        let Some(charge) = &charge else { return serving.await };
         if header.api == ApiKey::Produce {
             charge.produced(frame.bytes().len(), now());
         }
-        let started = self.serve(&header, context, reader, (origin, Some(&charge)));
-        let started = charge.working(started).await;
-        self.settle(charge, started)
+        let started = charge.working(serving).await;
+        self.settle(Rc::clone(charge), started)
     }
 
     /// What the request uses up; `None` where nothing limits its client.
@@ -249,20 +260,24 @@ impl Dispatcher {
         if !header.api.info().serves(header.api_version) {
             return Started::Close("it asks for a version that is not served");
         }
+        // What is asked for less often than records are moved is boxed: each connection would have
+        // room for it.
         let started = match header.api {
             ApiKey::Produce => self.start_produce(context, &mut reader).await,
             ApiKey::Fetch => self.start_fetch(context, &mut reader, charge),
-            ApiKey::WriteTxnMarkers => self.start_markers(context, &mut reader).await,
+            ApiKey::WriteTxnMarkers => Box::pin(self.start_markers(context, &mut reader)).await,
             api if is_of_groups(api) => {
                 let client_id = header.client_id.as_deref().unwrap_or_default();
-                self.start_of_groups(api, context, &mut reader, (client_id, origin.peer)).await
+                Box::pin(self.start_of_groups(api, context, &mut reader, (client_id, origin.peer)))
+                    .await
             }
             api if is_of_shares(api) => {
                 let client_id = header.client_id.as_deref().unwrap_or_default();
-                self.start_of_shares(api, context, &mut reader, (client_id, origin.peer)).await
+                Box::pin(self.start_of_shares(api, context, &mut reader, (client_id, origin.peer)))
+                    .await
             }
             api if is_of_transactions(api) => self.start_of_transactions(api, context, &mut reader),
-            api => self.start_other(api, context, &mut reader, charge).await,
+            api => Box::pin(self.start_other(api, context, &mut reader, charge)).await,
         };
         started.unwrap_or_else(|error| {
             let (api, version, principal) = (header.api, header.api_version, &origin.principal);
@@ -279,7 +294,7 @@ impl Dispatcher {
         let request = ProduceRequest::decode(reader, context.version)?;
         let wants_answer = request.acks != 0;
         // Where rights do not count, not even the image is taken.
-        let image = context.authorizer.map(|_| self.shard.image());
+        let image = context.guard.map(|_| self.shard.image());
         let access = image.as_deref().map_or(Access::UNLIMITED, |image| context.access(image));
         let produce = Produce::begin(&self.shard, &request, context.version, access).await;
         if !wants_answer {

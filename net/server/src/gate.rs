@@ -24,6 +24,7 @@ use corelog_wire::{
 use crate::authentication::{Authentication, SaslInput, SaslOutput};
 use crate::delegation::Delegation;
 use crate::dispatch::{Started, finish};
+use crate::failed_logins::FailedLogins;
 use crate::reply::Reply;
 
 /// How clients of a listener log in. The same on all cores.
@@ -82,10 +83,19 @@ pub(crate) enum Admitted {
     Answered(Started),
 }
 
+/// Where a gate stands.
+pub(crate) struct Place {
+    pub(crate) peer: IpAddr,
+    pub(crate) shard: Shard,
+    /// Those of the core.
+    pub(crate) failures: Rc<FailedLogins>,
+}
+
 /// The gate of one connection.
 pub(crate) struct Gate {
     peer: IpAddr,
     shard: Shard,
+    failures: Rc<FailedLogins>,
     principal: Rc<Principal>,
     proof: Option<Proof>,
     sasl: Option<(Known, Authentication)>,
@@ -99,24 +109,25 @@ struct Known {
 
 impl Gate {
     /// A gate for clients that need not log in. `named` is who the client has shown that it is.
-    pub(crate) fn open(shard: Shard, peer: IpAddr, named: Option<Principal>) -> Self {
+    pub(crate) fn open(at: Place, named: Option<Principal>) -> Self {
+        let Place { peer, shard, failures } = at;
         let proof = named.as_ref().map(|_| Proof::Own);
         let principal = Rc::new(named.unwrap_or_else(Principal::anonymous));
-        Self { peer, shard, principal, proof, sasl: None }
+        Self { peer, shard, failures, principal, proof, sasl: None }
     }
 
     /// A gate for clients that log in.
     pub(crate) fn closed(
-        shard: Shard,
-        peer: IpAddr,
+        at: Place,
         settings: Arc<SaslSettings>,
         delegation: Option<Delegation>,
     ) -> Self {
+        let Place { peer, shard, failures } = at;
         let authentication =
             Authentication::new(settings.mechanisms.clone(), settings.login_time_max);
         let principal = Rc::new(Principal::anonymous());
-        let known = Known { settings, delegation };
-        Self { peer, shard, principal, proof: None, sasl: Some((known, authentication)) }
+        let sasl = Some((Known { settings, delegation }, authentication));
+        Self { peer, shard, failures, principal, proof: None, sasl }
     }
 
     /// Whose requests pass.
@@ -202,8 +213,7 @@ impl Gate {
                 }
             }),
             SaslOutput::Failed { code, why } => {
-                self.shard.metrics().authentication_failed();
-                tracing::info!(peer = %self.peer, %why, "a client has failed to log in");
+                self.failures.failed(self.peer, "a client has failed to log in", &why);
                 let reply = header.and_then(|header| failure(settings, header, code));
                 let delay = settings.failure_delay;
                 return Admitted::Answered(Started::LastReply(Box::pin(async move {

@@ -243,7 +243,13 @@ impl Dispatcher {
             let refused = Err(GroupError::Unavailable { code });
             return answered(context, &consumer_group_heartbeat::heard(refused));
         }
-        let input = consumer_group_heartbeat::heartbeat(&request, context.version, caller(from));
+        let has_expression =
+            request.subscribed_topic_regex.as_deref().is_some_and(|it| !it.is_empty());
+        let searches = has_expression
+            || self.coordinator(&request.group_id).is_ok_and(|it| it.searches(&request.group_id));
+        let visible = if searches { access.visible(&table::MEMBER_HEARTBEAT_TOPIC) } else { None };
+        let (version, caller) = (context.version, caller(from));
+        let input = consumer_group_heartbeat::heartbeat(&request, version, caller, visible);
         Ok(self.ask_later(context, &request.group_id, input, |answer| {
             let result = answer_of!(ConsumerGroupHeartbeat, answer);
             let result = result.unwrap_or_else(|code| Err(GroupError::Unavailable { code }));

@@ -13,7 +13,8 @@ use corelog_shard::Shard;
 use crate::api::ApiSettings;
 use crate::connection::{ConnectionBounds, serve};
 use crate::dispatch::{CoreState, Dispatcher};
-use crate::gate::{Gate, SaslGate};
+use crate::failed_logins::{FailedLogins, TURNED_AWAY_FOR};
+use crate::gate::{Gate, Place, SaslGate};
 use crate::limits::{Admission, ConnectionLimits};
 use crate::socket::{BoundAddress, Listener, Socket, SocketOptions};
 use crate::tls_acceptor::TlsAcceptor;
@@ -31,6 +32,9 @@ pub struct ServerConfig {
     pub bounds: ConnectionBounds,
     /// Bounds on connections, shared by all cores.
     pub connections: ConnectionLimits,
+    /// TLS handshakes and logins of one address that may fail in a minute on one core; then its
+    /// connections are closed unserved (`corelog.failed.logins.per.ip.max`).
+    pub failed_logins_max: u32,
     /// What answers depend on.
     pub api: ApiSettings,
     /// Fetch sessions of this core at most.
@@ -65,9 +69,9 @@ impl Server {
         listeners: Vec<ListenerConfig>,
         config: ServerConfig,
     ) -> io::Result<Self> {
-        let ServerConfig { sockets, bounds, connections, api, sessions_max, fetch_bytes_max } =
-            config;
-        let core = CoreState::new(api, sessions_max, fetch_bytes_max);
+        let ServerConfig { sockets, bounds, connections, api, .. } = config;
+        let core = CoreState::new(shard, api, config.sessions_max, config.fetch_bytes_max);
+        let failures = Rc::new(FailedLogins::new(shard.clone(), config.failed_logins_max));
         let open = Open::default();
         let mut accepting = Vec::with_capacity(listeners.len());
         for ListenerConfig { name, address, tls, sasl } in listeners {
@@ -76,6 +80,7 @@ impl Server {
                 service: Rc::new(Service {
                     dispatcher: Rc::new(Dispatcher::new(shard.clone(), &core, &name)),
                     bounds,
+                    failures: Rc::clone(&failures),
                     tls,
                     sasl,
                 }),
@@ -116,6 +121,7 @@ struct Accepts {
 struct Service {
     dispatcher: Rc<Dispatcher>,
     bounds: ConnectionBounds,
+    failures: Rc<FailedLogins>,
     tls: Option<TlsAcceptor>,
     sasl: Option<SaslGate>,
 }
@@ -159,10 +165,17 @@ impl Accepts {
 }
 
 impl Accepts {
-    /// After which time a connection is closed unserved, because its address has opened too many.
+    /// After which time a connection is closed unserved, because its address has opened too many,
+    /// or has failed to log in too often.
     fn turned_away(&self, socket: &Socket) -> Option<Duration> {
         let shard = self.service.dispatcher.shard();
-        let (peer, quotas) = (socket.peer().ip(), shard.client_quotas()?);
+        let peer = socket.peer().ip();
+        if self.service.failures.turns_away(peer) {
+            shard.metrics().turned_away();
+            tracing::debug!(%peer, "a connection is closed whose address fails to log in");
+            return Some(TURNED_AWAY_FOR);
+        }
+        let quotas = shard.client_quotas()?;
         let delay = self.limits.opened_from(peer, &quotas, now()).err()?;
         shard.metrics().throttled(QuotaKey::ConnectionCreationRate, delay);
         tracing::debug!(%peer, "a connection over the quota of its address is closed");
@@ -208,8 +221,7 @@ impl Service {
                 serve(transport, gate, dispatcher, self.bounds, opened).await;
             }
             Err(error) => {
-                shard.metrics().authentication_failed();
-                tracing::info!(peer = %peer.ip(), %error, "a TLS handshake has failed");
+                self.failures.failed(peer.ip(), "a TLS handshake has failed", &error);
             }
         }
         shard.metrics().disconnected();
@@ -235,11 +247,12 @@ impl Service {
                 Transport::Tls(stream)
             }
         };
+        let at = Place { peer, shard, failures: Rc::clone(&self.failures) };
         let gate = match &self.sasl {
-            None => Gate::open(shard, peer, named),
+            None => Gate::open(at, named),
             Some(sasl) => {
                 let delegation = self.dispatcher.settings().delegation.clone();
-                Gate::closed(shard, peer, sasl.settings(), delegation)
+                Gate::closed(at, sasl.settings(), delegation)
             }
         };
         Ok((transport, gate))

@@ -51,6 +51,12 @@ static COUNTERS: &[Metric<ReadNumber>] = &[
     metric("corelog_authentications_failed", "TLS handshakes and logins that failed.", |core| {
         core.authentications_failed.into()
     }),
+    metric("corelog_connections_turned_away", "Those whose address fails to log in.", |core| {
+        core.turned_away.into()
+    }),
+    metric("corelog_denials", "Rights that clients asked for and did not have.", |core| {
+        core.denials.into()
+    }),
     metric("corelog_journal_frames", "Group commits written to the journal.", |core| {
         core.journal_frames.into()
     }),

@@ -126,6 +126,7 @@ fn nothing_typed_gives_the_documented_defaults() {
                 receive_buffer_bytes: None,
                 send_buffer_bytes: None,
                 requests_queued_max: 500,
+                failed_logins_max: 600,
                 login_ms_max: 10_000,
                 inflight_bytes_max: 128 << 20,
                 fetch_bytes_max: 57_671_680,

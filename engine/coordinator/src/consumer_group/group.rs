@@ -306,9 +306,15 @@ impl ConsumerGroup {
         self.record(Entry::Target(Some(target)));
     }
 
-    /// Matches the expression of a member against the topics, unless that was done since they
-    /// changed or not long ago. Whether other topics match than before.
-    pub(super) fn search(&mut self, member: &MemberId, step: &Step<'_>) -> bool {
+    /// Matches the expression of a member against the topics that it may see, unless that was done
+    /// since they changed or not long ago. Whether other topics match than before. As in Kafka, who
+    /// shares an expression shares what it finds.
+    pub(super) fn search(
+        &mut self,
+        member: &MemberId,
+        visible: Option<&BTreeSet<Arc<str>>>,
+        step: &Step<'_>,
+    ) -> bool {
         let member = self.image.members().get(member);
         let Some(text) = member.and_then(|member| member.metadata.topic_regex.clone()) else {
             return false;
@@ -324,7 +330,8 @@ impl ConsumerGroup {
         }
         // What cannot be read here comes from a log that another coordinator has written.
         let topics: BTreeSet<Arc<str>> = Expression::new(&text).map_or(BTreeSet::new(), |it| {
-            step.topics.names().filter(|name| it.matches(name)).cloned().collect()
+            let visible = |name: &&Arc<str>| visible.is_none_or(|names| names.contains(*name));
+            step.topics.names().filter(visible).filter(|name| it.matches(name)).cloned().collect()
         });
         let has_changed = known.is_none_or(|known| known.topics != topics);
         self.searches.insert(Arc::clone(&text), search);
@@ -334,6 +341,11 @@ impl ConsumerGroup {
             self.record(Entry::Expression(text, Some(resolved)));
         }
         has_changed
+    }
+
+    /// Whether a member wants what matches an expression.
+    pub(crate) fn has_expressions(&self) -> bool {
+        !self.image.used_expressions().is_empty()
     }
 
     /// An expression of a member is not what it was.

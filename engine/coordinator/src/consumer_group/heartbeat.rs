@@ -41,6 +41,8 @@ pub struct ConsumerGroupHeartbeat {
     pub topic_names: Option<BTreeSet<Arc<str>>>,
     /// The expression whose topics it wants too; an empty one takes the last one back.
     pub topic_regex: Option<Arc<str>>,
+    /// The topics that its expression may find; none: all.
+    pub visible_topics: Option<Arc<BTreeSet<Arc<str>>>>,
     /// The assignor it prefers.
     pub server_assignor: Option<Arc<str>>,
     /// What it owns.

@@ -68,7 +68,7 @@ impl ConsumerGroup {
             Admission::Returns | Admission::Known => {}
         }
         must_bump |= self.update(heartbeat);
-        must_bump |= self.search(id, step);
+        must_bump |= self.search(id, heartbeat.visible_topics.as_deref(), step);
         if must_bump || self.has_metadata_changed(step) {
             self.bump(step);
         }

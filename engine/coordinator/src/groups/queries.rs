@@ -80,6 +80,11 @@ impl Groups {
         Ok(groups.collect())
     }
 
+    /// Whether a member of a consumer group wants what matches an expression.
+    pub fn has_expressions(&self, group: &str) -> bool {
+        self.by_id.get(group).and_then(Group::consumer).is_some_and(|it| it.has_expressions())
+    }
+
     /// What a classic group looks like; `GROUP_ID_NOT_FOUND` if there is none.
     pub fn describe(&self, group: &str) -> Result<GroupDescription, ErrorCode> {
         if let Some(code) = self.unready() {

@@ -25,6 +25,26 @@ fn a_member_gets_the_topics_whose_whole_names_match() {
     assert_eq!(rig().beat(matching("u|v", join("a", &["t"]))), "1: t0 u0");
 }
 
+/// The same from a member that may see these topics only.
+fn seeing(topics: &[&str], heartbeat: ConsumerGroupHeartbeat) -> ConsumerGroupHeartbeat {
+    ConsumerGroupHeartbeat { visible_topics: Some(Arc::new(names(topics))), ..heartbeat }
+}
+
+#[test]
+fn an_expression_finds_only_topics_that_the_member_may_see() {
+    assert_eq!(rig().beat(seeing(&["t", "x"], join_matching("a", "[tux]"))), "1: t0");
+    assert_eq!(rig().beat(seeing(&[], join_matching("a", ".*"))), "1:");
+    // What it may see later is found when topics are searched next.
+    let mut rig = rig();
+    rig.beat(seeing(&["t"], join_matching("a", "[tu]")));
+    rig.clock = 10;
+    rig.set_topics(3, &[("t", 1), ("tt", 1), ("u", 1)]);
+    assert_eq!(rig.beat(seeing(&["t", "u"], alive("a", 1))), "2: t0 u0");
+    rig.clock = 20;
+    rig.set_topics(4, &[("t", 1), ("tt", 1), ("u", 1)]);
+    assert_eq!(rig.beat(seeing(&["u"], alive("a", 2))), "2: u0");
+}
+
 #[test]
 fn what_is_no_expression_is_refused() {
     let mut rig = rig();

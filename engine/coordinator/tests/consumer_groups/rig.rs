@@ -219,6 +219,7 @@ pub(crate) fn alive(member: &str, epoch: i32) -> ConsumerGroupHeartbeat {
         rebalance_timeout: None,
         topic_names: None,
         topic_regex: None,
+        visible_topics: None,
         server_assignor: None,
         owned: None,
         client_id: Arc::from("client"),

@@ -33,11 +33,10 @@ impl<'a> Output<'a> {
         let end = self.filled + want_bytes.min(self.left());
         if self.bytes.len() < end {
             if self.bytes.capacity() < end {
-                // Doubling, but within the cap, so exactly. Close to the cap the next is the last:
-                // the smaller ones are not the allocator's to reuse at once.
+                // Doubling, but within the cap, so exactly.
                 let doubled = end.max(2 * self.bytes.len());
-                let is_near = doubled > self.cap_bytes / 4;
-                let grown = if is_near { self.cap_bytes } else { doubled };
+                let grown =
+                    if is_last_room(doubled, self.cap_bytes) { self.cap_bytes } else { doubled };
                 self.bytes.reserve_exact(grown - self.bytes.len());
             }
             self.bytes.resize(end, 0);
@@ -92,6 +91,12 @@ impl<'a> Output<'a> {
     pub(super) fn too_large(&self) -> CodecError {
         CodecError::TooLarge { cap_bytes: self.cap_bytes }
     }
+}
+
+/// Whether room of this size may be all that the cap allows at once. Memory is not taken before it
+/// is written, while the smaller rooms before would not be the allocator's to reuse at once.
+pub(super) fn is_last_room(room_bytes: usize, cap_bytes: usize) -> bool {
+    room_bytes > cap_bytes / 64
 }
 
 impl Drop for Output<'_> {

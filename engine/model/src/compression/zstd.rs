@@ -10,6 +10,7 @@ use zstd::zstd_safe::{
 };
 
 use super::CodecError;
+use super::output::is_last_room;
 
 /// The level where nothing else is asked for, as in the library.
 const LEVEL_DEFAULT: CompressionLevel = 3;
@@ -69,7 +70,8 @@ pub(super) fn decompress(
                 return Err(too_large);
             }
             Err(OUTPUT_TOO_SMALL) => {
-                room_bytes = ROOM_BYTES_MIN.max(4 * out.capacity()).min(cap_bytes);
+                let larger = ROOM_BYTES_MIN.max(4 * out.capacity()).min(cap_bytes);
+                room_bytes = if is_last_room(larger, cap_bytes) { cap_bytes } else { larger };
             }
             Err(_) => return Err(CodecError::Malformed("zstd data is damaged")),
         }

@@ -49,6 +49,7 @@ fn beat(known: &Known, epoch: i32) -> ConsumerGroupHeartbeat {
         rebalance_timeout: joins.then_some(REBALANCE),
         topic_names: joins.then_some(names),
         topic_regex: None,
+        visible_topics: None,
         server_assignor: None,
         owned: Some(known.owned.clone()),
         client_id: "client".into(),

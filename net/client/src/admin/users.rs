@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use corelog_security::scram::Hash;
+use corelog_security::scram::{Hash, SALT_BYTES};
 use corelog_security::{Secret, random_bytes};
 use corelog_wire::api::alter_user_scram_credentials::{
     ScramCredentialDeletion, ScramCredentialUpsertion,
@@ -101,7 +101,7 @@ impl Operation for SetPassword {
     }
 
     fn request(&self, _: &ClientConfig) -> Self::Request {
-        let salt = random_bytes::<24>();
+        let salt = random_bytes::<SALT_BYTES>();
         let salted = self.hash.salted(&self.password, &salt, self.iterations);
         let upsertion = ScramCredentialUpsertion {
             name: Text::Owned(self.user.clone()),

@@ -4,17 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use corelog_model::{NodeId, Offset};
+use corelog_wire::api::create_acls::AclCreation;
+use corelog_wire::api::delete_acls::DeleteAclsFilter;
 
 use super::cluster::Cluster;
 use super::consumer::Committer;
 use crate::ClientError;
 use crate::TopicPartition;
 use crate::admin::{
-    AbortTransaction, ActiveProducer, AddPartitions, AlterConfigs, AlterMode, ClusterDescription,
-    ConfigChange, ConfigEntry, CreateTopic, CreatedTopic, DeleteGroup, DeleteRecords, DeleteTopic,
-    DescribeClassicGroup, DescribeCluster, DescribeConfigs, DescribeConsumerGroup,
-    DescribeProducers, DescribeTransaction, GroupDescription, GroupListing, ListGroups,
-    ListReassignments, ListTransactions, NewTopic, OngoingReassignment, ReassignPartition,
+    AbortTransaction, ActiveProducer, AddPartitions, AlterConfigs, AlterMode, AlterQuotas,
+    ClusterDescription, ConfigChange, ConfigEntry, CreateAcls, CreateTopic, CreatedTopic,
+    DeleteAcls, DeleteGroup, DeleteRecords, DeleteTopic, DescribeClassicGroup, DescribeCluster,
+    DescribeConfigs, DescribeConsumerGroup, DescribeProducers, DescribeTransaction,
+    GroupDescription, GroupListing, ListAcls, ListGroups, ListQuotas, ListReassignments,
+    ListTransactions, NewTopic, OngoingReassignment, QuotaEntity, Quotas, ReassignPartition,
     Resource, TransactionDescription, TransactionFilter, TransactionListing,
 };
 use crate::group::CommittedOffset;
@@ -210,6 +213,87 @@ impl Admin {
             coordinator_epoch: producer.coordinator_epoch,
         };
         self.cluster.perform(&abort).await
+    }
+
+    /// The ACLs that pass a filter (KIP-140). A filter with Kafka's 1 for each type and operation
+    /// and without names passes all.
+    ///
+    /// ```no_run
+    /// use corelog_client::admin::{CreateAcls, DeleteAcls};
+    /// use corelog_client::{Admin, ClientError};
+    /// use corelog_wire::api::create_acls::AclCreation;
+    /// use corelog_wire::api::delete_acls::DeleteAclsFilter;
+    ///
+    /// # async fn example(admin: Admin) -> Result<(), ClientError> {
+    /// // Kafka's numbers: a topic (2) by its name (3), to read (3), allowed (3).
+    /// let may_read = AclCreation {
+    ///     resource_type: 2,
+    ///     resource_name: "readings".into(),
+    ///     resource_pattern_type: 3,
+    ///     principal: "User:carol".into(),
+    ///     host: "*".into(),
+    ///     operation: 3,
+    ///     permission_type: 3,
+    /// };
+    /// admin.create_acls(&CreateAcls { creations: vec![may_read] }).await?;
+    /// let of_carol = DeleteAclsFilter {
+    ///     resource_type_filter: 1,
+    ///     pattern_type_filter: 1,
+    ///     principal_filter: Some("User:carol".into()),
+    ///     operation: 1,
+    ///     permission_type: 1,
+    ///     ..DeleteAclsFilter::default()
+    /// };
+    /// assert_eq!(admin.list_acls(&of_carol).await?.len(), 1);
+    /// admin.delete_acls(&DeleteAcls { filters: vec![of_carol] }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn list_acls(
+        &self,
+        filter: &DeleteAclsFilter<'static>,
+    ) -> Result<Vec<AclCreation<'static>>, ClientError> {
+        self.cluster.perform(&ListAcls { filter: filter.clone() }).await
+    }
+
+    /// Gives and denies rights; see [`Admin::list_acls`] for an example. When one fails, others may
+    /// have been created.
+    pub async fn create_acls(&self, create: &CreateAcls) -> Result<(), ClientError> {
+        self.cluster.perform(create).await
+    }
+
+    /// Deletes the ACLs that pass filters: those that were there.
+    pub async fn delete_acls(
+        &self,
+        delete: &DeleteAcls,
+    ) -> Result<Vec<AclCreation<'static>>, ClientError> {
+        self.cluster.perform(delete).await
+    }
+
+    /// What users, clients and addresses are allowed (KIP-546).
+    ///
+    /// ```no_run
+    /// use std::collections::BTreeMap;
+    ///
+    /// use corelog_client::admin::{AlterQuotas, QuotaEntity, QuotaPart};
+    /// use corelog_client::{Admin, ClientError};
+    ///
+    /// # async fn example(admin: Admin) -> Result<(), ClientError> {
+    /// let carol = (QuotaPart::User, Some("carol".to_owned()));
+    /// let entity = QuotaEntity { parts: BTreeMap::from([carol]) };
+    /// let changes = BTreeMap::from([("producer_byte_rate".to_owned(), Some(1_048_576.0))]);
+    /// admin.alter_quotas(&AlterQuotas { entity: entity.clone(), changes }).await?;
+    /// println!("{:?}", admin.list_quotas().await?.get(&entity));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn list_quotas(&self) -> Result<BTreeMap<QuotaEntity, Quotas>, ClientError> {
+        self.cluster.perform(&ListQuotas).await
+    }
+
+    /// Sets and removes quotas; see [`Admin::list_quotas`] for an example.
+    pub async fn alter_quotas(&self, alter: &AlterQuotas) -> Result<(), ClientError> {
+        self.cluster.perform(alter).await
     }
 
     /// What a group has stored for these partitions; none where there is nothing.

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use crate::channel::Channel;
 use crate::security::{LOGIN_MESSAGES_MAX, Login, LoginExchange, login_end};
 use crate::session::Session;
+use crate::throttle::throttle_time;
 use crate::versions::{API_VERSIONS_FIRST, Negotiation, ServerVersions};
 use crate::{ClientConfig, ClientError, CorrelationId, Endpoint, Reply};
 
@@ -64,6 +65,8 @@ struct State {
     outbox: VecDeque<Outgoing>,
     waiting: VecDeque<Waiting>,
     failure: Option<ClientError>,
+    /// Nothing is sent before then, as the server said.
+    muted_until: Option<Instant>,
     is_closing: bool,
 }
 
@@ -120,6 +123,7 @@ impl Connection {
             outbox: VecDeque::new(),
             waiting: VecDeque::new(),
             failure: None,
+            muted_until: None,
             is_closing: false,
         };
         let shared = Arc::new(Shared {
@@ -287,7 +291,9 @@ impl Shared {
         let is_first = state.outbox.is_empty();
         state.outbox.push_back(Outgoing { frame, records, written: 0 });
         if is_first {
-            self.write(state);
+            if !state.is_muted() {
+                self.write(state);
+            }
             if !state.outbox.is_empty() || state.failure.is_some() {
                 self.wake.notify_one();
             }
@@ -369,7 +375,21 @@ impl State {
         self.failure.clone().map_or(Ok(()), Err)
     }
 
+    fn is_muted(&self) -> bool {
+        self.muted_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// When the oldest request has taken too long: time in which the server reads nothing does not
+    /// count.
+    fn deadline(&self) -> Option<Instant> {
+        let oldest = self.waiting.front()?;
+        Some(self.muted_until.map_or(oldest.begun, |until| until.max(oldest.begun)) + oldest.limit)
+    }
+
     fn answer(&mut self, reply: Reply) {
+        if let Some(time) = throttle_time(&reply) {
+            self.muted_until = self.muted_until.max(Some(Instant::now() + time));
+        }
         let waiting = self.waiting.pop_front();
         let waiting = waiting.expect("the session gives replies to open requests only");
         assert!(waiting.correlation == reply.correlation(), "replies come in order");
@@ -405,31 +425,36 @@ impl Outgoing {
 /// Carries a connection until it fails or its handles are gone.
 async fn drive(shared: Arc<Shared>) {
     loop {
-        let (has_output, deadline) = {
+        let (has_output, unmuted, deadline) = {
             let mut state = shared.lock();
             if state.is_closing || state.failure.is_some() {
                 let error = shared.closed(&state);
                 return state.fail(&error);
             }
-            let deadline = state.waiting.front().map(|waiting| waiting.begun + waiting.limit);
+            let deadline = state.deadline();
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 let error = shared.timed_out(&state);
                 return state.fail(&error);
             }
-            (!state.outbox.is_empty() || state.channel.wants_flush(), deadline)
-        };
-        let is_late = async {
-            match deadline {
-                Some(deadline) => sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
+            let has_output = !state.outbox.is_empty() || state.channel.wants_flush();
+            let unmuted = state.muted_until.filter(|_| has_output && state.is_muted());
+            (has_output && unmuted.is_none(), unmuted, deadline)
         };
         tokio::select! {
             _ = shared.stream.readable() => shared.read(&mut shared.lock()),
             _ = shared.stream.writable(), if has_output => shared.write(&mut shared.lock()),
             () = shared.wake.notified() => {}
-            () = is_late => {}
+            () = at(unmuted) => {}
+            () = at(deadline) => {}
         }
+    }
+}
+
+/// Resolves then, or never.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::channel::Channel;
 use crate::security::{LOGIN_MESSAGES_MAX, Login, LoginExchange, login_end};
 use crate::session::Session;
+use crate::throttle::throttle_time;
 use crate::versions::{API_VERSIONS_FIRST, Negotiation, ServerVersions};
 use crate::{ClientConfig, ClientError, CorrelationId, Endpoint, Reply};
 
@@ -27,6 +28,8 @@ pub struct Connection {
     /// When each open request was sent.
     sent: VecDeque<Instant>,
     request_timeout: Duration,
+    /// Nothing is sent before then, as the server said.
+    muted_until: Option<Instant>,
     /// When the login does not count any more.
     login_end: Option<Instant>,
 }
@@ -46,6 +49,7 @@ impl Connection {
             versions: ServerVersions::default(),
             sent: VecDeque::new(),
             request_timeout: config.request_timeout,
+            muted_until: None,
             login_end: None,
         };
         connection.negotiate()?;
@@ -125,13 +129,14 @@ impl Connection {
         self.receive()
     }
 
-    /// Sends a request without waiting. `records` are the slices of its external records, in order.
+    /// Sends a request without waiting, unless the server asked for it. `records` are the slices of its external records, in order.
     pub fn send<'a, R: Request<'a>>(
         &mut self,
         version: i16,
         request: &R,
         records: &[&[u8]],
     ) -> Result<CorrelationId, ClientError> {
+        self.wait_while_muted();
         let (correlation, frame) = self.session.request(version, request)?;
         self.sent.push_back(Instant::now());
         self.write(R::KEY, &frame, records)?;
@@ -145,8 +150,16 @@ impl Connection {
         request: &R,
         records: &[&[u8]],
     ) -> Result<(), ClientError> {
+        self.wait_while_muted();
         let frame = self.session.notify(version, request)?;
         self.write(R::KEY, &frame, records)
+    }
+
+    /// Waits for as long as the server wants no requests.
+    fn wait_while_muted(&self) {
+        if let Some(until) = self.muted_until {
+            std::thread::sleep(until.saturating_duration_since(Instant::now()));
+        }
     }
 
     /// Waits for the reply to the oldest open request.
@@ -178,8 +191,11 @@ impl Connection {
     /// The reply to the oldest open request if it has been read from the socket already.
     pub fn buffered_reply(&mut self) -> Result<Option<Reply>, ClientError> {
         let reply = self.session.reply()?;
-        if reply.is_some() {
+        if let Some(reply) = &reply {
             self.sent.pop_front();
+            if let Some(time) = throttle_time(reply) {
+                self.muted_until = self.muted_until.max(Some(Instant::now() + time));
+            }
         }
         Ok(reply)
     }
@@ -191,7 +207,10 @@ impl Connection {
 
     /// How much longer the oldest open request may take; the whole time when none is open.
     pub fn time_left(&self) -> Duration {
-        let waited = self.sent.front().map_or(Duration::ZERO, Instant::elapsed);
+        // Time in which the server reads nothing does not count.
+        let since =
+            self.sent.front().map(|sent| self.muted_until.map_or(*sent, |it| it.max(*sent)));
+        let waited = since.map_or(Duration::ZERO, |since| since.elapsed());
         self.request_timeout.saturating_sub(waited)
     }
 

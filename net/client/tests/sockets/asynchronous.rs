@@ -1,19 +1,26 @@
 //! The async drivers through sockets: order, time, and brokers that misbehave.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use corelog_client::admin::{AlterQuotas, CreateAcls, DeleteAcls, QuotaEntity};
 use corelog_client::consumer::{ConsumerConfig, From, Partitions};
 use corelog_client::producer::{Message, ProducerConfig};
 use corelog_client::{
-    ClientConfig, ClientError, Cluster, Connection, Consumer, Producer, TopicPartition, Topics,
+    Admin, ClientConfig, ClientError, Cluster, Connection, Consumer, Producer, TopicPartition,
+    Topics,
 };
 use corelog_model::{BatchBuilder, Codec, ErrorCode, Offset, Timestamp};
+use corelog_wire::api::alter_client_quotas::EntryResult;
+use corelog_wire::api::delete_acls::DeleteAclsFilter;
 use corelog_wire::api::fetch::{FetchableTopicResponse, PartitionData};
 use corelog_wire::api::list_offsets::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
 use corelog_wire::api::produce::{PartitionProduceResponse, TopicProduceResponse};
 use corelog_wire::{
-    ApiKey, FetchRequest, FetchResponse, InitProducerIdResponse, ListOffsetsResponse,
-    MetadataRequest, MetadataResponse, ProduceResponse, Records,
+    AlterClientQuotasResponse, ApiKey, CreateAclsResponse, DeleteAclsResponse,
+    DescribeAclsResponse, DescribeClientQuotasResponse, FetchRequest, FetchResponse,
+    InitProducerIdResponse, ListOffsetsResponse, MetadataRequest, MetadataResponse,
+    ProduceResponse, Records,
 };
 
 use crate::fake::{Action, Asked, Fake, TOPIC_ID, config, metadata};
@@ -284,4 +291,50 @@ async fn what_comes_for_an_old_position_is_passed_over() {
     let records = consumer.poll(Duration::from_secs(5)).await.unwrap();
     let offsets: Vec<i64> = records.iter().map(|record| record.offset.0).collect();
     assert_eq!(offsets, [0, 1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn a_connection_sends_nothing_while_the_server_wants_it_to_wait() {
+    let fake = Fake::start();
+    // Longer than a request may take.
+    let wait = Duration::from_millis(1_000);
+    let begun = std::time::Instant::now();
+    fake.answers(MetadataResponse { throttle_time_ms: 1_000, ..Default::default() });
+    fake.then(move |asked| {
+        assert!(begun.elapsed() >= wait, "it was asked after {:?}", begun.elapsed());
+        Action::Send(asked.answer(&MetadataResponse::default()))
+    });
+    let connection = Connection::open(&fake.endpoint(), &config()).await.unwrap();
+    for _ in 0..2 {
+        connection.call_in(12, &MetadataRequest::default()).await.unwrap();
+    }
+    assert_eq!(fake.finished(), [ApiKey::Metadata; 2]);
+}
+
+#[tokio::test]
+async fn rights_and_quotas_are_asked_for() {
+    let fake = Fake::start();
+    let cluster = cluster_of(&fake).await;
+    let admin = Admin::new(&cluster);
+    fake.answers(DescribeAclsResponse::default());
+    let filter = DeleteAclsFilter::default();
+    assert_eq!(admin.list_acls(&filter).await, Ok(Vec::new()));
+    fake.answers(DescribeClientQuotasResponse::default());
+    assert_eq!(admin.list_quotas().await, Ok(BTreeMap::new()));
+    let error_code = ErrorCode::ClusterAuthorizationFailed.code();
+    let refused = AlterClientQuotasResponse {
+        entries: vec![EntryResult { error_code, ..Default::default() }],
+        ..Default::default()
+    };
+    fake.answers(refused);
+    let changes = BTreeMap::from([("producer_byte_rate".to_owned(), None)]);
+    let alter = AlterQuotas { entity: QuotaEntity::default(), changes };
+    let error = admin.alter_quotas(&alter).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::ClusterAuthorizationFailed));
+    fake.answers(DeleteAclsResponse { filter_results: Vec::new(), ..Default::default() });
+    let deleted = admin.delete_acls(&DeleteAcls { filters: Vec::new() }).await;
+    assert_eq!(deleted, Ok(Vec::new()));
+    fake.answers(CreateAclsResponse::default());
+    assert_eq!(admin.create_acls(&CreateAcls { creations: Vec::new() }).await, Ok(()));
+    fake.finished();
 }

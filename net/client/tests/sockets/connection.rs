@@ -160,3 +160,21 @@ fn nobody_listening_is_an_error_that_names_the_address() {
     assert!(error.is_unreachable() && error.is_retriable());
     assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
 }
+
+#[test]
+fn a_connection_sends_nothing_while_the_server_wants_it_to_wait() {
+    let fake = Fake::start();
+    // Longer than a request may take.
+    let wait = Duration::from_millis(1_000);
+    let begun = Instant::now();
+    fake.answers(MetadataResponse { throttle_time_ms: 1_000, ..Default::default() });
+    fake.then(move |asked| {
+        assert!(begun.elapsed() >= wait, "it was asked after {:?}", begun.elapsed());
+        Action::Send(asked.answer(&MetadataResponse::default()))
+    });
+    let mut connection = Connection::open(&fake.endpoint(), &config()).unwrap();
+    for _ in 0..2 {
+        connection.call_in(12, &MetadataRequest::default()).unwrap();
+    }
+    assert_eq!(fake.finished(), [ApiKey::Metadata; 2]);
+}

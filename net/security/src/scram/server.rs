@@ -131,7 +131,7 @@ fn unescape(text: &str) -> Result<String, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ScramClient, ScramKeys};
+    use super::super::{SALT_BYTES, ScramClient, ScramKeys};
     use super::*;
     use crate::Secret;
     use crate::exchange::Proof;
@@ -197,6 +197,33 @@ mod tests {
             assert_eq!(log_in(hash, "a,b=c", "pass"), Ok("a,b=c".to_owned()));
             assert_eq!(log_in(hash, "a,b=c", "past"), Err(Refusal::WrongCredentials));
             assert_eq!(log_in(hash, "other", "pass"), Err(Refusal::WrongCredentials));
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_for_a_proof_as_everybody_and_refused_at_the_same_step() {
+        for hash in [Hash::Sha256, Hash::Sha512] {
+            // As credentials are made unless somebody wants them otherwise.
+            let salt = vec![7; SALT_BYTES];
+            let salted = hash.salted(&Secret::new("pass"), &salt, 4096.try_into().unwrap());
+            let somebody = ScramKeys::of_salted(hash, &salted, salt, 4096);
+            let nobody = ScramKeys::of_nobody(hash, "u", b"x");
+            let asked = |login: ScramLogin| {
+                let mut client =
+                    ScramClient::new(hash, "u", Secret::new("past"), "client".to_owned());
+                let mut server = ScramServer::new(hash, "server".to_owned());
+                let Ok(Step::Challenge(challenge)) = server.step(&client.first(), |_| login) else {
+                    panic!("the server asks for a proof")
+                };
+                let refused = server.step(&client.answer(&challenge).unwrap(), |_| unreachable!());
+                let challenge = String::from_utf8(challenge).unwrap();
+                let lengths = challenge.split(',').map(str::len).collect::<Vec<_>>();
+                let rounds = challenge.rsplit(',').next().map(str::to_owned);
+                (lengths, rounds, refused)
+            };
+            let nobody = || ScramLogin { keys: nobody.clone(), identity: None };
+            assert_eq!(asked(nobody()).2, Err(Refusal::WrongCredentials));
+            assert_eq!(asked(nobody()), asked(ScramLogin::of_user(somebody, "u")));
         }
     }
 

@@ -1,7 +1,7 @@
 //! ConsumerGroupHeartbeat: how a member joins, follows and leaves a group whose coordinator assigns
 //! (KIP-848).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,11 +25,13 @@ pub(crate) fn check(
     topics.try_for_each(|topic| access.check(&table::MEMBER_HEARTBEAT_TOPIC, topic))
 }
 
-/// Translates a ConsumerGroupHeartbeat. A new member of version 0 is given an id.
+/// Translates a ConsumerGroupHeartbeat. A new member of version 0 is given an id. Its expression
+/// finds `visible_topics`, or any if there is no such set.
 pub fn heartbeat(
     request: &ConsumerGroupHeartbeatRequest<'_>,
     version: i16,
     caller: Caller,
+    visible_topics: Option<Arc<BTreeSet<Arc<str>>>>,
 ) -> impl FnOnce(RequestId) -> Input + use<> {
     let text = |text: &Option<Text<'_>>| text.as_deref().map(Arc::from);
     let is_new = version == 0 && request.member_id.is_empty() && request.member_epoch == 0;
@@ -47,6 +49,7 @@ pub fn heartbeat(
         rebalance_timeout: timeout.ok().map(Duration::from_millis),
         topic_names: names.map(|names| names.iter().map(|name| Arc::from(&**name)).collect()),
         topic_regex: text(&request.subscribed_topic_regex),
+        visible_topics,
         server_assignor: text(&request.server_assignor),
         owned: owned.map(|topics| topics.iter().flat_map(partitions_of).collect()),
         client_id: Arc::from(caller.client_id),
@@ -104,7 +107,7 @@ mod tests {
     #[track_caller]
     fn translated(request: &ConsumerGroupHeartbeatRequest<'_>, version: i16) -> Input {
         let request: ConsumerGroupHeartbeatRequest<'_> = received(request, version);
-        heartbeat(&request, version, caller())(RequestId(7))
+        heartbeat(&request, version, caller(), None)(RequestId(7))
     }
 
     #[test]
@@ -126,6 +129,7 @@ mod tests {
                 rebalance_timeout: None,
                 topic_names: None,
                 topic_regex: None,
+                visible_topics: None,
                 server_assignor: None,
                 owned: None,
                 client_id: Arc::from("c"),
@@ -162,6 +166,7 @@ mod tests {
             rebalance_timeout: Some(Duration::from_millis(5)),
             topic_names: Some([Arc::from("a"), Arc::from("b")].into()),
             topic_regex: None,
+            visible_topics: None,
             server_assignor: Some(Arc::from("range")),
             owned: Some([id(0), id(2)].into()),
             client_id: Arc::from("c"),

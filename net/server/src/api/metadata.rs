@@ -163,16 +163,14 @@ pub fn respond<'a>(
                     Some(topic) => view.topic(topic),
                     None => view.missing_name(name, creation_errors),
                 },
-                Selector::Id(id) => {
-                    match image.topic(id).filter(|it| view.shows(it.name().as_str())) {
-                        Some(topic) => view.topic(topic),
-                        None => MetadataResponseTopic {
-                            error_code: ErrorCode::UnknownTopicId.code(),
-                            topic_id: *id.as_bytes(),
-                            ..Default::default()
-                        },
+                Selector::Id(id) => match image.topic(id) {
+                    Some(topic) if access.may(&table::METADATA, topic.name().as_str()) => {
+                        view.topic(topic)
                     }
-                }
+                    // Ids are no secrets, names are.
+                    Some(_) => nameless(id, table::METADATA.refusal()),
+                    None => nameless(id, ErrorCode::UnknownTopicId),
+                },
             });
             described.collect()
         }
@@ -194,6 +192,16 @@ pub fn respond<'a>(
         } else {
             OPERATIONS_NOT_REQUESTED
         },
+        ..Default::default()
+    }
+}
+
+/// Why there is no answer to an id.
+fn nameless<'a>(id: TopicId, error: ErrorCode) -> MetadataResponseTopic<'a> {
+    MetadataResponseTopic {
+        error_code: error.code(),
+        name: None,
+        topic_id: *id.as_bytes(),
         ..Default::default()
     }
 }

@@ -209,11 +209,8 @@ fn may_write(
 }
 
 /// Refuses batches of a transaction whose id the producer may not use. Batches say themselves what
-/// they are: a request without an id must not slip through.
+/// they are: a request without an id must not slip through, whether rights are limited or not.
 fn check_transaction(request: &ProduceRequest<'_>, access: Access<'_>) -> Result<(), ErrorCode> {
-    if !access.is_limited() {
-        return Ok(());
-    }
     let mut batches = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
     let is_transactional = batches.any(|data| {
         BatchView::parse(bytes_of(data)).is_ok_and(|(batch, _)| batch.header().is_transactional())

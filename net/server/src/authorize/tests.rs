@@ -69,7 +69,7 @@ fn topics_that_one_may_not_see_are_hidden_and_refused_by_name() {
     assert_eq!(told(&image, &all), [of("a", ErrorCode::None)]);
     let by_id =
         |number| MetadataRequestTopic { name: None, topic_id: *topic_id(number).as_bytes() };
-    let topics = vec![named("a"), named("b"), named("no-such"), by_id(1), by_id(2)];
+    let topics = [named("a"), named("b"), named("no-such"), by_id(1), by_id(2), by_id(3)].into();
     let request = MetadataRequest { topics: Some(topics), ..Default::default() };
     let refused = ErrorCode::TopicAuthorizationFailed;
     let expected = [
@@ -77,6 +77,7 @@ fn topics_that_one_may_not_see_are_hidden_and_refused_by_name() {
         of("b", refused),
         of("no-such", refused),
         of("a", ErrorCode::None),
+        of("", refused),
         of("", ErrorCode::UnknownTopicId),
     ];
     assert_eq!(told(&image, &request), expected);

@@ -1,7 +1,7 @@
 //! Kafka's keys about TLS and SASL. Each may also be set for one listener, as
 //! `listener.name.NAME.KEY`; some only so, with the mechanism in front of the key.
 
-use super::Unit::{Bytes, Milliseconds, Other};
+use super::Unit::{Bytes, Count, Milliseconds, Other};
 use super::{Key, Kind};
 
 const DELAY_OR_NONE: Kind = Kind::Integer { min: 0, max: i64::MAX, unit: Milliseconds };
@@ -170,6 +170,12 @@ pub(super) static KEYS: &[Key] = &[
         Kind::Integer { min: 0, max: 60_000, unit: Milliseconds },
         "100",
         "How late a failed login is answered.",
+    ),
+    Key::broker(
+        "corelog.failed.logins.per.ip.max",
+        Kind::Integer { min: 1, max: i32::MAX as i64, unit: Count },
+        "600",
+        "Failed logins of one address in a minute on a core; then its connections are closed.",
     ),
     Key::broker(
         "corelog.login.timeout.ms",
