@@ -37,7 +37,8 @@ impl Scene {
         for (key, value) in settings {
             launch = launch.set(key, value);
         }
-        let broker = Some(launch.log_level("trace").start());
+        launch = launch.log_level("trace");
+        let broker = Some(launch.start());
         Self { launch, broker, open, sasl, _folder: folder }
     }
 
