@@ -37,7 +37,8 @@ impl Scene {
         for (key, value) in settings {
             launch = launch.set(key, value);
         }
-        let broker = Some(launch.log_level("trace").start());
+        launch = launch.log_level("trace");
+        let broker = Some(launch.start());
         Self { launch, broker, open, sasl, _folder: folder }
     }
 
@@ -89,7 +90,7 @@ fn refuses_all(admin: &mut Admin, code: ErrorCode) {
         admin.renew_token(&renew).map(drop),
         admin.expire_token(&ExpireToken { proof, period_ms: None }).map(drop),
     ];
-    let codes = codes.map(|result| result.unwrap_err().code());
+    let codes = codes.map(|result| result.expect_err("it is refused").code());
     assert_eq!(codes, [Some(code); 4]);
 }
 

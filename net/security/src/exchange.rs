@@ -63,6 +63,9 @@ impl fmt::Debug for PlainUsers {
     }
 }
 
+/// What the delegation token of an id is checked by.
+pub type TokenLogins<'a> = dyn Fn(Hash, &str) -> ScramLogin + 'a;
+
 /// Whom a server can check, and when it is.
 pub struct Credentials<'a> {
     /// Of PLAIN.
@@ -71,7 +74,7 @@ pub struct Credentials<'a> {
     pub scram: &'a dyn Fn(Hash, &str) -> Option<ScramKeys>,
     /// Of SCRAM with a delegation token of this id, if there may be any: its keys, and its owner
     /// if it counts.
-    pub delegation: Option<&'a dyn Fn(Hash, &str) -> ScramLogin>,
+    pub delegation: Option<&'a TokenLogins<'a>>,
     /// From which the salts of unknown users are made; secret and the same for all cores.
     pub nobody_secret: &'a [u8],
     /// Of OAUTHBEARER.

@@ -21,8 +21,8 @@ use crate::authorize::{Access, table};
 use crate::dispatch::{Context, Dispatcher, RequestError};
 use crate::error::{Failure, unauthorized};
 
-/// A change of credentials, ACLs or tokens waits this long for the disk; its request has no time of its
-/// own.
+/// A change of credentials, ACLs or tokens waits this long for the disk; its request has no time of
+/// its own.
 pub(crate) const RIGHTS_TIME_MAX: Duration = Duration::from_secs(10);
 
 impl Dispatcher {

@@ -1,5 +1,5 @@
-//! Logins with delegation tokens: the key that tokens are made with, and the keys of SCRAM that were
-//! computed of it. They take milliseconds each, so the last ones are remembered.
+//! Logins with delegation tokens: the key that tokens are made with, and the keys of SCRAM that
+//! were computed of it. They take milliseconds each, so the last ones are remembered.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use corelog_cluster::{ScramMechanism, ScramUser};
 use corelog_io::{now, sleep, wall_clock_ms};
 use corelog_model::ErrorCode;
-use corelog_security::exchange::{Credentials, PlainUsers, Proof};
+use corelog_security::exchange::{Credentials, PlainUsers, Proof, TokenLogins};
 use corelog_security::jwt::TokenPolicy;
 use corelog_security::scram::{Hash, ScramKeys, ScramLogin};
 use corelog_security::{Mechanism, Principal, nonce};
@@ -277,7 +277,7 @@ fn step(
     let known = Credentials {
         plain: &settings.plain,
         scram: &scram,
-        delegation: of_token.as_ref().map(|login| login as &dyn Fn(Hash, &str) -> ScramLogin),
+        delegation: of_token.as_ref().map(|login| login as &TokenLogins<'_>),
         nobody_secret: &settings.nobody_secret,
         tokens: settings.tokens.as_ref(),
         now_ms,

@@ -157,11 +157,7 @@ fn nothing_typed_gives_the_documented_defaults() {
                 topic: InternalTopic::default(),
             },
             authorizer: None,
-            tokens: TokenRules {
-                key: None,
-                times: TokenTimes { lifetime_ms_max: 604_800_000, expiry_ms: 86_400_000 },
-                check_ms: 3_600_000,
-            },
+            tokens: TokenRules { key: None, times: TokenTimes::default(), check_ms: 3_600_000 },
             transactions: TransactionRules {
                 coordinator: TransactionConfig::default(),
                 topic: InternalTopic::default(),

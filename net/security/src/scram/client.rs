@@ -46,7 +46,8 @@ impl ScramClient {
     /// A login with a delegation token: the user is its id, and the password what proves it.
     #[must_use]
     pub fn with_token(mut self) -> Self {
-        self.first_bare.push_str(&format!(",{TOKEN_EXTENSION}"));
+        self.first_bare.push(',');
+        self.first_bare.push_str(TOKEN_EXTENSION);
         self
     }
 

@@ -98,8 +98,12 @@ macro_rules! lifetime {
     (EndTxnResponse $lifetime:lifetime) => { corelog_wire::EndTxnResponse };
     (HeartbeatResponse $lifetime:lifetime) => { corelog_wire::HeartbeatResponse };
     (InitProducerIdResponse $lifetime:lifetime) => { corelog_wire::InitProducerIdResponse };
-    (ExpireDelegationTokenResponse $lifetime:lifetime) => { corelog_wire::ExpireDelegationTokenResponse };
-    (RenewDelegationTokenResponse $lifetime:lifetime) => { corelog_wire::RenewDelegationTokenResponse };
+    (ExpireDelegationTokenResponse $lifetime:lifetime) => {
+        corelog_wire::ExpireDelegationTokenResponse
+    };
+    (RenewDelegationTokenResponse $lifetime:lifetime) => {
+        corelog_wire::RenewDelegationTokenResponse
+    };
     (ListConfigResourcesRequest $lifetime:lifetime) => { corelog_wire::ListConfigResourcesRequest };
     ($name:ident $lifetime:lifetime) => { corelog_wire::$name<$lifetime> };
 }
