@@ -15,10 +15,14 @@ use super::distribution::{Distribution, Measured};
 use super::fit::costs;
 use super::metrics::Counts;
 use super::probe::{Step, Watch};
-use super::profile::{Calibration, CalibrationRun, CpuCost};
+use super::profile::{Calibration, CalibrationRun, CpuCost, PacedRun};
 use crate::result::RunResult;
 use crate::run::{self, Job, Moment, RunError, Settings, Target, process_use};
 use crate::workload::{RawWorkload, Workload};
+
+mod paced;
+
+use paced::Paced;
 
 /// What is run: a name, and a workload as a file would have it. They do the kinds of work in
 /// different proportions, so that the cost of each can be told.
@@ -28,7 +32,7 @@ const RUNS: [(&str, &str); 10] = [
     (AWAKE, "[load]\nshape = 'closed:1'\n"),
     ("a few at a time", "[load]\nshape = 'closed:1'\n[producer]\ncount = 8\n"),
     (
-        "small requests",
+        SMALL,
         "[load]\nshape = 'closed:5'\n[message]\nsize = '256'\n\
          [topic]\npartitions = 1\n[producer]\ncount = 8\nbatch_bytes = 1\n",
     ),
@@ -60,12 +64,13 @@ const RUNS: [(&str, &str); 10] = [
 const WARM_UP: &str = "warm-up";
 const UNLOADED: &str = "now and then";
 const AWAKE: &str = "one at a time";
+const SMALL: &str = "small requests";
 const LARGE: &str = "large batches";
 /// Partitions that are made to see what one of them takes.
 const PARTITIONS: i32 = 1000;
 /// The memory of partitions.
 const FURTHER_STEPS: u32 = 1;
-const OF: u32 = RUNS.len() as u32 + FURTHER_STEPS;
+const OF: u32 = RUNS.len() as u32 + FURTHER_STEPS + paced::RUNS;
 
 /// How a broker is calibrated.
 #[derive(Debug, Clone)]
@@ -83,7 +88,7 @@ pub enum CalibrationError {
     #[error("{run}: {source}")]
     Run {
         /// Which.
-        run: &'static str,
+        run: String,
         /// Why.
         source: RunError,
     },
@@ -129,6 +134,27 @@ pub fn calibrate(
             _ => {}
         }
         found.runs.push(run);
+    }
+    let first = 1 + FURTHER_STEPS + RUNS.len() as u32;
+    for (number, paced) in (first..).zip(Paced::all(&found.runs)) {
+        let (name, mut latencies) = (&paced.name(), Vec::new());
+        for repeat in 0..paced::REPEATS {
+            let mut one = OneRun { broker, plan, name, number, watch: &mut *watch };
+            let (run, result, _) = one.measure(&paced.text())?;
+            latencies.push(Distribution::of(&result.merged(|all| &all.produce)));
+            if repeat == 0 {
+                found.runs.push(run);
+            }
+        }
+        found.paced.push(PacedRun {
+            name: name.clone(),
+            part: paced.part,
+            messages_per_second: paced.rate,
+            message_bytes: f64::from(paced.shape.message_bytes),
+            partitions: f64::from(paced.shape.partitions),
+            clients: paced.shape.clients,
+            latency: Distribution::middle(&latencies),
+        });
     }
     found.fit();
     Ok(found)
@@ -192,7 +218,7 @@ fn tell(watch: &mut Watch<'_>, number: u32, name: String) -> Result<(), Calibrat
 struct OneRun<'r, 'w> {
     broker: &'r Broker,
     plan: &'r CalibrationPlan,
-    name: &'static str,
+    name: &'r str,
     number: u32,
     watch: &'r mut Watch<'w>,
 }
@@ -212,7 +238,7 @@ impl OneRun<'_, '_> {
         });
         let result = result.map_err(|source| match source {
             RunError::BrokenOff => CalibrationError::BrokenOff,
-            source => CalibrationError::Run { run: self.name, source },
+            source => CalibrationError::Run { run: self.name.to_owned(), source },
         })?;
         let (after, seconds) = (Look::at(self.broker)?, begun.elapsed().as_secs_f64());
         let counts = after.counts.since(&before.counts);
@@ -329,6 +355,18 @@ mod tests {
             let raw = RawWorkload::parse(text).unwrap().over(calm());
             let workload = Workload::check(raw, |_| Err(String::new()));
             assert!(workload.is_ok(), "{name}: {workload:?}");
+        }
+        let closed = [SMALL, LARGE].map(|name| CalibrationRun {
+            name: name.to_owned(),
+            records_per_second: 50_000.0,
+            ..CalibrationRun::default()
+        });
+        let paced = Paced::all(&closed);
+        assert_eq!(paced.len() as u32, paced::RUNS);
+        for paced in paced {
+            let raw = RawWorkload::parse(&paced.text()).unwrap().over(calm());
+            let workload = Workload::check(raw, |_| Err(String::new()));
+            assert!(workload.is_ok(), "{}: {workload:?}", paced.name());
         }
     }
 

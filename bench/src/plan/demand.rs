@@ -98,17 +98,25 @@ impl Demand {
         }
     }
 
-    /// What a message takes in a batch: found by writing one, not by a rule of thumb.
+    /// What a message takes in a batch.
     pub fn record(&self) -> RecordShape {
+        let plain = RecordShape::uncompressed(self.message_bytes);
+        RecordShape { bytes: plain.plain_bytes / self.compression_ratio, ..plain }
+    }
+}
+
+impl RecordShape {
+    /// What a message of so many bytes takes: found by writing one, not by a rule of thumb.
+    pub fn uncompressed(message_bytes: f64) -> Self {
         const RECORDS: usize = 100;
-        let value = vec![0; self.message_bytes as usize];
+        let value = vec![0; message_bytes as usize];
         let mut builder = BatchBuilder::new(Codec::None, None);
         for number in 0..RECORDS {
             builder.append(Timestamp(number as i64), None, Some(&value), &[]);
         }
         let batch = builder.build(Offset(0)).len() as f64;
         let plain_bytes = (batch - BATCH_HEAD_BYTES) / RECORDS as f64;
-        RecordShape { plain_bytes, bytes: plain_bytes / self.compression_ratio }
+        Self { plain_bytes, bytes: plain_bytes }
     }
 }
 

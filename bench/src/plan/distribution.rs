@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::latency::Latency;
 
 /// The quantiles that are kept.
-const KEPT: [f64; 15] =
+pub(super) const KEPT: [f64; 15] =
     [0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.998, 0.999, 0.9999, 1.0];
 
 /// Half the width of an interval that holds 95 of 100 values of a normal distribution.
@@ -73,6 +73,19 @@ impl Distribution {
             p50: measured(latency, 0.5),
             p99: measured(latency, 0.99),
             points: points.to_vec(),
+        }
+    }
+
+    /// The middle of several measurements of the same, quantile by quantile.
+    pub fn middle(all: &[Self]) -> Self {
+        let middle =
+            |of: &dyn Fn(&Self) -> f64| Measured::of(&all.iter().map(of).collect::<Vec<_>>());
+        Self {
+            count: all.iter().map(|one| one.count).sum(),
+            mean_s: middle(&|one| one.mean_s).value,
+            p50: middle(&|one| one.at(0.5)),
+            p99: middle(&|one| one.at(0.99)),
+            points: KEPT.map(|part| (part, middle(&|one| one.at(part)).value)).to_vec(),
         }
     }
 
@@ -169,6 +182,14 @@ mod tests {
         let (few, many) = (of_micros(1..=100), of_micros(1..=10_000));
         assert!(few.p99.low <= few.p99.value && few.p99.value <= few.p99.high);
         assert!(many.p50.error() < few.p50.error());
+    }
+
+    #[test]
+    fn one_of_three_that_met_a_stall_does_not_count() {
+        let [one, two, stalled] = [1.0, 2.0, 90.0].map(Distribution::constant);
+        let middle = Distribution::middle(&[one, stalled, two]);
+        assert_eq!((middle.at(0.5), middle.at(0.99), middle.mean_s), (2.0, 2.0, 2.0));
+        assert_eq!((middle.p99.low, middle.p99.high, middle.count), (1.0, 90.0, 3));
     }
 
     #[test]

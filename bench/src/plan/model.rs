@@ -6,11 +6,13 @@ use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::demand::{BATCH_HEAD_BYTES, Clients, RecordShape};
-use super::distribution::Distribution;
+use super::distribution::{Distribution, KEPT};
 use super::profile::{Append, Beside, Calibration, Disk, Profile};
 
+mod excess;
 mod frames;
 
+use excess::{Curve, Excess};
 use frames::{Frames, Work};
 
 /// What a journal writes is a multiple of this.
@@ -131,6 +133,9 @@ pub struct LatencyParts {
     pub commit_s: f64,
     /// For the CPU, and what a batch takes longer there than one message.
     pub cpu_s: f64,
+    /// What paced runs took longer than all of these: stalls that come with the load.
+    #[serde(default)]
+    pub excess_s: f64,
 }
 
 /// The highest rate and what ends it.
@@ -161,6 +166,7 @@ pub struct Model<'p> {
     disk: &'p Disk,
     alone: Vec<&'p Append>,
     beside: Vec<&'p Append>,
+    excess: Excess,
 }
 
 impl<'p> Model<'p> {
@@ -173,13 +179,18 @@ impl<'p> Model<'p> {
         if alone.is_empty() || beside.is_empty() {
             return Err(ModelError::NoAppends(name()));
         }
-        Ok(Self { calibration, disk: &profile.disk, alone, beside })
+        let disk = &profile.disk;
+        let mut model = Self { calibration, disk, alone, beside, excess: Excess::default() };
+        model.excess = Excess::of(&model, &calibration.paced);
+        Ok(model)
     }
 
     /// What the core does at a load; none when it cannot keep up.
     pub fn predict(&self, load: &Load) -> Option<Prediction> {
         let flow = self.settle(load).ok()?;
-        Some(self.describe(load, &flow))
+        // How long it takes beyond the parts depends on the share of the highest rate.
+        let highest = if self.excess.is_empty() { f64::INFINITY } else { self.most(load) };
+        Some(self.describe(load, &flow, load.messages_per_second / highest))
     }
 
     /// The highest rate of a load of this shape, and what ends it.
@@ -189,14 +200,20 @@ impl<'p> Model<'p> {
 
     /// The highest rate whose p99 stays below a bound.
     pub fn highest_below(&self, shape: &Load, p99_max_s: f64) -> Highest {
+        let highest = self.most(shape);
         self.highest_within(shape, |load| {
             let flow = self.settle(load)?;
-            if self.describe(load, &flow).p99_s <= p99_max_s {
+            let part = load.messages_per_second / highest;
+            if self.describe(load, &flow, part).p99_s <= p99_max_s {
                 Ok(())
             } else {
                 Err(Resource::Latency)
             }
         })
+    }
+
+    fn most(&self, shape: &Load) -> f64 {
+        self.highest(shape).messages_per_second
     }
 
     fn highest_within(
@@ -339,11 +356,10 @@ impl<'p> Model<'p> {
             .longer_by(|part| (disk.at(part) - smallest.at(part)).max(0.0))
     }
 
-    fn describe(&self, load: &Load, flow: &Flow) -> Prediction {
-        let mut latencies = self.draw(load, flow);
-        let parts = latencies.parts;
-        latencies.sums.sort_by(f64::total_cmp);
-        let at = |part: f64| latencies.sums[((DRAWS - 1) as f64 * part).round() as usize];
+    /// What follows from a flow at a share of the highest rate.
+    fn describe(&self, load: &Load, flow: &Flow, part: f64) -> Prediction {
+        let excess = self.excess.at(part, flow.messages * load.record.bytes);
+        let latencies = self.draw(load, flow).sorted().longer_by(&excess);
         let disk = &self.disk.durable_bytes_per_second;
         Prediction {
             messages_per_second: load.messages_per_second,
@@ -356,9 +372,9 @@ impl<'p> Model<'p> {
             disk_bytes_per_second: flow.disk_bytes_per_second,
             disk: flow.disk_bytes_per_second / disk.value,
             clients: flow.open_requests() / load.clients.open_max(),
-            parts,
-            p50_s: at(0.5),
-            p99_s: at(0.99),
+            parts: latencies.parts,
+            p50_s: latencies.at(0.5),
+            p99_s: latencies.at(0.99),
         }
     }
 
@@ -380,7 +396,14 @@ impl<'p> Model<'p> {
             let commit_s = (commit.at(own) - usual.at(own)).max(0.0);
             let frame_wait_s = flow.frames.wait(wait);
             let cpu_s = flow.cpu_wait(cpu) + turn * flow.turns_s + flow.batch_cpu_s;
-            let one = LatencyParts { batch_s, unloaded_s, frame_wait_s, commit_s, cpu_s };
+            let one = LatencyParts {
+                batch_s,
+                unloaded_s,
+                frame_wait_s,
+                commit_s,
+                cpu_s,
+                ..LatencyParts::default()
+            };
             drawn.sums.push(one.sum());
             drawn.parts.add(&one);
         }
@@ -406,6 +429,39 @@ fn between(appends: &[&Append], bytes: f64) -> Distribution {
 struct Drawn {
     sums: Vec<f64>,
     parts: LatencyParts,
+}
+
+impl Drawn {
+    fn sorted(mut self) -> Self {
+        self.sums.sort_by(f64::total_cmp);
+        self
+    }
+
+    /// The latency that the part `quantile` of all does not exceed; they are sorted.
+    fn at(&self, quantile: f64) -> f64 {
+        self.sums[((DRAWS - 1) as f64 * quantile).round() as usize]
+    }
+
+    /// Longer by what is said for each quantile; a longer one never becomes shorter than others.
+    fn longer_by(mut self, excess: &Curve) -> Self {
+        let mut before = 0.0_f64;
+        let mut added = 0.0;
+        for (number, sum) in self.sums.iter_mut().enumerate() {
+            let longer = *sum + between_quantiles(excess, number as f64 / (DRAWS - 1) as f64);
+            before = before.max(longer);
+            added += before - *sum;
+            *sum = before;
+        }
+        self.parts.excess_s = added / DRAWS as f64;
+        self
+    }
+}
+
+/// A value of a curve, on a line between the quantiles it is known at.
+fn between_quantiles(curve: &Curve, quantile: f64) -> f64 {
+    let after = KEPT.partition_point(|kept| *kept < quantile).clamp(1, KEPT.len() - 1);
+    let part = (quantile - KEPT[after - 1]) / (KEPT[after] - KEPT[after - 1]);
+    curve[after - 1] + part * (curve[after] - curve[after - 1])
 }
 
 /// What follows from a load and a number of messages in a batch.

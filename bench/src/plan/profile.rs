@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::demand::Clients;
 use super::distribution::{Distribution, Measured};
 use crate::machine::Machine;
 
@@ -228,6 +229,26 @@ pub struct CalibrationRun {
     pub not_valid: Vec<String>,
 }
 
+/// Messages that came at a pace of their own, at a share of the highest rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PacedRun {
+    /// What was run.
+    pub name: String,
+    /// Which share of what a closed loop reached, from 0 to 1.
+    pub part: f64,
+    /// Messages a second that were offered.
+    pub messages_per_second: f64,
+    /// Bytes of a message.
+    pub message_bytes: f64,
+    /// Partitions.
+    pub partitions: f64,
+    /// How they were sent.
+    pub clients: Clients,
+    /// Latency of a message, from the moment it was due.
+    pub latency: Distribution,
+}
+
 /// What a broker on this machine does with one core.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -260,6 +281,9 @@ pub struct Calibration {
     pub idle_resident_bytes: u64,
     /// Memory for each further partition.
     pub partition_bytes: f64,
+    /// How latencies grow with the load; older profiles do not tell.
+    #[serde(default)]
+    pub paced: Vec<PacedRun>,
 }
 
 /// Why a text is no profile.

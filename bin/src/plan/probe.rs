@@ -30,7 +30,7 @@ pub(super) struct ProbeArguments {
     #[arg(long, value_name = "FILE", default_value = "profile.toml")]
     save: PathBuf,
     /// How long disk, core and network are measured, all together
-    #[arg(long, value_name = "N", default_value_t = 35.0, value_parser = seconds)]
+    #[arg(long, value_name = "N", default_value_t = 25.0, value_parser = seconds)]
     seconds: f64,
     /// Measures the network to another machine, on which --serve runs, instead of loopback
     #[arg(long, value_name = "HOST:PORT")]
@@ -41,7 +41,8 @@ pub(super) struct ProbeArguments {
     /// Leaves out the broker; `plan size` and `plan check` need what it would tell
     #[arg(long)]
     no_broker: bool,
-    /// How long each of the ten runs on a broker is measured
+    /// How long each run on a broker is measured: ten that tell what work costs, and three for each
+    /// of eight that tell how latencies grow with the load
     #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = seconds)]
     broker_seconds: f64,
     /// Folder for a report as HTML, with its pictures as PNG and CSV

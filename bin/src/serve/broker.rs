@@ -435,6 +435,7 @@ fn api_settings(
         groups_topic: config.groups.topic,
         transactions_topic: config.transactions.topic,
         share_topic: config.share.topic,
+        described_partitions_max: config.clients.described_partitions_max as usize,
         share_sessions_max: (config.share.settings.sessions_max / config.cpus.len()).max(1),
         loggers: crate::logging::levels(),
         authorizer: config.authorizer.clone(),

@@ -146,6 +146,8 @@ pub struct ClientLimits {
     pub fetch_bytes_max: u64,
     /// Fetch sessions that are kept.
     pub fetch_sessions_max: u32,
+    /// Partitions in one page of `DescribeTopicPartitions`.
+    pub described_partitions_max: u32,
 }
 
 /// Bounds of what is on disk and in memory.
@@ -378,6 +380,7 @@ fn client_limits(settings: &Settings, problems: &mut Vec<Problem>) -> ClientLimi
         inflight_bytes_max: settings.unsigned("corelog.inflight.bytes"),
         fetch_bytes_max: settings.unsigned("fetch.max.bytes"),
         fetch_sessions_max: settings.small("max.incremental.fetch.session.cache.slots"),
+        described_partitions_max: settings.small("max.request.partition.size.limit"),
     }
 }
 

@@ -29,5 +29,5 @@ pub use random::random_u64;
 pub use ring::load::CoreLoad;
 pub use signal::{Permit, Permits, Signal, Waiting};
 pub use sync_probe::{SyncMeasurement, measure_sync_paths};
-pub use task::{Task, spawn, spawn_at_once, yield_now};
+pub use task::{Task, spawn, spawn_at_once, spawn_behind, yield_now};
 pub use time::{Elapsed, Instant, core_load, now, sleep, timeout, wall_clock_ms};

@@ -13,7 +13,7 @@ use corelog_cluster::{ClientQuotas, ClusterImage};
 use corelog_coordinator::{ShareStates, Transactions};
 use corelog_io::mesh::{Receiver, Sender};
 use corelog_io::{
-    DiskSpace, Permit, Permits, Task, core_load, disk_space, sleep, spawn, yield_now,
+    DiskSpace, Permit, Permits, Task, core_load, disk_space, sleep, spawn, spawn_behind, yield_now,
 };
 use corelog_log::{CleanError, Cleaned, FlushError, RecoveryReport, Storage};
 use corelog_model::{NodeId, PartitionId, PartitionIndex, ShardId, Timestamp, TopicId};
@@ -137,7 +137,7 @@ impl Shard {
             spawn(watch_disk(shard.clone())),
             spawn(apply_retention(shard.clone())),
             spawn(expire_producers(shard.clone())),
-            spawn(compact(shard.clone())),
+            spawn_behind(compact(shard.clone())),
             spawn(give_away(shard.clone())),
         ];
         let serve = |_| spawn(serve_peers(shard.clone(), links.requests.clone()));

@@ -52,7 +52,9 @@ impl Dispatcher {
             }
             ApiKey::DescribeTopicPartitions => {
                 let request = DescribeTopicPartitionsRequest::decode(reader, version)?;
-                let response = describe_topic_partitions::respond(&request, &image, access);
+                let partitions_max = self.settings().described_partitions_max;
+                let response =
+                    describe_topic_partitions::respond(&request, (&image, access), partitions_max);
                 encode_response(correlation_id, version, &response)?
             }
             other => return self.describe_whole(other, context, reader),

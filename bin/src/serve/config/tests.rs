@@ -129,6 +129,7 @@ fn nothing_typed_gives_the_documented_defaults() {
                 inflight_bytes_max: 128 << 20,
                 fetch_bytes_max: 57_671_680,
                 fetch_sessions_max: 1000,
+                described_partitions_max: 2000,
             },
             storage: StorageLimits {
                 journal_file_bytes: 64 << 20,

@@ -14,15 +14,11 @@ use super::create_topics::is_reserved;
 use super::metadata::View;
 use crate::authorize::{Access, table};
 
-/// Partitions of one answer, however many the client wants: Kafka's
-/// `max.request.partition.size.limit`.
-const PARTITIONS_MAX: usize = 2_000;
-
-/// Answers with the page that begins at the request's cursor.
+/// Answers with the page that begins at the request's cursor and has so many partitions at most.
 pub fn respond<'a>(
     request: &'a DescribeTopicPartitionsRequest<'a>,
-    image: &'a ClusterImage,
-    access: Access<'a>,
+    (image, access): (&'a ClusterImage, Access<'a>),
+    partitions_max: usize,
 ) -> DescribeTopicPartitionsResponse<'a> {
     let begin = request.cursor.as_ref().map(|cursor| (&*cursor.topic_name, cursor.partition_index));
     if begin.is_some_and(|(_, index)| index < 0) {
@@ -39,7 +35,7 @@ pub fn respond<'a>(
     let wanted = usize::try_from(request.response_partition_limit).unwrap_or(0);
     let mut page = Page {
         view: View::newest(image, access),
-        room: wanted.clamp(1, PARTITIONS_MAX),
+        room: wanted.clamp(1, partitions_max),
         answer: DescribeTopicPartitionsResponse::default(),
     };
     let (first_name, first_index) = begin.unwrap_or(("", 0));
@@ -154,7 +150,7 @@ mod tests {
             cursor,
         };
         let request: DescribeTopicPartitionsRequest<'_> = received(&request, 0);
-        received(&respond(&request, &image(), Access::UNLIMITED), 0)
+        received(&respond(&request, (&image(), Access::UNLIMITED), 2000), 0)
     }
 
     /// A topic and the index of a partition.
@@ -188,6 +184,15 @@ mod tests {
             assert_eq!(found, all, "{limit} a page");
         }
         assert_eq!(seen(&answer(&[], -5, None)).0.len(), 1, "a page has something");
+    }
+
+    #[test]
+    fn a_page_is_never_larger_than_the_broker_allows() {
+        let request =
+            DescribeTopicPartitionsRequest { response_partition_limit: 100, ..Default::default() };
+        let image = image();
+        let (found, next) = seen(&received(&respond(&request, (&image, Access::UNLIMITED), 2), 0));
+        assert_eq!((found.len(), next), (2, Some(("b".to_owned(), 0))));
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub struct ApiSettings {
     pub share_topic: InternalTopic,
     /// How many share sessions a core may have (`group.share.max.share.sessions`).
     pub share_sessions_max: usize,
+    /// Partitions in one page of `DescribeTopicPartitions`, however many the client asks for
+    /// (`max.request.partition.size.limit`).
+    pub described_partitions_max: usize,
     /// How many topics and brokers one `DescribeConfigs` may describe. The answer is made as a
     /// whole, at up to 40 configs for each.
     pub described_resources_max: usize,
@@ -115,6 +118,7 @@ impl Default for ApiSettings {
             transactions_topic: InternalTopic::default(),
             share_topic: InternalTopic::default(),
             share_sessions_max: 2000,
+            described_partitions_max: 2000,
             described_resources_max: 10_000,
             loggers: LogLevels::default(),
             authorizer: None,

@@ -88,7 +88,7 @@ fn a_page_of_topics_has_those_that_one_may_see() {
     let authorizer = Authorizer::default();
     let access = Access::test(&authorizer, &image, alice());
     let request = DescribeTopicPartitionsRequest::default();
-    let answer = describe_topic_partitions::respond(&request, &image, access);
+    let answer = describe_topic_partitions::respond(&request, (&image, access), 2000);
     let answer: DescribeTopicPartitionsResponse<'_> = received(&answer, 0);
     let names: Vec<_> = answer.topics.iter().map(|topic| topic.name.as_deref()).collect();
     assert_eq!(names, [Some("b")]);

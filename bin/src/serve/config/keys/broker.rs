@@ -184,6 +184,12 @@ pub(super) static KEYS: &[Key] = &[
         "Largest answer to a fetch, whatever the client allows.",
     ),
     Key::broker(
+        "max.request.partition.size.limit",
+        COUNT,
+        "2000",
+        "Partitions in one page of DescribeTopicPartitions, however many the client asks for.",
+    ),
+    Key::broker(
         "max.incremental.fetch.session.cache.slots",
         COUNT_OR_NONE,
         "1000",

@@ -72,7 +72,6 @@ const NO_JMX: &str = "metrics are read over HTTP, see corelog.metrics.listen";
 const NO_OLD_FORMATS: &str = "record batches are always of format 2";
 const COMPACTION: &str = "compaction runs on the core that owns the partition";
 const NO_TELEMETRY: &str = "clients do not send their metrics here";
-const NO_PAGES: &str = "this version describes topics in one answer, without pages";
 
 const IGNORED: &[(&str, &[&str])] = &[
     (
@@ -193,7 +192,6 @@ const IGNORED: &[(&str, &[&str])] = &[
         TRANSACTION_WRITES,
         &["transaction.state.log.min.isr", "transaction.state.log.load.buffer.size"],
     ),
-    (NO_PAGES, &["max.request.partition.size.limit"]),
     (
         SHARE_ASSIGNORS,
         &[
