@@ -173,7 +173,10 @@ macro_rules! done {
 }
 
 macro_rules! requests {
-    ($($request:ident => $response:ident, $api:ident::$result:ident, $wrap:ident $call:ident, $tell:expr;)*) => {
+    ($(
+        $request:ident => $response:ident,
+            $api:ident::$result:ident, $wrap:ident $call:ident, $tell:expr;
+    )*) => {
         $(
             impl StateRequest for $request<'_> {
                 type Response = $response<'static>;

@@ -39,4 +39,7 @@ message! {
     }
 }
 
-api! { DeleteShareGroupState: DeleteShareGroupStateRequest<'q> => DeleteShareGroupStateResponse<'r> }
+api! {
+    DeleteShareGroupState:
+    DeleteShareGroupStateRequest<'q> => DeleteShareGroupStateResponse<'r>
+}

@@ -42,4 +42,7 @@ message! {
     }
 }
 
-api! { InitializeShareGroupState: InitializeShareGroupStateRequest<'q> => InitializeShareGroupStateResponse<'r> }
+api! {
+    InitializeShareGroupState:
+    InitializeShareGroupStateRequest<'q> => InitializeShareGroupStateResponse<'r>
+}

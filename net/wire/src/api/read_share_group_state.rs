@@ -51,4 +51,7 @@ message! {
     }
 }
 
-api! { ReadShareGroupState: ReadShareGroupStateRequest<'q> => ReadShareGroupStateResponse<'r> }
+api! {
+    ReadShareGroupState:
+    ReadShareGroupStateRequest<'q> => ReadShareGroupStateResponse<'r>
+}

@@ -45,4 +45,7 @@ message! {
     }
 }
 
-api! { ReadShareGroupStateSummary: ReadShareGroupStateSummaryRequest<'q> => ReadShareGroupStateSummaryResponse<'r> }
+api! {
+    ReadShareGroupStateSummary:
+    ReadShareGroupStateSummaryRequest<'q> => ReadShareGroupStateSummaryResponse<'r>
+}

@@ -47,4 +47,7 @@ message! {
     }
 }
 
-api! { WriteShareGroupState: WriteShareGroupStateRequest<'q> => WriteShareGroupStateResponse<'r> }
+api! {
+    WriteShareGroupState:
+    WriteShareGroupStateRequest<'q> => WriteShareGroupStateResponse<'r>
+}
