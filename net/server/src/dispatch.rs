@@ -255,11 +255,13 @@ impl Dispatcher {
             ApiKey::WriteTxnMarkers => Box::pin(self.start_markers(context, &mut reader)).await,
             api if is_of_groups(api) => {
                 let client_id = header.client_id.as_deref().unwrap_or_default();
-                Box::pin(self.start_of_groups(api, context, &mut reader, (client_id, origin.peer))).await
+                Box::pin(self.start_of_groups(api, context, &mut reader, (client_id, origin.peer)))
+                    .await
             }
             api if is_of_shares(api) => {
                 let client_id = header.client_id.as_deref().unwrap_or_default();
-                Box::pin(self.start_of_shares(api, context, &mut reader, (client_id, origin.peer))).await
+                Box::pin(self.start_of_shares(api, context, &mut reader, (client_id, origin.peer)))
+                    .await
             }
             api if is_of_transactions(api) => self.start_of_transactions(api, context, &mut reader),
             api => Box::pin(self.start_other(api, context, &mut reader, charge)).await,
