@@ -367,8 +367,11 @@ fn old_versions_of_tls_are_refused() {
     let scene = Scene::begin(&[]);
     for minor in [1, 2] {
         let version = [3, minor];
-        // ClientHello: version, random, no session, two suites, no compression, no extensions.
-        let body = [&version[..], &[7; 32], &[0, 0, 4, 0xc0, 0x13, 0, 0x2f, 1, 0, 0, 0]].concat();
+        // ClientHello: version, random, no session, two suites, no compression, and how the server
+        // may sign.
+        let suites = [0, 0, 4, 0xc0, 0x13, 0, 0x2f, 1, 0];
+        let signatures = [0, 8, 0, 0x0d, 0, 4, 0, 2, 4, 1];
+        let body = [&version[..], &[7; 32], &suites, &signatures].concat();
         let message = [&[1, 0, 0, body.len() as u8][..], &body].concat();
         let record = [&[22, 3, 1, 0, message.len() as u8][..], &message].concat();
         let mut stream = TcpStream::connect(scene.address(Listener::Ssl)).expect("it accepts");

@@ -129,7 +129,8 @@ impl Connection {
         self.receive()
     }
 
-    /// Sends a request without waiting, unless the server asked for it. `records` are the slices of its external records, in order.
+    /// Sends a request without waiting, unless the server asked for it. `records` are the slices of
+    /// its external records, in order.
     pub fn send<'a, R: Request<'a>>(
         &mut self,
         version: i16,

@@ -1,5 +1,6 @@
 //! TLS and SASL out of Kafka's keys.
 
+use corelog_security::scram::Hash;
 use corelog_security::tls::{ClientAuth, Versions};
 use corelog_security::{Mechanism, Secret};
 
@@ -106,6 +107,25 @@ fn users_of_plain_are_those_of_the_login_module() {
     assert_eq!(config.plain.0.len(), 2);
     assert_eq!(config.login_time_max, Some(Duration::from_secs(60)));
     assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn by_default_other_machines_reach_neither_listeners_nor_metrics() {
+    let config = file("").config();
+    assert!(config.listeners.iter().all(|listener| listener.listen.is_loopback()));
+    assert!(config.metrics_listen.as_ref().is_some_and(Endpoint::is_loopback));
+    assert_eq!(config.warnings(), [""; 0]);
+    let config = file("corelog.metrics.listen=0.0.0.0:9644\nlisteners=PLAINTEXT://:9092").config();
+    let warnings = config.warnings();
+    let warns = |part| warnings.iter().any(|warning: &String| warning.contains(part));
+    assert!(warns("9092 is reachable from other machines, without authentication"), "{warnings:?}");
+    assert!(warns("9644 shows metrics to other machines, without authentication"), "{warnings:?}");
+}
+
+#[test]
+fn only_scram_is_offered_unless_more_is_asked_for() {
+    let mechanisms = [Mechanism::Scram(Hash::Sha256), Mechanism::Scram(Hash::Sha512)];
+    assert_eq!(sasl("listeners=SASL_PLAINTEXT://:9092").mechanisms, mechanisms);
 }
 
 #[test]
