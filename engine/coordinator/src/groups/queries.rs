@@ -5,7 +5,7 @@ use corelog_model::ErrorCode;
 use super::Groups;
 use super::group::Group;
 use crate::classic_group::GroupDescription;
-use crate::consumer_group;
+use crate::consumer_group::{self, ConsumerGroup};
 use crate::group_state::GroupState;
 use crate::records::StateTopics;
 use crate::share_group::{ShareGroup, ShareGroupDescription};
@@ -82,7 +82,7 @@ impl Groups {
 
     /// Whether a member of a consumer group wants what matches an expression.
     pub fn has_expressions(&self, group: &str) -> bool {
-        self.by_id.get(group).and_then(Group::consumer).is_some_and(|it| it.has_expressions())
+        self.by_id.get(group).and_then(Group::consumer).is_some_and(ConsumerGroup::has_expressions)
     }
 
     /// What a classic group looks like; `GROUP_ID_NOT_FOUND` if there is none.
