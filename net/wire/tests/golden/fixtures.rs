@@ -88,6 +88,12 @@ fn newer_versions_of_share_groups_have_a_few_fields_more() {
     check_inserted("ShareFetchResponse", 2, &[]);
     check_inserted("ShareAcknowledgeRequest", 2, &[(21, b"\x01")]);
     check_inserted("ShareAcknowledgeResponse", 2, &[(16, b"\0\0\0\x03")]);
+    let count = |number: &'static [u8; 4]| number.as_slice();
+    let (six, seven) = (count(b"\0\0\0\x06"), count(b"\0\0\0\x07"));
+    check_inserted("WriteShareGroupStateRequest", 1, &[(46, six), (112, six)]);
+    check_inserted("WriteShareGroupStateResponse", 1, &[]);
+    check_inserted("ReadShareGroupStateSummaryRequest", 1, &[]);
+    check_inserted("ReadShareGroupStateSummaryResponse", 1, &[(50, seven), (87, seven)]);
     check_inserted("DescribeShareGroupOffsetsRequest", 1, &[]);
     let lag = b"\0\0\0\0\0\0\0\x04";
     check_inserted("DescribeShareGroupOffsetsResponse", 1, &[(55, lag), (92, lag)]);

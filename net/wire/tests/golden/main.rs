@@ -78,6 +78,10 @@ fn the_oracle_lacks_few_versions() {
             ("ShareFetchResponse", 2),
             ("ShareAcknowledgeRequest", 2),
             ("ShareAcknowledgeResponse", 2),
+            ("WriteShareGroupStateRequest", 1),
+            ("WriteShareGroupStateResponse", 1),
+            ("ReadShareGroupStateSummaryRequest", 1),
+            ("ReadShareGroupStateSummaryResponse", 1),
             ("DescribeShareGroupOffsetsRequest", 1),
             ("DescribeShareGroupOffsetsResponse", 1),
         ]

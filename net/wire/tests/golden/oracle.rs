@@ -5,7 +5,7 @@
 const WRAPPERS: [&str; 5] = ["TopicName", "BrokerId", "TransactionalId", "ProducerId", "GroupId"];
 
 /// What only one side has, with the value it has when the version lacks it.
-const ONE_SIDED: [&str; 8] = [
+const ONE_SIDED: [&str; 9] = [
     ", unknown_tagged_fields: {}",
     ", is_default: false",
     ", transaction_version: 0",
@@ -14,6 +14,7 @@ const ONE_SIDED: [&str; 8] = [
     ", partition_max_bytes: 0",
     ", acquisition_lock_timeout_ms: 0",
     ", lag: -1",
+    ", delivery_complete_count: -1",
 ];
 
 /// Names of structures and fields that differ, and a common one: Kafka gives a request and its
