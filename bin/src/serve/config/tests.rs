@@ -86,6 +86,19 @@ fn endpoint(host: &str, port: u16) -> Endpoint {
     Endpoint { host: host.into(), port }
 }
 
+/// The one that a broker has by default.
+fn open_listener() -> Listener {
+    Listener {
+        name: "PLAINTEXT".into(),
+        protocol: Protocol::Plaintext,
+        listen: endpoint("127.0.0.1", 9092),
+        advertise: endpoint("127.0.0.1", 9092),
+        tls: None,
+        sasl: None,
+        connection_creation_rate_max: None,
+    }
+}
+
 #[test]
 fn nothing_typed_gives_the_documented_defaults() {
     let config = Given::default().config();
@@ -94,15 +107,7 @@ fn nothing_typed_gives_the_documented_defaults() {
         Config {
             broker_id: 1,
             rack: None,
-            listeners: vec![Listener {
-                name: "PLAINTEXT".into(),
-                protocol: Protocol::Plaintext,
-                listen: endpoint("127.0.0.1", 9092),
-                advertise: endpoint("127.0.0.1", 9092),
-                tls: None,
-                sasl: None,
-                connection_creation_rate_max: None,
-            }],
+            listeners: vec![open_listener()],
             cpus: vec![0, 1, 2, 3],
             poll_us: 0,
             data_dir: "./data".into(),
