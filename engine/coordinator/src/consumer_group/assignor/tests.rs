@@ -198,6 +198,26 @@ fn assert_covers(members: &Members, counts: &Counts, assignment: &Assignment) {
     assert_eq!(assignment.len(), members.len(), "every member is in the assignment");
 }
 
+#[test]
+fn nobody_gives_for_somebody_who_has_more() {
+    let owns = |owned: &[(u8, i32)]| spec(&[1, 2], owned);
+    let members: Members = [
+        owns(&[(2, 0), (2, 1), (2, 2)]),
+        owns(&[]),
+        owns(&[]),
+        owns(&[(1, 0), (1, 1)]),
+        owns(&[]),
+        owns(&[]),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(number, spec)| (member(&format!("m{number}")), spec))
+    .collect();
+    let counts = counts(&[(1, 4), (2, 4)]);
+    let assignment = Assignor::Uniform.assign(&members, &counts);
+    assert_eq!(moves(&members, &counts, &assignment), 1);
+}
+
 proptest! {
     #[test]
     fn everything_is_given_once_to_a_subscriber((members, counts) in groups(false)) {

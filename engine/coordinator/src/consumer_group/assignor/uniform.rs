@@ -23,12 +23,17 @@ pub(super) fn assign(claims: &Claims) -> Vec<Partitions> {
     order.sort_by_key(|(id, topic)| (topic.subscribers.len(), **id));
     let mut spreads: Vec<Spread<'_>> =
         order.iter().map(|(id, topic)| Spread::new(**id, topic, &mut loads)).collect();
-    // Each move makes the sum of the squares of the loads smaller, so this ends.
-    let mut has_moved = true;
-    while has_moved {
-        has_moved = false;
-        for spread in &mut spreads {
-            has_moved |= spread.level(&mut loads);
+    // Who has more than anybody needs to have gives first, of whichever topic: otherwise somebody
+    // with less would give for it.
+    let all: usize = loads.iter().sum();
+    for giver_load_min in [all.div_ceil(loads.len().max(1)) + 1, 0] {
+        // Each move makes the sum of the squares of the loads smaller, so this ends.
+        let mut has_moved = true;
+        while has_moved {
+            has_moved = false;
+            for spread in &mut spreads {
+                has_moved |= spread.level(&mut loads, giver_load_min);
+            }
         }
     }
     let mut assignment = claims.nothing();
@@ -75,8 +80,9 @@ impl<'a> Spread<'a> {
         Spread { topic: id, subscribers: &topic.subscribers, owned }
     }
 
-    /// Moves partitions of the topic as long as that makes loads more equal. Says whether it did.
-    fn level(&mut self, loads: &mut [usize]) -> bool {
+    /// Moves partitions of the topic from members with so much or more, as long as that makes loads
+    /// more equal. Says whether it did.
+    fn level(&mut self, loads: &mut [usize], giver_load_min: usize) -> bool {
         let by_load = |places: &mut dyn Iterator<Item = Place>| -> BTreeSet<(usize, Place)> {
             places.map(|place| (loads[place], place)).collect()
         };
@@ -84,7 +90,7 @@ impl<'a> Spread<'a> {
         let mut givers = by_load(&mut self.owned.keys().copied());
         let mut has_moved = false;
         while let (Some(&(least, taker)), Some(&(most, giver))) = (takers.first(), givers.last()) {
-            if most < least + 2 {
+            if most < giver_load_min.max(least + 2) {
                 break;
             }
             let held = self.take_from(giver);
