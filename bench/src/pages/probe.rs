@@ -1,7 +1,7 @@
 //! The page of a profile: what the machine can do for a log.
 
 use crate::plan::distribution::Measured;
-use crate::plan::profile::{Append, Beside, Profile};
+use crate::plan::profile::{Append, Beside, PacedRun, Profile};
 use crate::report::{
     Axis, Bar, Bars, Chart, Column, Grade, Item, KeyNumber, Page, Section, Series, Style, Table,
     Unit, Verdict,
@@ -173,6 +173,9 @@ fn broker(profile: &Profile) -> Section {
         limits: Vec::new(),
     };
     let mut items = vec![Item::Bars(bars)];
+    if !broker.paced.is_empty() {
+        items.push(Item::Chart(latency_by_load(&broker.paced)));
+    }
     for run in broker.runs.iter().filter(|run| !run.not_valid.is_empty()) {
         items.push(Item::Note(format!("{} is not valid: {}", run.name, run.not_valid.join("; "))));
     }
@@ -187,9 +190,29 @@ fn broker(profile: &Profile) -> Section {
     }
 }
 
+/// What paced runs measured, a line for each size of messages and percentile.
+fn latency_by_load(paced: &[PacedRun]) -> Chart {
+    let lines = paced.chunk_by(PacedRun::has_shape_of).flat_map(|runs| {
+        [("p50", 0.5), ("p99", 0.99)].map(|(percentile, quantile)| {
+            let bytes = Unit::Bytes.format(runs[0].message_bytes);
+            let point = |run: &PacedRun| (run.part * 100.0, run.latency.at(quantile).max(1e-9));
+            let points = runs.iter().map(point).collect();
+            Series::new(&format!("{percentile}, messages of {bytes}"), Style::Line, points)
+        })
+    });
+    Chart::new(
+        "Latency by share of the highest rate",
+        Axis::linear("Share of the highest rate", Unit::Percent),
+        Axis::log("Latency", Unit::Seconds),
+        lines.collect(),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::demand::Clients;
+    use crate::plan::distribution::Distribution;
     use crate::plan::profile::CalibrationRun;
     use crate::plan::profile::tests::profile;
 
@@ -197,9 +220,21 @@ mod tests {
     fn a_profile_is_drawn_with_its_numbers_on_top() {
         let mut profile = profile();
         let run = CalibrationRun { name: "one".to_owned(), cpu: 0.5, ..CalibrationRun::default() };
-        profile.broker.as_mut().unwrap().runs.push(run);
+        let broker = profile.broker.as_mut().unwrap();
+        broker.runs.push(run);
+        broker.paced = [0.2, 0.8]
+            .map(|part| PacedRun {
+                name: "one".to_owned(),
+                part,
+                messages_per_second: 100.0,
+                message_bytes: 256.0,
+                partitions: 1.0,
+                clients: Clients::default(),
+                latency: Distribution::constant(part),
+            })
+            .to_vec();
         let page = probe_page(&profile);
-        page.html().unwrap();
+        assert!(page.html().unwrap().contains("p99, messages of 256 B"));
         assert_eq!((page.verdict.grade, page.verdict.numbers.len()), (Grade::Good, 4));
     }
 

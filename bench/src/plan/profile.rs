@@ -316,6 +316,14 @@ impl Profile {
     }
 }
 
+impl PacedRun {
+    /// Whether another run differs in its rate at most.
+    pub fn has_shape_of(&self, other: &Self) -> bool {
+        self.message_bytes.to_bits() == other.message_bytes.to_bits()
+            && self.clients == other.clients
+    }
+}
+
 impl Disk {
     /// The appends of one file, by what is beside, ordered by size.
     pub fn of_one_file(&self, beside: Beside) -> Vec<&Append> {

@@ -27,11 +27,8 @@ struct ShapeExcess {
 impl Excess {
     /// Takes what a model without any says from what was measured.
     pub(super) fn of(model: &Model<'_>, paced: &[PacedRun]) -> Self {
-        let is_alike = |one: &PacedRun, other: &PacedRun| {
-            one.message_bytes.to_bits() == other.message_bytes.to_bits()
-                && one.clients == other.clients
-        };
-        let shapes = paced.chunk_by(is_alike).filter_map(|runs| ShapeExcess::of(model, runs));
+        let shapes =
+            paced.chunk_by(PacedRun::has_shape_of).filter_map(|runs| ShapeExcess::of(model, runs));
         let mut shapes: Vec<_> = shapes.collect();
         shapes.sort_by(|one, other| one.request_bytes.total_cmp(&other.request_bytes));
         Self { shapes }
