@@ -44,7 +44,7 @@ fn a_machine_is_probed_sized_and_checked() {
     let text = std::fs::read_to_string(folder.join("profile.toml")).unwrap();
     let profile = Profile::parse(&text).unwrap();
     let broker = profile.broker.as_ref().unwrap();
-    assert_eq!(broker.runs.len(), 9, "all runs but the warm-up");
+    assert_eq!((broker.runs.len(), broker.paced.len()), (17, 8), "all runs but the warm-up");
     assert!(broker.runs.iter().all(|run| run.requests_per_second > 0.0 && run.cpu > 0.0));
     assert!(broker.bytes_per_second_max.value > 0.0 && broker.unloaded.count > 0);
 

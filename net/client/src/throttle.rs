@@ -44,6 +44,9 @@ const FIRST_VERSIONS: &[(ApiKey, i16)] = &[
     (ApiKey::DeleteGroups, 1),
 ];
 
+/// Nobody waits for longer, whatever a server says: a connection is rarely kept idle that long.
+const TIME_MAX: Duration = Duration::from_secs(600);
+
 /// Answers that have no such time; that of ApiVersions comes before anybody is known.
 const NEVER: &[ApiKey] = &[
     ApiKey::ApiVersions,
@@ -69,7 +72,7 @@ pub(crate) fn throttle_time(reply: &Reply) -> Option<Duration> {
         _ => number(reply.body()),
     };
     let time_ms = u64::try_from(time_ms?).ok().filter(|time_ms| *time_ms > 0)?;
-    Some(Duration::from_millis(time_ms))
+    Some(Duration::from_millis(time_ms).min(TIME_MAX))
 }
 
 #[cfg(test)]

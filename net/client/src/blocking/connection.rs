@@ -137,7 +137,7 @@ impl Connection {
         request: &R,
         records: &[&[u8]],
     ) -> Result<CorrelationId, ClientError> {
-        self.wait_while_muted();
+        self.wait_while_muted()?;
         let (correlation, frame) = self.session.request(version, request)?;
         self.sent.push_back(Instant::now());
         self.write(R::KEY, &frame, records)?;
@@ -151,16 +151,22 @@ impl Connection {
         request: &R,
         records: &[&[u8]],
     ) -> Result<(), ClientError> {
-        self.wait_while_muted();
+        self.wait_while_muted()?;
         let frame = self.session.notify(version, request)?;
         self.write(R::KEY, &frame, records)
     }
 
-    /// Waits for as long as the server wants no requests.
-    fn wait_while_muted(&self) {
-        if let Some(until) = self.muted_until {
-            std::thread::sleep(until.saturating_duration_since(Instant::now()));
+    /// Waits for as long as the server wants no requests, or until it ends the connection.
+    fn wait_while_muted(&self) -> Result<(), ClientError> {
+        let Some(until) = self.muted_until else { return Ok(()) };
+        let left = until.saturating_duration_since(Instant::now());
+        match (left.is_zero(), self.open_requests()) {
+            (true, _) => {}
+            // Nothing is on its way, so what can be read is the end: sending will tell.
+            (false, 0) => drop(wait_readable(&[self], left)?),
+            (false, _) => std::thread::sleep(left),
         }
+        Ok(())
     }
 
     /// Waits for the reply to the oldest open request.
