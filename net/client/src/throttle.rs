@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use corelog_wire::{ApiKey, ProduceResponse};
+use corelog_wire::{
+    ApiKey, CreateDelegationTokenResponse, DescribeDelegationTokenResponse,
+    ExpireDelegationTokenResponse, ProduceResponse, RenewDelegationTokenResponse,
+};
 
 use crate::Reply;
 
@@ -54,6 +57,11 @@ const NEVER: &[ApiKey] = &[
     ApiKey::SaslAuthenticate,
     ApiKey::WriteTxnMarkers,
     ApiKey::DescribeQuorum,
+    ApiKey::InitializeShareGroupState,
+    ApiKey::ReadShareGroupState,
+    ApiKey::WriteShareGroupState,
+    ApiKey::DeleteShareGroupState,
+    ApiKey::ReadShareGroupStateSummary,
 ];
 
 /// For how long nothing shall be sent after this reply, if the server says so.
@@ -65,8 +73,20 @@ pub(crate) fn throttle_time(reply: &Reply) -> Option<Duration> {
     }
     let number = |bytes: &[u8]| bytes.first_chunk().copied().map(i32::from_be_bytes);
     let time_ms = match api {
-        // Behind the partitions.
+        // Behind all that has no fixed length.
         ApiKey::Produce => Some(reply.decode::<ProduceResponse<'_>>().ok()?.throttle_time_ms),
+        ApiKey::CreateDelegationToken => {
+            Some(reply.decode::<CreateDelegationTokenResponse<'_>>().ok()?.throttle_time_ms)
+        }
+        ApiKey::DescribeDelegationToken => {
+            Some(reply.decode::<DescribeDelegationTokenResponse<'_>>().ok()?.throttle_time_ms)
+        }
+        ApiKey::RenewDelegationToken => {
+            Some(reply.decode::<RenewDelegationTokenResponse>().ok()?.throttle_time_ms)
+        }
+        ApiKey::ExpireDelegationToken => {
+            Some(reply.decode::<ExpireDelegationTokenResponse>().ok()?.throttle_time_ms)
+        }
         // Behind the error.
         ApiKey::OffsetDelete => number(reply.body().get(2..)?),
         _ => number(reply.body()),
@@ -79,9 +99,11 @@ pub(crate) fn throttle_time(reply: &Reply) -> Option<Duration> {
 mod tests {
     use corelog_wire::api::produce::{PartitionProduceResponse, TopicProduceResponse};
     use corelog_wire::{
-        DescribeClientQuotasRequest, DescribeClientQuotasResponse, FetchRequest, FetchResponse,
+        CreateDelegationTokenRequest, DescribeClientQuotasRequest, DescribeClientQuotasResponse,
+        DescribeDelegationTokenRequest, ExpireDelegationTokenRequest, FetchRequest, FetchResponse,
         HeartbeatRequest, HeartbeatResponse, Message, OffsetDeleteRequest, OffsetDeleteResponse,
-        ProduceRequest, Request, WriteTxnMarkersRequest, WriteTxnMarkersResponse, encode_response,
+        ProduceRequest, RenewDelegationTokenRequest, Request, WriteTxnMarkersRequest,
+        WriteTxnMarkersResponse, encode_response,
     };
 
     use super::*;
@@ -119,6 +141,18 @@ mod tests {
         assert_eq!(told(2, &HeartbeatRequest::default(), &HeartbeatResponse::default()), 1234);
         let quotas = DescribeClientQuotasRequest::default();
         assert_eq!(told(1, &quotas, &DescribeClientQuotasResponse::default()), 1234);
+        let token = CreateDelegationTokenRequest::default();
+        let refused = CreateDelegationTokenResponse { error_code: 64, ..Default::default() };
+        assert_eq!(told(3, &token, &refused), 1234);
+        let token = DescribeDelegationTokenRequest::default();
+        let refused = DescribeDelegationTokenResponse { error_code: 64, ..Default::default() };
+        assert_eq!(told(3, &token, &refused), 1234);
+        let token = RenewDelegationTokenRequest::default();
+        let refused = RenewDelegationTokenResponse { error_code: 64, ..Default::default() };
+        assert_eq!(told(2, &token, &refused), 1234);
+        let token = ExpireDelegationTokenRequest::default();
+        let refused = ExpireDelegationTokenResponse { error_code: 64, ..Default::default() };
+        assert_eq!(told(2, &token, &refused), 1234);
         let markers = WriteTxnMarkersRequest::default();
         assert_eq!(told(1, &markers, &WriteTxnMarkersResponse::default()), 0);
     }
