@@ -45,9 +45,7 @@ impl Siege {
         create_topic(&launch.endpoint(), TOPIC, PARTITIONS, &[]);
         let kind = WriterKind::Idempotent(Codec::None);
         let writer = Writer::start(0, kind, &launch.endpoint(), TOPIC, PARTITIONS);
-        // Until the tails have their memory.
-        std::thread::sleep(Duration::from_secs(2));
-        let resident_before = broker.resident_bytes();
+        let resident_before = settled_bytes(&broker);
         Self { launch, broker, writer, resident_before, _folder: folder }
     }
 
@@ -98,6 +96,18 @@ impl Siege {
         logs.assert_order(0, kind, count);
         assert_eq!(self.broker.terminate().code(), Some(0));
     }
+}
+
+/// Memory of a broker once its tails have theirs, which takes longer the less its writer gets done.
+fn settled_bytes(broker: &Broker) -> u64 {
+    const STEP_MAX: u64 = 128 << 10;
+    let mut resident = 0;
+    wait_until("the memory of the broker to stay", || {
+        std::thread::sleep(Duration::from_secs(1));
+        let before = std::mem::replace(&mut resident, broker.resident_bytes());
+        before > 0 && resident < before + STEP_MAX
+    });
+    resident
 }
 
 /// A frame with this length prefix, whatever its content.
