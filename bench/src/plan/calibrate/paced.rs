@@ -13,6 +13,8 @@ pub(super) const PARTS: [f64; 4] = [0.2, 0.4, 0.6, 0.8];
 pub(super) struct PacedShape {
     /// The closed loop whose rate is the highest.
     pub(super) highest: &'static str,
+    /// Messages of the closed loop that are as much as one of these.
+    pub(super) messages_each: f64,
     /// Bytes of a message.
     pub(super) message_bytes: u32,
     /// Partitions.
@@ -21,19 +23,22 @@ pub(super) struct PacedShape {
     pub(super) clients: Clients,
 }
 
-/// The smallest requests and large ones: what others have longer lies between them.
+/// The smallest requests and large ones, a message each so that nobody waits for a full batch: what
+/// others have longer lies between them.
 pub(super) const SHAPES: [PacedShape; 2] = [
     PacedShape {
         highest: super::SMALL,
+        messages_each: 1.0,
         message_bytes: 256,
         partitions: 1,
         clients: Clients { producers: 8.0, linger_s: 0.0, batch_bytes: 1.0, in_flight: 5.0 },
     },
     PacedShape {
         highest: super::LARGE,
-        message_bytes: 32 << 10,
+        messages_each: 4.0,
+        message_bytes: 128 << 10,
         partitions: 12,
-        clients: Clients { producers: 4.0, linger_s: 5e-3, batch_bytes: 262_144.0, in_flight: 5.0 },
+        clients: Clients { producers: 4.0, linger_s: 0.0, batch_bytes: 1.0, in_flight: 5.0 },
     },
 ];
 
@@ -61,7 +66,7 @@ impl Paced {
         };
         let of = |shape: &PacedShape| {
             let (shape, highest) = (*shape, reached(shape.highest));
-            PARTS.map(|part| Self { shape, part, rate: highest * part })
+            PARTS.map(|part| Self { shape, part, rate: highest * part / shape.messages_each })
         };
         SHAPES.iter().flat_map(of).filter(|paced| paced.rate > 0.0).collect()
     }

@@ -23,8 +23,6 @@ use crate::segment::Segment;
 
 /// Segments that become one, at most: so many files are open then.
 const GROUP_SEGMENTS_MAX: usize = 64;
-/// A record takes no fewer bytes, compression aside.
-const RECORD_BYTES_MIN: u64 = 8;
 
 impl Inner {
     /// The oldest segments whose base is below `reach`.
@@ -168,9 +166,12 @@ impl PartitionLog {
         pace: &mut Pace<'_>,
     ) -> Result<(OffsetMap, Offset), CleanError> {
         let dirty = || plan.segments.iter().filter(|segment| segment.end > plan.first_dirty);
-        let dirty_bytes: u64 = dirty().map(|segment| segment.bytes).sum();
         let config = self.shared.cleaner.config();
-        let keys_max = (dirty_bytes / RECORD_BYTES_MIN) as usize + 1;
+        // Each record has an offset. A map for more keys than there can be costs the core the time
+        // in which the kernel clears its memory.
+        let offsets = dirty()
+            .map(|segment| (segment.end.0 - segment.base.max(plan.first_dirty).0).unsigned_abs());
+        let keys_max = offsets.sum::<u64>() as usize + 1;
         let secret = [random_u64(), random_u64()];
         let mut map =
             OffsetMap::new(config.dedupe_bytes_max, keys_max, config.load_percent_max, secret);
