@@ -142,8 +142,10 @@ pub fn calibrate(
             let mut one = OneRun { broker, plan, name, number, watch: &mut *watch };
             let (run, result, _) = one.measure(&paced.text())?;
             latencies.push(Distribution::of(&result.merged(|all| &all.produce)));
-            if repeat == 0 {
-                found.runs.push(run);
+            match found.runs.last_mut().filter(|_| repeat > 0) {
+                // The costs need one of them, and a reader what speaks against any.
+                Some(first) => first.not_valid.extend(run.not_valid),
+                None => found.runs.push(run),
             }
         }
         found.paced.push(PacedRun {

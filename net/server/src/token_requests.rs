@@ -28,13 +28,6 @@ use crate::dispatch::{Context, Dispatcher, RequestError};
 /// What proves a token is computed for so many of them, then others have their turn.
 const TOKENS_AT_ONCE: usize = 256;
 
-/// What becomes of a token that is there.
-#[derive(Clone, Copy)]
-enum Kind {
-    Renewed,
-    Expired,
-}
-
 impl Dispatcher {
     /// Serves the APIs about delegation tokens; `None` for any other.
     pub(crate) async fn delegate(
@@ -53,7 +46,7 @@ impl Dispatcher {
             ApiKey::RenewDelegationToken => {
                 let request = RenewDelegationTokenRequest::decode(reader, version)?;
                 let asked = (request.hmac.as_ref(), request.renew_period_ms);
-                let ending = self.change_token(Kind::Renewed, asked, context).await?;
+                let ending = self.change_token(Change::RenewToken, asked, context).await?;
                 let (error_code, expiry_timestamp_ms) = changed(ending);
                 let response = RenewDelegationTokenResponse {
                     error_code,
@@ -65,7 +58,7 @@ impl Dispatcher {
             ApiKey::ExpireDelegationToken => {
                 let request = ExpireDelegationTokenRequest::decode(reader, version)?;
                 let asked = (request.hmac.as_ref(), request.expiry_time_period_ms);
-                let ending = self.change_token(Kind::Expired, asked, context).await?;
+                let ending = self.change_token(Change::ExpireToken, asked, context).await?;
                 let (error_code, expiry_timestamp_ms) = changed(ending);
                 let response = ExpireDelegationTokenResponse {
                     error_code,
@@ -122,7 +115,7 @@ impl Dispatcher {
 
     async fn change_token(
         &self,
-        kind: Kind,
+        change: impl FnOnce(ChangeToken) -> Change,
         (proof, period_ms): (&[u8], i64),
         context: Context<'_>,
     ) -> Result<Result<Ending, ErrorCode>, RequestError> {
@@ -132,22 +125,16 @@ impl Dispatcher {
             Err(code) => return Ok(Err(code)),
         };
         let id = proven_token(delegation, &self.shard().image(), proof).await;
-        let change = ChangeToken {
+        let change = change(ChangeToken {
             id,
             user: context.principal().name().to_owned(),
             period_ms,
             times: delegation.times(),
             now_ms: wall_clock_ms(),
-        };
-        let change = match kind {
-            Kind::Renewed => Change::RenewToken(change),
-            Kind::Expired => Change::ExpireToken(change),
-        };
+        });
         Ok(Ok(self.ask(change, RIGHTS_TIME_MAX).await?))
     }
-}
 
-impl Dispatcher {
     async fn describe_tokens(
         &self,
         request: &DescribeDelegationTokenRequest<'_>,
