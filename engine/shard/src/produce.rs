@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 
+use corelog_io::Scratch;
 use corelog_log::{Admission, AppendError, AppendStamp, Appended, MarkerError};
 use corelog_model::control::{TransactionMarker, TransactionVersion};
 use corelog_model::validate::{
@@ -73,15 +74,15 @@ impl Produced {
 // the size that a batch may have, and in all.
 const DECOMPRESSED_RATIO_MAX: usize = 16;
 const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
-// What this much or less took is kept for the next one: the allocator would keep it, too, and take
-// more beside it.
-const SCRATCH_KEPT_BYTES_MAX: usize = 17 << 20;
+// As much of the memory for it is kept for the next one: a batch of usual size, four times
+// compressed.
+const SCRATCH_KEPT_BYTES: usize = 4 << 20;
 
 // A marker is a batch header and one small record.
 const MARKER_BYTES: usize = 100;
 
 thread_local! {
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch::new(SCRATCH_KEPT_BYTES)) };
 }
 
 impl Shard {
@@ -116,15 +117,11 @@ impl Shard {
         let batch = validate_produced(bytes, &limits)?;
         if config.cleanup_policy.compact {
             let rules = RecordRules::of(config, now);
+            let bytes_max = (DECOMPRESSED_RATIO_MAX * config.max_message_bytes as usize)
+                .min(DECOMPRESSED_BYTES_MAX)
+                .max(bytes.len());
             SCRATCH.with_borrow_mut(|scratch| {
-                let bytes_max = (DECOMPRESSED_RATIO_MAX * config.max_message_bytes as usize)
-                    .min(DECOMPRESSED_BYTES_MAX)
-                    .max(bytes.len());
-                let checked = check_records(&batch, &rules, scratch, bytes_max);
-                if scratch.capacity() > SCRATCH_KEPT_BYTES_MAX {
-                    *scratch = Vec::new();
-                }
-                checked.map(drop)
+                scratch.lend(|room| check_records(&batch, &rules, room, bytes_max).map(drop))
             })?;
         }
         partition.log.ready(bytes.len()).await.map_err(AppendError::from)?;
