@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use corelog_model::{NodeId, Offset};
 use corelog_wire::ProduceRequest;
@@ -23,8 +23,8 @@ use crate::operation::InitProducerId;
 use crate::producer::request::{self, OpenProduce, Produce};
 use crate::producer::transaction::{Command, Entry, Transaction};
 use crate::producer::{
-    Acks, Choice, Departing, Input, Message, NewRecord, Output, Partitioner, ProducerConfig,
-    PushError, Reports, Sender, Ticket, Totals, wall_clock,
+    Acks, Choice, Departing, Input, Message, Output, Partitioner, ProducerConfig, PushError,
+    Reports, Sender, Ticket, Totals,
 };
 use crate::target::Topics;
 use crate::{ClientError, TopicPartition};
@@ -148,12 +148,10 @@ impl Producer {
         };
         let transactions =
             is_transactional.then(|| Transactions::new(Transaction::new(config.clone())));
-        // Any number will do: it only spreads the first choices of producers.
-        let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
         let state = State {
             sender: Sender::new(config.clone(), identity),
             transactions,
-            partitioner: Partitioner::new(seed / 1000),
+            partitioner: Partitioner::new(config.batch_bytes, fastrand::u64(..)),
             custom,
             waiting: BTreeMap::new(),
             next_look: Duration::MAX,
@@ -212,16 +210,13 @@ impl Producer {
             _ => None,
         };
         let choice = choice.unwrap_or_else(|| message.choice());
-        let at = state.partitioner.choose(message.topic, topic, choice)?;
+        let record = message.record();
+        let sender = &mut state.sender;
+        let fits_batch = |at: &TopicPartition| sender.fits_batch(at, &record);
+        let at = state.partitioner.choose(message.topic, topic, choice, fits_batch)?;
         if let Some(transactions) = &state.transactions {
             transactions.check_entry()?;
         }
-        let record = NewRecord {
-            key: message.key,
-            value: message.value,
-            headers: message.headers,
-            timestamp: message.timestamp.unwrap_or_else(wall_clock),
-        };
         let pushed = match state.sender.push(now, &at, &record) {
             Ok(pushed) => pushed,
             Err(PushError::NoRoom) => return Ok(None),
@@ -231,8 +226,8 @@ impl Producer {
             Some(transactions) => transactions.enter(&mut state.sender, &at)?,
             None => Entry::Admitted,
         };
-        if pushed.has_filled_batch && choice == Choice::Any {
-            state.partitioner.batch_filled(message.topic);
+        if choice == Choice::Any {
+            state.partitioner.count(message.topic, &pushed);
         }
         let (sender, result) = oneshot::channel();
         state.waiting.insert(pushed.ticket, sender);

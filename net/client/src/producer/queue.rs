@@ -8,7 +8,7 @@ use std::time::Duration;
 use corelog_model::{BatchBuilder, ErrorCode, NodeId, Offset, Sequence};
 
 use crate::producer::batch::{Batch, Identity, NewRecord, OpenBatch, Writes};
-use crate::producer::sender::RequestId;
+use crate::producer::sender::{Pushed, RequestId};
 use crate::producer::{ProducerConfig, Ticket};
 
 /// What a server says about one batch.
@@ -96,21 +96,17 @@ impl PartitionQueue {
         }
     }
 
-    /// Adds a record. Says whether a batch was closed because it is full.
+    /// Adds a record.
     pub(crate) fn push(
         &mut self,
         now: Duration,
         ticket: Ticket,
         record: &NewRecord<'_>,
         config: &ProducerConfig,
-    ) -> bool {
+    ) -> Pushed {
         let bytes = record.size_bytes_max();
-        let is_full = |open: &OpenBatch, more: usize| {
-            open.size_bytes() + more > config.batch_bytes
-                || open.count() >= config.batch_records_max
-        };
-        let was_full = self.open.as_ref().is_some_and(|open| is_full(open, bytes));
-        if was_full {
+        let had_no_room = self.has_open_batch() && !self.fits_batch(bytes, config);
+        if had_no_room {
             self.close();
         }
         let (builder, config_of) = (&mut self.builder, config);
@@ -118,12 +114,30 @@ impl PartitionQueue {
             let fresh = || BatchBuilder::new(config_of.codec, config_of.level);
             OpenBatch::new(builder.take().unwrap_or_else(fresh), now)
         });
+        // The header of a batch counts as well.
+        let before = if open.count() == 0 { 0 } else { open.size_bytes() };
         open.push(ticket, record, bytes);
-        let is_full_now = is_full(open, 0);
-        if is_full_now {
+        let grown_bytes = open.size_bytes() - before;
+        let is_full =
+            config.batch_bytes <= open.size_bytes() || config.batch_records_max <= open.count();
+        if is_full {
             self.close();
         }
-        was_full || is_full_now
+        let has_filled_batch = had_no_room || is_full;
+        Pushed { ticket, has_filled_batch, grown_bytes, has_open_batch: !is_full }
+    }
+
+    /// Whether a batch takes records.
+    pub(crate) fn has_open_batch(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Whether a record of at most so many bytes fits into the open batch.
+    pub(crate) fn fits_batch(&self, bytes: usize, config: &ProducerConfig) -> bool {
+        self.open.as_ref().is_some_and(|open| {
+            open.size_bytes() + bytes <= config.batch_bytes
+                && open.count() < config.batch_records_max
+        })
     }
 
     /// Closes the open batch.

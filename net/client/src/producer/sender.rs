@@ -65,6 +65,10 @@ pub struct Pushed {
     pub ticket: Ticket,
     /// Whether a batch was closed because it is full, so that a step is worth while.
     pub has_filled_batch: bool,
+    /// How many bytes it takes in its batch, with the header where it is the first.
+    pub grown_bytes: usize,
+    /// Whether its batch takes more records.
+    pub has_open_batch: bool,
 }
 
 /// Why a record was not taken.
@@ -91,6 +95,8 @@ pub struct Sender {
     config: ProducerConfig,
     identity: Option<Identity>,
     queues: BTreeMap<TopicPartition, PartitionQueue>,
+    /// [`Sender::fits_batch`] closed a batch since the last record was taken.
+    has_filled_batch: bool,
     requests: BTreeMap<RequestId, Flight>,
     buffered_bytes: usize,
     next_ticket: u64,
@@ -126,6 +132,7 @@ impl Sender {
             failure: None,
             identity,
             queues: BTreeMap::new(),
+            has_filled_batch: false,
             requests: BTreeMap::new(),
             buffered_bytes: 0,
             next_ticket: 0,
@@ -139,6 +146,18 @@ impl Sender {
             waiting_results: 0,
             totals: Totals::default(),
         }
+    }
+
+    /// Whether a partition has an open batch with room for a record. A batch without room is
+    /// closed.
+    pub fn fits_batch(&mut self, at: &TopicPartition, record: &NewRecord<'_>) -> bool {
+        let Some(queue) = self.queues.get_mut(at) else { return false };
+        let fits = queue.fits_batch(record.size_bytes_max(), &self.config);
+        if !fits && queue.has_open_batch() {
+            queue.close();
+            self.has_filled_batch = true;
+        }
+        fits
     }
 
     /// Takes a record for a partition.
@@ -171,8 +190,9 @@ impl Sender {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.buffered_bytes += bytes;
-        let has_filled_batch = queue.push(now, ticket, record, &self.config);
-        Ok(Pushed { ticket, has_filled_batch })
+        let pushed = queue.push(now, ticket, record, &self.config);
+        let has_filled_batch = std::mem::take(&mut self.has_filled_batch);
+        Ok(Pushed { has_filled_batch: pushed.has_filled_batch || has_filled_batch, ..pushed })
     }
 
     /// What holds once each partition has a batch of this producer, for tests.

@@ -1,5 +1,8 @@
 //! The sender as lists of inputs and outputs.
 
+mod spreading;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use corelog_model::{
