@@ -23,8 +23,8 @@ use crate::operation::InitProducerId;
 use crate::producer::request::{self, OpenProduce, Produce};
 use crate::producer::transaction::{Command, Entry, Transaction};
 use crate::producer::{
-    Acks, Choice, Departing, Input, Message, Output, Partitioner, ProducerConfig, PushError,
-    Reports, Sender, Ticket, Totals,
+    Acks, Choice, Departing, Identity, Input, Message, Output, Partitioner, ProducerConfig,
+    PushError, Reports, Sender, Ticket, Totals,
 };
 use crate::target::Topics;
 use crate::{ClientError, TopicPartition};
@@ -323,6 +323,8 @@ struct Driver {
     /// Topics whose leaders are to be asked for.
     refresh: BTreeSet<Arc<str>>,
     refreshing: Option<JoinHandle<()>>,
+    /// Another id of the producer is asked for.
+    identifying: Option<JoinHandle<Result<Identity, ClientError>>>,
     /// Partitions become part of the transaction.
     adding: Option<JoinHandle<()>>,
 }
@@ -330,9 +332,16 @@ struct Driver {
 impl Driver {
     fn new(shared: Arc<Shared>) -> Self {
         let (answers, returned) = mpsc::channel(RETURNED_MAX);
-        let refresh = BTreeSet::new();
-        let (refreshing, adding) = (None, None);
-        Self { shared, lanes: BTreeMap::new(), answers, returned, refresh, refreshing, adding }
+        Self {
+            shared,
+            lanes: BTreeMap::new(),
+            answers,
+            returned,
+            refresh: BTreeSet::new(),
+            refreshing: None,
+            identifying: None,
+            adding: None,
+        }
     }
 
     async fn run(mut self) {
@@ -364,6 +373,12 @@ impl Driver {
                 None => std::future::pending().await,
             }
         };
+        let identified = async {
+            match &mut self.identifying {
+                Some(identifying) => identifying.await.unwrap_or(Err(ClientError::Abandoned)),
+                None => std::future::pending().await,
+            }
+        };
         let added = async {
             match &mut self.adding {
                 Some(adding) => drop(adding.await),
@@ -379,6 +394,10 @@ impl Driver {
                 self.refreshing = None;
                 Input::Tick
             }
+            identified = identified => {
+                self.identifying = None;
+                Input::Identified(identified)
+            }
             () = added => {
                 self.adding = None;
                 Input::Tick
@@ -391,6 +410,11 @@ impl Driver {
     fn perform(&mut self, output: Output) {
         match output {
             Output::Refresh(topics) => self.refresh.extend(topics),
+            Output::Identify => {
+                let cluster = self.shared.cluster.clone();
+                let identify = async move { cluster.perform(&InitProducerId).await };
+                self.identifying = Some(tokio::spawn(identify));
+            }
             Output::Send(departing) => self.send(departing),
         }
     }

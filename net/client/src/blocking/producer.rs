@@ -221,6 +221,7 @@ impl Producer {
                 let _ = self.cluster.refresh(Topics::Named(&topics));
                 Some(Input::Tick)
             }
+            Output::Identify => Some(Input::Identified(self.cluster.perform(&InitProducerId))),
             Output::Send(departing) => {
                 let (request, node) = (departing.request, departing.node);
                 match self.send_request(departing) {
