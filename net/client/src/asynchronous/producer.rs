@@ -27,7 +27,7 @@ use crate::producer::{
     PushError, Reports, Sender, Ticket, Totals,
 };
 use crate::target::Topics;
-use crate::{ClientError, TopicPartition};
+use crate::{ClientError, Metadata, TopicPartition};
 
 use transactions::Transactions;
 
@@ -35,7 +35,8 @@ use transactions::Transactions;
 const RETURNED_MAX: usize = 64;
 
 /// Chooses the partition of a message; none leaves it to the key, or to chance where there is none.
-/// A choice outside the topic is refused.
+/// Called once for each message, without others at the same time. A choice outside the topic is
+/// refused.
 pub type CustomPartitioner = Box<dyn FnMut(&Message<'_>, &Topic) -> Option<i32> + Send>;
 
 /// Sends records to topics. Clones share the batches. When the last clone is dropped, what was
@@ -179,12 +180,13 @@ impl Producer {
         if shared.cluster.metadata().topic(message.topic).is_none() {
             shared.cluster.require_topics(&[message.topic]).await?;
         }
+        let choice = self.choice(message)?;
         let begun = Instant::now();
         let deadline = begun + shared.config.send_timeout;
         loop {
             let mut progress = pin!(shared.progress.notified());
             progress.as_mut().enable();
-            if let Some(delivery) = self.try_send(message)? {
+            if let Some(delivery) = self.take(message, choice)? {
                 return Ok(delivery);
             }
             if timeout_at(deadline, progress).await.is_err() {
@@ -198,18 +200,33 @@ impl Producer {
     /// [`Producer::send`] without waiting: none when the memory for records is full now. The topic
     /// must be known; [`Cluster::require_topics`] sees to that.
     pub fn try_send(&self, message: &Message<'_>) -> Result<Option<Delivery>, ClientError> {
+        self.take(message, self.choice(message)?)
+    }
+
+    /// What decides the partition of a message.
+    fn choice<'m>(&self, message: &Message<'m>) -> Result<Choice<'m>, ClientError> {
         let shared = &self.handle.shared;
         let metadata = shared.cluster.metadata();
-        let missing = || ClientError::NoTopic(message.topic.to_owned());
-        let topic = metadata.topic(message.topic).ok_or_else(missing)?;
-        let now = shared.started.elapsed();
-        let mut guard = shared.lock();
-        let state = &mut *guard;
-        let choice = match (message.partition, &mut state.custom) {
+        let topic = topic_of(message, &metadata)?;
+        let choice = match (message.partition, &mut shared.lock().custom) {
             (None, Some(custom)) => custom(message, topic).map(Choice::Partition),
             _ => None,
         };
-        let choice = choice.unwrap_or_else(|| message.choice());
+        Ok(choice.unwrap_or_else(|| message.choice()))
+    }
+
+    /// Takes a record into its batch; none when the memory for records is full now.
+    fn take(
+        &self,
+        message: &Message<'_>,
+        choice: Choice<'_>,
+    ) -> Result<Option<Delivery>, ClientError> {
+        let shared = &self.handle.shared;
+        let metadata = shared.cluster.metadata();
+        let topic = topic_of(message, &metadata)?;
+        let now = shared.started.elapsed();
+        let mut guard = shared.lock();
+        let state = &mut *guard;
         let record = message.record();
         let sender = &mut state.sender;
         let fits_batch = |at: &TopicPartition| sender.fits_batch(at, &record);
@@ -473,6 +490,10 @@ impl Driver {
             let _ = cluster.refresh(Topics::Named(&topics)).await;
         }));
     }
+}
+
+fn topic_of<'t>(message: &Message<'_>, metadata: &'t Metadata) -> Result<&'t Topic, ClientError> {
+    metadata.topic(message.topic).ok_or_else(|| ClientError::NoTopic(message.topic.to_owned()))
 }
 
 /// What an answer means for the sender.
