@@ -37,6 +37,19 @@ const RETURNED_MAX: usize = 64;
 /// Chooses the partition of a message; none leaves it to the key, or to chance where there is none.
 /// Called once for each message, without others at the same time. A choice outside the topic is
 /// refused.
+///
+/// ```
+/// use corelog_client::{Cluster, CustomPartitioner, Producer, ProducerConfig};
+///
+/// # async fn example(cluster: Cluster) -> Result<Producer, corelog_client::ClientError> {
+/// // Alarms go to the first partition; the rest goes where its key says.
+/// let alarms_first: CustomPartitioner = Box::new(|message, topic| {
+///     let is_alarm = message.headers.iter().any(|header| header.key == b"alarm");
+///     is_alarm.then(|| topic.partitions.keys().next().copied()).flatten()
+/// });
+/// Producer::with_partitioner(&cluster, ProducerConfig::default(), alarms_first).await
+/// # }
+/// ```
 pub type CustomPartitioner = Box<dyn FnMut(&Message<'_>, &Topic) -> Option<i32> + Send>;
 
 /// Sends records to topics. Clones share the batches. When the last clone is dropped, what was
