@@ -53,6 +53,7 @@ fn coordinate(asked: &Asked, endpoint: &Endpoint, commits: &Mutex<Vec<i64>>) -> 
             let partition =
                 OffsetFetchResponsePartitions { committed_offset, ..Default::default() };
             let topic = OffsetFetchResponseTopics {
+                name: "t".into(),
                 topic_id: TOPIC_ID,
                 partitions: vec![partition],
                 ..Default::default()
@@ -68,9 +69,9 @@ fn coordinate(asked: &Asked, endpoint: &Endpoint, commits: &Mutex<Vec<i64>>) -> 
             let request: OffsetCommitRequest<'_> = asked.decode();
             commits.lock().unwrap().push(request.topics[0].partitions[0].committed_offset);
             let topic = OffsetCommitResponseTopic {
+                name: "t".into(),
                 topic_id: TOPIC_ID,
                 partitions: vec![OffsetCommitResponsePartition::default()],
-                ..Default::default()
             };
             asked.answer(&OffsetCommitResponse { topics: vec![topic], ..Default::default() })
         }
