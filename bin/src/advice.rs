@@ -57,7 +57,9 @@ pub fn advice_on(error: &ClientError) -> &'static str {
         | ClientError::MustAbort { why }
         | ClientError::ProducerEnded { why } => advice_on(why),
         ClientError::RecordTooLarge { .. } => "raise --batch-bytes, or send smaller records",
-        ClientError::NoRoom { .. } => "look at the load and the log of the servers",
+        ClientError::NoRoom { .. } | ClientError::TooManyCommits => {
+            "look at the load and the log of the servers"
+        }
         ClientError::DeliveriesNotTaken(_)
         | ClientError::Setting(_)
         | ClientError::Transaction(_)

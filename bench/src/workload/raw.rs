@@ -55,8 +55,8 @@ section! {
         partitions: i32,
         /// How many replicas of each.
         replication_factor: i16,
-        /// Where messages without a key go: `sticky` stays until a batch is full,
-        /// `round-robin` changes with each message.
+        /// Where messages without a key go: `sticky` stays with a partition until the bytes of a
+        /// batch went there, `round-robin` changes with each message.
         spread: String,
         /// Configs of the topic. A section lies over another one as a whole.
         configs: BTreeMap<String, String>,

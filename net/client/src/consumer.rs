@@ -1,6 +1,32 @@
 //! What a consumer is made of, without sockets and clock: the [`Fetcher`] decides what is asked
 //! where and from which offset, `request` writes and reads it. The drivers are [`crate::Consumer`]
 //! and [`crate::blocking::Consumer`].
+//!
+//! Without a group the application says which partitions are read, and from where:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use corelog_client::consumer::{ConsumerConfig, From, Partitions};
+//! use corelog_client::offsets::Moment;
+//! use corelog_client::{ClientError, Cluster, Consumer, TopicPartition};
+//! use corelog_model::Timestamp;
+//!
+//! # async fn example(cluster: Cluster) -> Result<(), ClientError> {
+//! let mut consumer = Consumer::new(&cluster, ConsumerConfig::default())?;
+//! consumer.assign("readings", Partitions::These(&[0, 1]), From::Beginning).await?;
+//! // The first record of the year in each of them, where there is one.
+//! let new_year = Moment::At(Timestamp(1_767_225_600_000));
+//! let wanted = [0, 1].map(|number| (TopicPartition::new("readings", number), new_year));
+//! for (at, offset) in consumer.offsets_at(&wanted.into()).await? {
+//!     consumer.seek(&at, offset.map_or(From::End, From::Offset))?;
+//! }
+//! for record in consumer.poll(Duration::from_secs(1)).await? {
+//!     println!("{} {}: {:?}", record.at, record.offset, record.value);
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod aborted;
 mod fetch_session;

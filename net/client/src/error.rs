@@ -197,6 +197,9 @@ pub enum ClientError {
     /// The runtime ended before a record had its result.
     #[error("the client ended before the result was there")]
     Abandoned,
+    /// More commits wait for the coordinator of a group than are allowed.
+    #[error("too many commits of offsets wait for the coordinator")]
+    TooManyCommits,
     /// Nothing says where reading of a partition begins.
     #[error("{0} has no committed offset, and no policy says where to begin")]
     NoOffset(TopicPartition),

@@ -49,6 +49,15 @@ impl<'a> Message<'a> {
         Self { topic, partition: None, key: None, value, headers: &[], timestamp: None }
     }
 
+    pub(crate) fn record(&self) -> NewRecord<'a> {
+        NewRecord {
+            key: self.key,
+            value: self.value,
+            headers: self.headers,
+            timestamp: self.timestamp.unwrap_or_else(wall_clock),
+        }
+    }
+
     pub(crate) fn choice(&self) -> Choice<'a> {
         match (self.partition, self.key) {
             (Some(partition), _) => Choice::Partition(partition),
@@ -114,7 +123,7 @@ impl Totals {
 }
 
 /// The time by the clock of this machine, for records without a time of their own.
-pub(crate) fn wall_clock() -> Timestamp {
+fn wall_clock() -> Timestamp {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }

@@ -4,6 +4,7 @@ mod commit;
 mod listener;
 mod reading;
 mod record;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -339,16 +340,18 @@ impl Consumer {
         offsets: &BTreeMap<TopicPartition, CommittedOffset>,
     ) -> Result<(), ClientError> {
         let group = self.group.as_ref().ok_or(NO_GROUP)?;
-        group.committer.commit(&group.member.who(), offsets).await
+        let turn = group.committer.turn()?;
+        group.committer.commit(turn, &group.member.who(), offsets).await
     }
 
-    /// [`Consumer::commit`] without waiting. Commits keep their order. Whoever does not care about
-    /// the result drops what this gives.
+    /// [`Consumer::commit`] without waiting. Commits keep the order of these calls; one that waits
+    /// takes its place when it is first polled. Whoever does not care about the result drops what
+    /// this gives. Refused while too many commits wait for the coordinator.
     pub fn commit_async(&self) -> Result<JoinHandle<Result<(), ClientError>>, ClientError> {
         let group = self.group.as_ref().ok_or(NO_GROUP)?;
         let (committer, who) = (group.committer.clone(), group.member.who());
-        let offsets = self.committable();
-        Ok(tokio::spawn(async move { committer.commit(&who, &offsets).await }))
+        let (turn, offsets) = (committer.turn()?, self.committable());
+        Ok(tokio::spawn(async move { committer.commit(turn, &who, &offsets).await }))
     }
 
     /// That all records that were handed over are done with, for a transaction that stores it with

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use corelog_model::{NodeId, Offset};
 use corelog_wire::ProduceRequest;
@@ -23,11 +23,11 @@ use crate::operation::InitProducerId;
 use crate::producer::request::{self, OpenProduce, Produce};
 use crate::producer::transaction::{Command, Entry, Transaction};
 use crate::producer::{
-    Acks, Choice, Departing, Input, Message, NewRecord, Output, Partitioner, ProducerConfig,
-    PushError, Reports, Sender, Ticket, Totals, wall_clock,
+    Acks, Choice, Departing, Identity, Input, Message, Output, Partitioner, ProducerConfig,
+    PushError, Reports, Sender, Ticket, Totals,
 };
 use crate::target::Topics;
-use crate::{ClientError, TopicPartition};
+use crate::{ClientError, Metadata, TopicPartition};
 
 use transactions::Transactions;
 
@@ -35,7 +35,21 @@ use transactions::Transactions;
 const RETURNED_MAX: usize = 64;
 
 /// Chooses the partition of a message; none leaves it to the key, or to chance where there is none.
-/// A choice outside the topic is refused.
+/// Called once for each message, without others at the same time. A choice outside the topic is
+/// refused.
+///
+/// ```
+/// use corelog_client::{Cluster, CustomPartitioner, Producer, ProducerConfig};
+///
+/// # async fn example(cluster: Cluster) -> Result<Producer, corelog_client::ClientError> {
+/// // Alarms go to the first partition; the rest goes where its key says.
+/// let alarms_first: CustomPartitioner = Box::new(|message, topic| {
+///     let is_alarm = message.headers.iter().any(|header| header.key == b"alarm");
+///     is_alarm.then(|| topic.partitions.keys().next().copied()).flatten()
+/// });
+/// Producer::with_partitioner(&cluster, ProducerConfig::default(), alarms_first).await
+/// # }
+/// ```
 pub type CustomPartitioner = Box<dyn FnMut(&Message<'_>, &Topic) -> Option<i32> + Send>;
 
 /// Sends records to topics. Clones share the batches. When the last clone is dropped, what was
@@ -148,12 +162,10 @@ impl Producer {
         };
         let transactions =
             is_transactional.then(|| Transactions::new(Transaction::new(config.clone())));
-        // Any number will do: it only spreads the first choices of producers.
-        let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
         let state = State {
             sender: Sender::new(config.clone(), identity),
             transactions,
-            partitioner: Partitioner::new(seed / 1000),
+            partitioner: Partitioner::new(config.batch_bytes, fastrand::u64(..)),
             custom,
             waiting: BTreeMap::new(),
             next_look: Duration::MAX,
@@ -181,12 +193,13 @@ impl Producer {
         if shared.cluster.metadata().topic(message.topic).is_none() {
             shared.cluster.require_topics(&[message.topic]).await?;
         }
+        let choice = self.choice(message)?;
         let begun = Instant::now();
         let deadline = begun + shared.config.send_timeout;
         loop {
             let mut progress = pin!(shared.progress.notified());
             progress.as_mut().enable();
-            if let Some(delivery) = self.try_send(message)? {
+            if let Some(delivery) = self.take(message, choice)? {
                 return Ok(delivery);
             }
             if timeout_at(deadline, progress).await.is_err() {
@@ -200,28 +213,40 @@ impl Producer {
     /// [`Producer::send`] without waiting: none when the memory for records is full now. The topic
     /// must be known; [`Cluster::require_topics`] sees to that.
     pub fn try_send(&self, message: &Message<'_>) -> Result<Option<Delivery>, ClientError> {
+        self.take(message, self.choice(message)?)
+    }
+
+    /// What decides the partition of a message.
+    fn choice<'m>(&self, message: &Message<'m>) -> Result<Choice<'m>, ClientError> {
         let shared = &self.handle.shared;
         let metadata = shared.cluster.metadata();
-        let missing = || ClientError::NoTopic(message.topic.to_owned());
-        let topic = metadata.topic(message.topic).ok_or_else(missing)?;
-        let now = shared.started.elapsed();
-        let mut guard = shared.lock();
-        let state = &mut *guard;
-        let choice = match (message.partition, &mut state.custom) {
+        let topic = topic_of(message, &metadata)?;
+        let choice = match (message.partition, &mut shared.lock().custom) {
             (None, Some(custom)) => custom(message, topic).map(Choice::Partition),
             _ => None,
         };
-        let choice = choice.unwrap_or_else(|| message.choice());
-        let at = state.partitioner.choose(message.topic, topic, choice)?;
+        Ok(choice.unwrap_or_else(|| message.choice()))
+    }
+
+    /// Takes a record into its batch; none when the memory for records is full now.
+    fn take(
+        &self,
+        message: &Message<'_>,
+        choice: Choice<'_>,
+    ) -> Result<Option<Delivery>, ClientError> {
+        let shared = &self.handle.shared;
+        let metadata = shared.cluster.metadata();
+        let topic = topic_of(message, &metadata)?;
+        let now = shared.started.elapsed();
+        let mut guard = shared.lock();
+        let state = &mut *guard;
+        let record = message.record();
+        let sender = &mut state.sender;
+        let fits_batch = |at: &TopicPartition| sender.fits_batch(at, &record);
+        let at = state.partitioner.choose(message.topic, topic, choice, fits_batch)?;
         if let Some(transactions) = &state.transactions {
             transactions.check_entry()?;
         }
-        let record = NewRecord {
-            key: message.key,
-            value: message.value,
-            headers: message.headers,
-            timestamp: message.timestamp.unwrap_or_else(wall_clock),
-        };
         let pushed = match state.sender.push(now, &at, &record) {
             Ok(pushed) => pushed,
             Err(PushError::NoRoom) => return Ok(None),
@@ -231,8 +256,8 @@ impl Producer {
             Some(transactions) => transactions.enter(&mut state.sender, &at)?,
             None => Entry::Admitted,
         };
-        if pushed.has_filled_batch && choice == Choice::Any {
-            state.partitioner.batch_filled(message.topic);
+        if choice == Choice::Any {
+            state.partitioner.count(message.topic, &pushed);
         }
         let (sender, result) = oneshot::channel();
         state.waiting.insert(pushed.ticket, sender);
@@ -328,6 +353,8 @@ struct Driver {
     /// Topics whose leaders are to be asked for.
     refresh: BTreeSet<Arc<str>>,
     refreshing: Option<JoinHandle<()>>,
+    /// Another id of the producer is asked for.
+    identifying: Option<JoinHandle<Result<Identity, ClientError>>>,
     /// Partitions become part of the transaction.
     adding: Option<JoinHandle<()>>,
 }
@@ -335,9 +362,16 @@ struct Driver {
 impl Driver {
     fn new(shared: Arc<Shared>) -> Self {
         let (answers, returned) = mpsc::channel(RETURNED_MAX);
-        let refresh = BTreeSet::new();
-        let (refreshing, adding) = (None, None);
-        Self { shared, lanes: BTreeMap::new(), answers, returned, refresh, refreshing, adding }
+        Self {
+            shared,
+            lanes: BTreeMap::new(),
+            answers,
+            returned,
+            refresh: BTreeSet::new(),
+            refreshing: None,
+            identifying: None,
+            adding: None,
+        }
     }
 
     async fn run(mut self) {
@@ -369,6 +403,12 @@ impl Driver {
                 None => std::future::pending().await,
             }
         };
+        let identified = async {
+            match &mut self.identifying {
+                Some(identifying) => identifying.await.unwrap_or(Err(ClientError::Abandoned)),
+                None => std::future::pending().await,
+            }
+        };
         let added = async {
             match &mut self.adding {
                 Some(adding) => drop(adding.await),
@@ -384,6 +424,10 @@ impl Driver {
                 self.refreshing = None;
                 Input::Tick
             }
+            identified = identified => {
+                self.identifying = None;
+                Input::Identified(identified)
+            }
             () = added => {
                 self.adding = None;
                 Input::Tick
@@ -396,6 +440,11 @@ impl Driver {
     fn perform(&mut self, output: Output) {
         match output {
             Output::Refresh(topics) => self.refresh.extend(topics),
+            Output::Identify => {
+                let cluster = self.shared.cluster.clone();
+                let identify = async move { cluster.perform(&InitProducerId).await };
+                self.identifying = Some(tokio::spawn(identify));
+            }
             Output::Send(departing) => self.send(departing),
         }
     }
@@ -454,6 +503,10 @@ impl Driver {
             let _ = cluster.refresh(Topics::Named(&topics)).await;
         }));
     }
+}
+
+fn topic_of<'t>(message: &Message<'_>, metadata: &'t Metadata) -> Result<&'t Topic, ClientError> {
+    metadata.topic(message.topic).ok_or_else(|| ClientError::NoTopic(message.topic.to_owned()))
 }
 
 /// What an answer means for the sender.

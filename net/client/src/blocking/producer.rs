@@ -2,7 +2,7 @@
 //! [`Cluster`], which carry. One thread, no tasks: time passes when a method is called.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use corelog_model::NodeId;
 use corelog_wire::ApiKey;
@@ -14,7 +14,7 @@ use crate::operation::InitProducerId;
 use crate::producer::request::{self, OpenProduce, Produce};
 use crate::producer::{
     Acks, Choice, Delivery, Departing, Input, Message, NewRecord, Output, Partitioner,
-    ProducerConfig, PushError, Pushed, Sender, Ticket, Totals, wall_clock,
+    ProducerConfig, PushError, Pushed, Sender, Ticket, Totals,
 };
 use crate::target::Topics;
 use crate::{ClientError, CorrelationId, Reply, TopicPartition};
@@ -51,14 +51,12 @@ impl Producer {
         let coordination = is_transactional
             .then(|| Ok(Coordination::new(cluster.another()?, config.clone())))
             .transpose()?;
-        // Any number will do: it only spreads the first choices of producers.
-        let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
         Ok(Self {
             cluster,
             coordination,
             sender: Sender::new(config.clone(), identity),
+            partitioner: Partitioner::new(config.batch_bytes, fastrand::u64(..)),
             config,
-            partitioner: Partitioner::new(seed / 1000),
             started: Instant::now(),
             next_look: Duration::ZERO,
             open: BTreeMap::new(),
@@ -81,7 +79,7 @@ impl Producer {
     pub fn send(&mut self, message: &Message<'_>) -> Result<Ticket, ClientError> {
         let (at, record) = self.route(message)?;
         let pushed = self.push(&at, &record)?;
-        self.note_filled(message, pushed);
+        self.count(message, &pushed);
         if pushed.has_filled_batch || self.next_look <= self.now() {
             self.pump(Duration::ZERO)?;
         }
@@ -97,7 +95,7 @@ impl Producer {
         match self.sender.push(self.now(), &at, &record) {
             Ok(pushed) => {
                 self.enter(&at)?;
-                self.note_filled(message, pushed);
+                self.count(message, &pushed);
                 Ok(Some(pushed.ticket))
             }
             Err(PushError::NoRoom) => Ok(None),
@@ -115,19 +113,16 @@ impl Producer {
         }
         let missing = || ClientError::NoTopic(message.topic.to_owned());
         let topic = self.cluster.metadata().topic(message.topic).ok_or_else(missing)?;
-        let at = self.partitioner.choose(message.topic, topic, message.choice())?;
-        let record = NewRecord {
-            key: message.key,
-            value: message.value,
-            headers: message.headers,
-            timestamp: message.timestamp.unwrap_or_else(wall_clock),
-        };
+        let record = message.record();
+        let (sender, choice) = (&mut self.sender, message.choice());
+        let fits_batch = |at: &TopicPartition| sender.fits_batch(at, &record);
+        let at = self.partitioner.choose(message.topic, topic, choice, fits_batch)?;
         Ok((at, record))
     }
 
-    fn note_filled(&mut self, message: &Message<'_>, pushed: Pushed) {
-        if pushed.has_filled_batch && message.choice() == Choice::Any {
-            self.partitioner.batch_filled(message.topic);
+    fn count(&mut self, message: &Message<'_>, pushed: &Pushed) {
+        if message.choice() == Choice::Any {
+            self.partitioner.count(message.topic, pushed);
         }
     }
 
@@ -226,6 +221,7 @@ impl Producer {
                 let _ = self.cluster.refresh(Topics::Named(&topics));
                 Some(Input::Tick)
             }
+            Output::Identify => Some(Input::Identified(self.cluster.perform(&InitProducerId))),
             Output::Send(departing) => {
                 let (request, node) = (departing.request, departing.node);
                 match self.send_request(departing) {

@@ -152,6 +152,13 @@ impl Batch {
         self.sequence = Some(sequence);
     }
 
+    /// Takes its place in the sequence from it: it was not appended in that place, or will never be
+    /// asked about again.
+    pub(crate) fn unstamp(&mut self) {
+        self.sequence = None;
+        self.is_unsure = false;
+    }
+
     /// The sequence of the batch that follows this one.
     pub(crate) fn next_sequence(&self) -> Option<Sequence> {
         Some(self.sequence?.next_after(self.tickets.len() as i32))

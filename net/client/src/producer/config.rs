@@ -53,7 +53,8 @@ pub struct ProducerConfig {
     pub codec: Codec,
     /// How strongly; none is the codec's default.
     pub level: Option<i32>,
-    /// When a batch is full, before compression.
+    /// When a batch is full, before compression; after so many bytes records without a key change
+    /// the partition.
     pub batch_bytes: usize,
     /// When a batch is full, in records.
     pub batch_records_max: usize,

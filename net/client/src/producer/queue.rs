@@ -8,7 +8,7 @@ use std::time::Duration;
 use corelog_model::{BatchBuilder, ErrorCode, NodeId, Offset, Sequence};
 
 use crate::producer::batch::{Batch, Identity, NewRecord, OpenBatch, Writes};
-use crate::producer::sender::RequestId;
+use crate::producer::sender::{Pushed, RequestId};
 use crate::producer::{ProducerConfig, Ticket};
 
 /// What a server says about one batch.
@@ -45,11 +45,14 @@ pub(crate) struct PartitionQueue {
     /// sequence for the first of a producer it does not know, so the second could overtake a first
     /// that came before its leader was ready, and lock it out.
     is_first_alone: bool,
+    writes: Writes,
     builder: Option<BatchBuilder>,
     open: Option<OpenBatch>,
     ready: VecDeque<Batch>,
     in_flight: VecDeque<InFlight>,
     next_number: u64,
+    /// Whose sequences these are; none before the first.
+    identity: Option<Identity>,
     /// For the next batch that has no sequence yet.
     next_sequence: Sequence,
     /// What the server expects next, as far as answers tell.
@@ -58,6 +61,11 @@ pub(crate) struct PartitionQueue {
     is_recovering: bool,
     /// A batch with a sequence failed for good, so those behind it need new ones.
     has_gap: bool,
+    /// The sequence behind a batch that expired and may be in the log or not. Those that have a
+    /// sequence already will tell; new ones wait.
+    unresolved: Option<Sequence>,
+    /// The sequences cannot go on: the rest goes in another epoch (KIP-360).
+    needs_epoch: bool,
     pause_until: Duration,
 }
 
@@ -75,42 +83,42 @@ pub(crate) struct Departure {
     pub(crate) request: RequestId,
     pub(crate) node: NodeId,
     pub(crate) identity: Option<Identity>,
-    pub(crate) writes: Writes,
     pub(crate) in_flight_max: usize,
 }
 
 impl PartitionQueue {
-    pub(crate) fn new(config: &ProducerConfig, is_sequenced: bool) -> Self {
+    pub(crate) fn new(config: &ProducerConfig) -> Self {
+        let is_transactional = config.transactional_id.is_some();
         Self {
-            is_first_alone: is_sequenced,
+            is_first_alone: config.is_idempotent,
+            writes: if is_transactional { Writes::InTransaction } else { Writes::Alone },
             builder: Some(BatchBuilder::new(config.codec, config.level)),
             open: None,
             ready: VecDeque::new(),
             in_flight: VecDeque::new(),
             next_number: 0,
+            identity: None,
             next_sequence: Sequence(0),
             expected_sequence: Sequence(0),
             is_recovering: false,
             has_gap: false,
+            unresolved: None,
+            needs_epoch: false,
             pause_until: Duration::ZERO,
         }
     }
 
-    /// Adds a record. Says whether a batch was closed because it is full.
+    /// Adds a record.
     pub(crate) fn push(
         &mut self,
         now: Duration,
         ticket: Ticket,
         record: &NewRecord<'_>,
         config: &ProducerConfig,
-    ) -> bool {
+    ) -> Pushed {
         let bytes = record.size_bytes_max();
-        let is_full = |open: &OpenBatch, more: usize| {
-            open.size_bytes() + more > config.batch_bytes
-                || open.count() >= config.batch_records_max
-        };
-        let was_full = self.open.as_ref().is_some_and(|open| is_full(open, bytes));
-        if was_full {
+        let had_no_room = self.has_open_batch() && !self.fits_batch(bytes, config);
+        if had_no_room {
             self.close();
         }
         let (builder, config_of) = (&mut self.builder, config);
@@ -118,12 +126,30 @@ impl PartitionQueue {
             let fresh = || BatchBuilder::new(config_of.codec, config_of.level);
             OpenBatch::new(builder.take().unwrap_or_else(fresh), now)
         });
+        // The header of a batch counts as well.
+        let before = if open.count() == 0 { 0 } else { open.size_bytes() };
         open.push(ticket, record, bytes);
-        let is_full_now = is_full(open, 0);
-        if is_full_now {
+        let grown_bytes = open.size_bytes() - before;
+        let is_full =
+            config.batch_bytes <= open.size_bytes() || config.batch_records_max <= open.count();
+        if is_full {
             self.close();
         }
-        was_full || is_full_now
+        let has_filled_batch = had_no_room || is_full;
+        Pushed { ticket, has_filled_batch, grown_bytes, has_open_batch: !is_full }
+    }
+
+    /// Whether a batch takes records.
+    pub(crate) fn has_open_batch(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Whether a record of at most so many bytes fits into the open batch.
+    pub(crate) fn fits_batch(&self, bytes: usize, config: &ProducerConfig) -> bool {
+        self.open.as_ref().is_some_and(|open| {
+            open.size_bytes() + bytes <= config.batch_bytes
+                && open.count() < config.batch_records_max
+        })
     }
 
     /// Closes the open batch.
@@ -139,6 +165,7 @@ impl PartitionQueue {
     /// its way it grows instead: many small batches would wait for as many answers.
     pub(crate) fn close_if_due(&mut self, now: Duration, linger: Duration, in_flight_max: usize) {
         let may_leave = self.ready.is_empty()
+            && !self.needs_epoch
             && !self.is_recovering
             && self.pause_until <= now
             && self.has_place(in_flight_max);
@@ -150,6 +177,7 @@ impl PartitionQueue {
     /// Whether a batch could go out now, if its leader is known.
     pub(crate) fn is_ready(&self, now: Duration, in_flight_max: usize) -> bool {
         !self.ready.is_empty()
+            && !self.needs_epoch
             && !self.is_recovering
             && self.pause_until <= now
             && self.has_place(in_flight_max)
@@ -179,18 +207,58 @@ impl PartitionQueue {
     pub(crate) fn depart(&mut self, to: Departure) -> Option<Arc<Vec<u8>>> {
         // What is still at the old leader comes back first, or the order would be lost.
         let elsewhere = self.in_flight.back().is_some_and(|last| last.node != to.node);
-        if elsewhere || !self.is_ready(to.now, to.in_flight_max) {
+        let is_ready = self.is_ready(to.now, to.in_flight_max) && self.may_number(to.identity);
+        if elsewhere || !is_ready {
             return None;
         }
         let mut batch = self.ready.pop_front()?;
         if let (Some(identity), None) = (to.identity, batch.sequence) {
-            batch.stamp(identity, self.next_sequence, to.writes);
+            self.adopt(identity);
+            batch.stamp(identity, self.next_sequence, self.writes);
             self.next_sequence = batch.next_sequence().unwrap_or(self.next_sequence);
         }
         batch.attempts += 1;
         let bytes = Arc::clone(&batch.bytes);
         self.in_flight.push_back(InFlight { request: to.request, node: to.node, batch });
         Some(bytes)
+    }
+
+    /// Whether the next batch has its sequence or may get one: that waits while others on their way
+    /// belong to another epoch, and while nobody knows which sequence is right.
+    fn may_number(&self, identity: Option<Identity>) -> bool {
+        let is_numbered = self.ready.front().is_some_and(|batch| batch.sequence.is_some());
+        let is_current = self.identity == identity || self.in_flight.is_empty();
+        is_numbered || (is_current && self.unresolved.is_none())
+    }
+
+    /// Goes on in the epoch of the producer, where another partition needed a new one.
+    fn adopt(&mut self, identity: Identity) {
+        if self.identity.is_some_and(|before| before != identity) {
+            self.number_anew();
+        }
+        self.identity = Some(identity);
+    }
+
+    /// The identity of its sequences, once nothing is on its way, if they cannot go on.
+    pub(crate) fn outdated(&self) -> Option<Identity> {
+        self.identity.filter(|_| self.needs_epoch && self.in_flight.is_empty())
+    }
+
+    /// Goes on with another id or epoch and sequences from 0.
+    pub(crate) fn begin_epoch(&mut self, identity: Identity) {
+        assert!(self.in_flight.is_empty(), "batches of another epoch are on their way");
+        self.ready.iter_mut().for_each(Batch::unstamp);
+        self.number_anew();
+        self.identity = Some(identity);
+    }
+
+    fn number_anew(&mut self) {
+        self.is_first_alone = true;
+        self.next_sequence = Sequence(0);
+        self.expected_sequence = Sequence(0);
+        self.has_gap = false;
+        self.unresolved = None;
+        self.needs_epoch = false;
     }
 
     /// Takes the answer for the batch of a request. `pause` is the time to wait after the given
@@ -214,6 +282,8 @@ impl PartitionQueue {
 
     fn delivered(&mut self, batch: Batch, offset: Offset) -> Verdict {
         self.is_first_alone = false;
+        // Nothing is appended behind a gap, so what expired before it is in the log.
+        self.unresolved = None;
         self.expected_sequence = batch.next_sequence().unwrap_or(self.expected_sequence);
         Verdict::Delivered(batch, offset)
     }
@@ -226,14 +296,23 @@ impl PartitionQueue {
         pause: impl Fn(u32) -> Duration,
     ) -> Verdict {
         let is_idempotent = batch.sequence.is_some();
+        let may_renew = is_idempotent && self.writes == Writes::Alone;
         match code {
             // An earlier attempt was appended; where, the server has forgotten.
             ErrorCode::DuplicateSequenceNumber => self.delivered(batch, Offset::NONE),
             // One before it failed, so this one came too early and will fit later.
-            ErrorCode::OutOfOrderSequenceNumber
-                if batch.sequence != Some(self.expected_sequence) =>
-            {
+            ErrorCode::OutOfOrderSequenceNumber if self.is_early(&batch) => {
                 self.wait_again(now + pause(batch.attempts), batch)
+            }
+            // The server has forgotten the producer, or what it has is not what it acknowledged.
+            ErrorCode::OutOfOrderSequenceNumber | ErrorCode::UnknownProducerId if may_renew => {
+                self.needs_epoch = true;
+                self.wait_again(now + pause(batch.attempts), batch)
+            }
+            ErrorCode::InvalidProducerEpoch if may_renew => {
+                self.needs_epoch = true;
+                self.is_recovering = true;
+                Verdict::Failed(batch)
             }
             ErrorCode::OutOfOrderSequenceNumber
             | ErrorCode::UnknownProducerId
@@ -257,6 +336,12 @@ impl PartitionQueue {
                 Verdict::Failed(batch)
             }
         }
+    }
+
+    /// Whether batches before it are missing that may still come.
+    fn is_early(&self, batch: &Batch) -> bool {
+        let is_behind_expired = self.unresolved.is_some() && batch.sequence == self.unresolved;
+        batch.sequence != Some(self.expected_sequence) && !is_behind_expired
     }
 
     /// Takes back the batch of a request whose answer never comes.
@@ -288,12 +373,14 @@ impl PartitionQueue {
             return;
         }
         self.is_recovering = false;
-        if std::mem::take(&mut self.has_gap) {
+        let has_gap = std::mem::take(&mut self.has_gap);
+        let can_tell = self.ready.front().is_some_and(|batch| batch.sequence.is_some());
+        if self.unresolved.is_some() && (has_gap || !can_tell) {
+            self.needs_epoch = true;
+        } else if has_gap {
             // The server refused what came behind the gap, so these sequences are free.
             self.next_sequence = self.expected_sequence;
-            for batch in &mut self.ready {
-                batch.sequence = None;
-            }
+            self.ready.iter_mut().for_each(Batch::unstamp);
         }
     }
 
@@ -303,11 +390,14 @@ impl PartitionQueue {
             return None;
         }
         let batch = self.ready.pop_front()?;
-        if batch.is_unsure && batch.sequence.is_some() {
+        match (batch.sequence, self.writes) {
             // It may be in the log or not: no sequence behind it can be right for sure.
-            return Some(Verdict::OrderLost(batch));
+            (Some(_), Writes::InTransaction) if batch.is_unsure => {
+                return Some(Verdict::OrderLost(batch));
+            }
+            (Some(_), Writes::Alone) if batch.is_unsure => self.unresolved = batch.next_sequence(),
+            (sequence, _) => self.has_gap |= sequence.is_some(),
         }
-        self.has_gap |= batch.sequence.is_some();
         self.settle();
         Some(Verdict::Failed(batch))
     }
@@ -315,11 +405,9 @@ impl PartitionQueue {
     /// Begins anew with the sequences, for another id or epoch of the producer.
     pub(crate) fn renew(&mut self) {
         assert!(self.is_idle(), "records of another epoch are on their way");
-        self.is_first_alone = true;
-        self.next_sequence = Sequence(0);
-        self.expected_sequence = Sequence(0);
+        self.number_anew();
+        self.identity = None;
         self.is_recovering = false;
-        self.has_gap = false;
         self.pause_until = Duration::ZERO;
     }
 

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use corelog_model::{ErrorCode, NodeId, Offset};
+use corelog_model::{ErrorCode, NodeId, Offset, ProducerEpoch};
 use corelog_wire::ApiKey;
 
-use crate::producer::batch::{Batch, Identity, NewRecord, Writes};
+use crate::producer::batch::{Batch, Identity, NewRecord};
 use crate::producer::queue::{Answer, Departure, PartitionQueue, Verdict};
 use crate::producer::{Acks, Delivery, ProducerConfig, Reports, Ticket, Totals};
 use crate::{ClientError, Metadata, TopicPartition};
@@ -36,6 +36,8 @@ pub enum Input {
         /// Why.
         error: ClientError,
     },
+    /// What came of asking for another id.
+    Identified(Result<Identity, ClientError>),
 }
 
 /// What to do.
@@ -45,6 +47,8 @@ pub enum Output {
     Send(Departing),
     /// Ask where the leaders of these topics are; a `Tick` follows.
     Refresh(BTreeSet<Arc<str>>),
+    /// Ask for another id of this producer, which has used up its epochs; `Identified` follows.
+    Identify,
 }
 
 /// A Produce request: at most one batch for each partition.
@@ -65,6 +69,10 @@ pub struct Pushed {
     pub ticket: Ticket,
     /// Whether a batch was closed because it is full, so that a step is worth while.
     pub has_filled_batch: bool,
+    /// How many bytes it takes in its batch, with the header where it is the first.
+    pub grown_bytes: usize,
+    /// Whether its batch takes more records.
+    pub has_open_batch: bool,
 }
 
 /// Why a record was not taken.
@@ -90,7 +98,10 @@ pub enum Abandoned {
 pub struct Sender {
     config: ProducerConfig,
     identity: Option<Identity>,
+    identifying: Identifying,
     queues: BTreeMap<TopicPartition, PartitionQueue>,
+    /// [`Sender::fits_batch`] closed a batch since the last record was taken.
+    has_filled_batch: bool,
     requests: BTreeMap<RequestId, Flight>,
     buffered_bytes: usize,
     next_ticket: u64,
@@ -110,6 +121,15 @@ pub struct Sender {
     totals: Totals,
 }
 
+/// Whether another id is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Identifying {
+    /// It is when one is needed, but not before this moment.
+    NotBefore(Duration),
+    /// The answer is not there yet.
+    Asked,
+}
+
 #[derive(Debug)]
 struct Flight {
     node: NodeId,
@@ -125,7 +145,9 @@ impl Sender {
             admitted,
             failure: None,
             identity,
+            identifying: Identifying::NotBefore(Duration::ZERO),
             queues: BTreeMap::new(),
+            has_filled_batch: false,
             requests: BTreeMap::new(),
             buffered_bytes: 0,
             next_ticket: 0,
@@ -139,6 +161,18 @@ impl Sender {
             waiting_results: 0,
             totals: Totals::default(),
         }
+    }
+
+    /// Whether a partition has an open batch with room for a record. A batch without room is
+    /// closed.
+    pub fn fits_batch(&mut self, at: &TopicPartition, record: &NewRecord<'_>) -> bool {
+        let Some(queue) = self.queues.get_mut(at) else { return false };
+        let fits = queue.fits_batch(record.size_bytes_max(), &self.config);
+        if !fits && queue.has_open_batch() {
+            queue.close();
+            self.has_filled_batch = true;
+        }
+        fits
     }
 
     /// Takes a record for a partition.
@@ -164,15 +198,16 @@ impl Sender {
             return Err(PushError::NoRoom);
         }
         if !self.queues.contains_key(at) {
-            let queue = PartitionQueue::new(&self.config, self.config.is_idempotent);
+            let queue = PartitionQueue::new(&self.config);
             self.queues.insert(at.clone(), queue);
         }
         let queue = self.queues.get_mut(at).expect("the queue was made above");
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.buffered_bytes += bytes;
-        let has_filled_batch = queue.push(now, ticket, record, &self.config);
-        Ok(Pushed { ticket, has_filled_batch })
+        let pushed = queue.push(now, ticket, record, &self.config);
+        let has_filled_batch = std::mem::take(&mut self.has_filled_batch);
+        Ok(Pushed { has_filled_batch: pushed.has_filled_batch || has_filled_batch, ..pushed })
     }
 
     /// What holds once each partition has a batch of this producer, for tests.
@@ -187,10 +222,12 @@ impl Sender {
             Input::Tick => {}
             Input::Answered { request, answers } => self.answered(now, request, &answers),
             Input::Lost { request, error } => self.lost(now, request, &error),
+            Input::Identified(result) => self.identified(now, result),
         }
         let mut outputs = Vec::new();
         if self.order_lost.is_none() {
             self.expire(now);
+            self.begin_epochs(now, &mut outputs);
             self.depart(now, metadata, &mut outputs);
             if !self.refresh.is_empty() && self.refresh_not_before <= now {
                 self.refresh_not_before = now + self.config.retry_pause;
@@ -277,8 +314,45 @@ impl Sender {
     /// The next moment after `now` at which a `Tick` does something, if nothing else happens.
     pub fn next_wakeup(&self, now: Duration) -> Option<Duration> {
         let refresh = (!self.refresh.is_empty()).then_some(self.refresh_not_before);
+        let identify = match self.identifying {
+            Identifying::NotBefore(time) => Some(time),
+            Identifying::Asked => None,
+        };
         let queues = self.queues.values().filter_map(|queue| queue.next_wakeup(now, &self.config));
-        queues.chain(refresh.filter(|at| *at > now)).min()
+        queues.chain([refresh, identify].into_iter().flatten().filter(|at| *at > now)).min()
+    }
+
+    /// Lets partitions whose sequences cannot go on begin anew, in an epoch that none of them has
+    /// used: the one of this producer if that is newer than theirs, else the next (KIP-360).
+    fn begin_epochs(&mut self, now: Duration, outputs: &mut Vec<Output>) {
+        let Some(mut identity) = self.identity else { return };
+        if self.queues.values().any(|queue| queue.outdated() == Some(identity)) {
+            let Some(epoch) = identity.epoch.0.checked_add(1) else {
+                let is_time = matches!(self.identifying, Identifying::NotBefore(at) if at <= now);
+                if is_time {
+                    self.identifying = Identifying::Asked;
+                    outputs.push(Output::Identify);
+                }
+                return;
+            };
+            identity.epoch = ProducerEpoch(epoch);
+            self.identity = Some(identity);
+        }
+        for queue in self.queues.values_mut().filter(|queue| queue.outdated().is_some()) {
+            queue.begin_epoch(identity);
+        }
+    }
+
+    fn identified(&mut self, now: Duration, result: Result<Identity, ClientError>) {
+        let pause = match result {
+            Ok(identity) => {
+                self.identity = Some(identity);
+                Duration::ZERO
+            }
+            // The records that wait for it have their own time.
+            Err(_) => self.config.retry_pause_max,
+        };
+        self.identifying = Identifying::NotBefore(now + pause);
     }
 
     fn answered(
@@ -446,9 +520,8 @@ impl Sender {
     ) -> Option<Departing> {
         let request = RequestId(self.next_request);
         let in_flight_max = self.in_flight_max_of_partition();
-        let writes = if self.admitted.is_some() { Writes::InTransaction } else { Writes::Alone };
         let identity = self.identity;
-        let departure = Departure { now, request, node, identity, writes, in_flight_max };
+        let departure = Departure { now, request, node, identity, in_flight_max };
         let mut batches: Vec<(TopicPartition, Arc<Vec<u8>>)> = Vec::new();
         let mut bytes = 0;
         for at in partitions {

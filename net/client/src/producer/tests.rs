@@ -1,5 +1,9 @@
 //! The sender as lists of inputs and outputs.
 
+mod epochs;
+mod spreading;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use corelog_model::{
@@ -105,8 +109,8 @@ impl Bench {
     /// A step, whose outputs are requests only.
     fn sent(&mut self, input: Input) -> Vec<(RequestId, Seen)> {
         let seen = |output| match output {
-            Output::Refresh(topics) => panic!("unexpected refresh of {topics:?}"),
             Output::Send(departing) => see(&departing),
+            other => panic!("unexpected {other:?}"),
         };
         self.step(input).into_iter().map(seen).collect()
     }
@@ -119,7 +123,7 @@ impl Bench {
     fn sent_again(&mut self) -> Vec<Seen> {
         let send = |output| match output {
             Output::Send(departing) => Some(see(&departing).1),
-            Output::Refresh(_) => None,
+            Output::Refresh(_) | Output::Identify => None,
         };
         self.step(Input::Tick).into_iter().filter_map(send).collect()
     }
@@ -327,14 +331,15 @@ fn the_sequence_closes_up_behind_a_batch_that_fails_for_good() {
 }
 
 #[test]
-fn a_lost_order_fails_everything_and_takes_nothing_more() {
+fn a_lost_order_in_a_transaction_fails_everything_and_takes_nothing_more() {
     for code in [
         ErrorCode::OutOfOrderSequenceNumber,
         ErrorCode::UnknownProducerId,
         ErrorCode::InvalidProducerEpoch,
         ErrorCode::ProducerFenced,
     ] {
-        let mut bench = Bench::new(&[1, 1], config());
+        let mut bench = transactional();
+        bench.sender.admit(&at(0));
         bench.push(0, 2);
         bench.push(1, 1);
         assert_eq!(bench.tick().len(), 1);
@@ -347,6 +352,16 @@ fn a_lost_order_fails_everything_and_takes_nothing_more() {
         let error = bench.sender.order_lost().unwrap().clone();
         assert_eq!(refused, Err(PushError::Refused(error)));
     }
+}
+
+#[test]
+fn a_producer_that_is_fenced_is_at_its_end() {
+    let mut bench = Bench::new(&[1], config());
+    bench.push(0, 2);
+    assert_eq!(bench.tick().len(), 1);
+    bench.answer(RequestId(0), 0, ErrorCode::ProducerFenced);
+    let code = bench.sender.order_lost().and_then(ClientError::code);
+    assert_eq!(code, Some(ErrorCode::ProducerFenced));
 }
 
 #[test]
@@ -366,8 +381,9 @@ fn a_partition_without_a_leader_is_looked_up_until_the_time_is_over() {
 }
 
 #[test]
-fn a_batch_of_unknown_fate_that_expires_ends_an_idempotent_producer() {
-    let mut bench = Bench::new(&[1], config());
+fn a_batch_of_unknown_fate_that_expires_loses_the_order_of_a_transaction() {
+    let mut bench = transactional();
+    bench.sender.admit(&at(0));
     bench.push(0, 2);
     assert_eq!(bench.tick().len(), 1);
     bench.after(10_000);
@@ -415,7 +431,7 @@ fn partitions_take_turns_when_a_request_cannot_hold_them_all() {
         order.push(partition);
         bench.answer(request, partition, OK).into_iter().for_each(|output| match output {
             Output::Send(departing) => sent.push(see(&departing)),
-            Output::Refresh(topics) => panic!("unexpected refresh of {topics:?}"),
+            other => panic!("unexpected {other:?}"),
         });
     }
     assert_eq!(order, [0, 1, 2, 0, 1, 2]);

@@ -1,14 +1,16 @@
 //! The async drivers through sockets: order, time, and brokers that misbehave.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use corelog_client::admin::{AlterQuotas, CreateAcls, DeleteAcls, QuotaEntity};
 use corelog_client::consumer::{ConsumerConfig, From, Partitions};
 use corelog_client::producer::{Message, ProducerConfig};
 use corelog_client::{
-    Admin, ClientConfig, ClientError, Cluster, Connection, Consumer, Producer, TopicPartition,
-    Topics,
+    Admin, ClientConfig, ClientError, Cluster, Connection, Consumer, CustomPartitioner, Producer,
+    TopicPartition, Topics,
 };
 use corelog_model::{BatchBuilder, Codec, ErrorCode, Offset, Timestamp};
 use corelog_wire::api::alter_client_quotas::EntryResult;
@@ -160,6 +162,37 @@ async fn who_sends_too_fast_waits_and_then_is_told() {
     assert!(producer.try_send(&message).unwrap().is_none());
     first.await.unwrap();
     assert_eq!(producer.send(&message).await.unwrap().await.unwrap().offset, Offset(1));
+}
+
+#[tokio::test]
+async fn a_custom_partitioner_is_asked_once_for_each_record() {
+    let fake = Fake::start();
+    let cluster = cluster_of(&fake).await;
+    let config = ProducerConfig {
+        memory_bytes_max: 200,
+        request_bytes_max: 200,
+        linger: Duration::ZERO,
+        ..ProducerConfig::default()
+    };
+    let calls = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&calls);
+    let custom: CustomPartitioner = Box::new(move |_, topic| {
+        seen.fetch_add(1, Ordering::Relaxed);
+        topic.partitions.keys().next().copied()
+    });
+    fake.answers(InitProducerIdResponse { producer_id: 77, ..Default::default() });
+    let producer = Producer::with_partitioner(&cluster, config, custom).await.unwrap();
+    for offset in 0..2 {
+        fake.answers(produced(ErrorCode::None, offset));
+    }
+    let value = [0; 100];
+    let message = Message::of_value("t", &value);
+    let first = producer.send(&message).await.unwrap();
+    // There is no room for it before the first has its answer.
+    let second = producer.send(&message).await.unwrap();
+    assert_eq!(first.await.unwrap().offset, Offset(0));
+    assert_eq!(second.await.unwrap().offset, Offset(1));
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]

@@ -6,5 +6,6 @@ mod asynchronous;
 mod cluster;
 mod connection;
 mod fake;
+mod groups;
 mod records;
 mod transactions;

@@ -1,4 +1,5 @@
-//! Stores and asks for offsets of a group at its coordinator. Commits keep their order.
+//! Stores and asks for offsets of a group at its coordinator. Commits keep the order in which their
+//! places were taken.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,11 +7,11 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use corelog_model::{ErrorCode, NodeId};
 use corelog_wire::ApiKey;
-use tokio::sync::Mutex;
 
 use super::super::cluster::Cluster;
 use super::super::connection::Connection;
 use super::super::member::Who;
+use super::turns::{Turn, Turns};
 use crate::group::offsets::{self, Stability, all};
 use crate::group::{CommittedOffset, MemberIdentity};
 use crate::{ClientError, TopicPartition};
@@ -21,19 +22,24 @@ pub(crate) struct Committer {
     cluster: Cluster,
     group: Arc<str>,
     coordinator: Arc<std::sync::Mutex<Option<NodeId>>>,
-    /// Held by the commit that is on its way; the next ones wait in their order.
-    turn: Arc<Mutex<()>>,
+    turns: Arc<Turns>,
 }
 
 impl Committer {
     pub(crate) fn new(cluster: Cluster, group: &str) -> Self {
-        let (coordinator, turn) = (Arc::default(), Arc::default());
-        Self { cluster, group: group.into(), coordinator, turn }
+        let (coordinator, turns) = (Arc::default(), Arc::default());
+        Self { cluster, group: group.into(), coordinator, turns }
     }
 
-    /// Stores offsets in the name of a member.
+    /// Takes a place behind all commits so far, before anything is awaited.
+    pub(crate) fn turn(&self) -> Result<Turn, ClientError> {
+        self.turns.take().ok_or(ClientError::TooManyCommits)
+    }
+
+    /// Stores offsets in the name of a member when its turn has come.
     pub(in crate::asynchronous) async fn commit(
         &self,
+        turn: Turn,
         who: &Who,
         offsets: &BTreeMap<TopicPartition, CommittedOffset>,
     ) -> Result<(), ClientError> {
@@ -43,7 +49,7 @@ impl Committer {
             epoch.store(identity.epoch, Ordering::Relaxed);
             identity
         };
-        let result = self.commit_as(identity, offsets).await;
+        let result = self.commit_as(turn, identity, offsets).await;
         if let Some(code) = result.as_ref().err().and_then(ClientError::code) {
             who.commit_refused(epoch.load(Ordering::Relaxed), code).await;
         }
@@ -56,18 +62,20 @@ impl Committer {
         &self,
         offsets: &BTreeMap<TopicPartition, CommittedOffset>,
     ) -> Result<(), ClientError> {
-        self.commit_as(|| MemberIdentity::outside(&self.group), offsets).await
+        let turn = self.turn()?;
+        self.commit_as(turn, || MemberIdentity::outside(&self.group), offsets).await
     }
 
     async fn commit_as(
         &self,
+        turn: Turn,
         identity: impl Fn() -> MemberIdentity + Send + Sync,
         offsets: &BTreeMap<TopicPartition, CommittedOffset>,
     ) -> Result<(), ClientError> {
         if offsets.is_empty() {
             return Ok(());
         }
-        let _turn = self.turn.lock().await;
+        turn.come().await;
         let attempt = || async {
             let connection = self.connection().await?;
             let version = connection.version_within(ApiKey::OffsetCommit, i16::MAX)?;
