@@ -30,6 +30,7 @@ pub mod result;
 pub mod run;
 pub mod schedule;
 pub mod series;
+pub mod software;
 pub mod statistics;
 pub mod sweep;
 pub mod validity;

@@ -15,10 +15,9 @@ pub use run::run_page;
 pub use size::size_page;
 pub use sweep::sweep_page;
 
-use crate::fairness;
+use crate::fairness::{self, Subject};
 use crate::latency::LatencyResult;
 use crate::report::{Axis, Chart, Series, Style, Unit};
-use crate::result::Fairness;
 use crate::workload::RawWorkload;
 
 const NANOS: f64 = 1e-9;
@@ -55,13 +54,13 @@ fn latency_chart(title: &str, series: Vec<Series>) -> Chart {
     Chart::new(title, Axis::percentiles(), Axis::log("Latency", Unit::Seconds), series)
 }
 
-/// What a reader needs to judge whether a comparison is fair, as far as it is known.
-fn facts(target: &Fairness, workload: &RawWorkload) -> Vec<(String, String)> {
-    let settings = fairness::of_targets(&[target]);
-    let known = |it: fairness::Setting| (it.name.clone(), it.value(0).to_owned());
+/// What a reader needs to judge whether a comparison is fair.
+fn facts(subject: Subject<'_>, workload: &RawWorkload) -> Vec<(String, String)> {
+    let settings = fairness::of_subjects(&[subject]);
+    let told = |it: fairness::Setting| (it.name.clone(), it.value(0).to_owned());
     let name = workload.name.iter().map(|name| ("workload".to_owned(), name.clone()));
-    let notes = target.notes.iter().map(|note| ("note".to_owned(), note.clone()));
-    name.chain(settings.into_iter().map(known)).chain(notes).collect()
+    let notes = subject.target.notes.iter().map(|note| ("note".to_owned(), note.clone()));
+    name.chain(settings.into_iter().map(told)).chain(notes).collect()
 }
 
 fn seconds(nanos: u64) -> String {
@@ -108,6 +107,30 @@ mod tests {
             .map(|mark| mark.label.as_str())
             .collect();
         assert_eq!(marks, ["stall, 900 ms"]);
+    }
+
+    /// What a page says of one setting.
+    fn fact<'p>(page: &'p crate::report::Page, name: &str) -> Option<&'p str> {
+        page.facts.iter().find(|fact| fact.0 == name).map(|fact| fact.1.as_str())
+    }
+
+    #[test]
+    fn every_page_of_one_target_says_what_is_fair_and_what_is_not_told() {
+        let mut run = run();
+        run.fairness.heap = Some("1 GiB".to_owned());
+        run.fairness.notes = vec!["a remark".to_owned()];
+        run.workload.producer.batch_bytes = Some(1 << 14);
+        run.machine = crate::machine::Machine { cpus: 2, ..Default::default() };
+        run.repeats[0].generator.load_cpus = vec![1];
+        let found =
+            Sustainable { rate_per_second: None, missed_per_second: None, limit: SweepLimit::Load };
+        let sweep = SweepResult::new(&run, "p99 < 5ms".parse().unwrap(), found, Vec::new());
+        for page in [run_page(&run), sweep_page(&sweep)] {
+            let of = |name| fact(&page, name);
+            assert_eq!((of("heap"), of("version")), (Some("1 GiB"), Some("not told")));
+            assert_eq!((of("batch bytes"), of("load CPUs")), (Some("16 KiB"), Some("1")));
+            assert_eq!((of("machine"), of("note")), (Some("2 x "), Some("a remark")));
+        }
     }
 
     #[test]
@@ -218,21 +241,29 @@ mod tests {
             _ => None,
         });
         let known = |value: &str| Some(value.to_owned());
+        let untold = |name: &str| (name.to_owned(), vec![None, None]);
         let expected = Settings {
             title: "Setting".to_owned(),
             columns: vec!["a".to_owned(), "b".to_owned()],
             different: vec![
                 ("topic flush.messages".to_owned(), vec![known("1"), known("never")]),
                 ("node num.io.threads".to_owned(), vec![known("8"), None]),
+                untold("broker"),
+                untold("version"),
+                untold("replicas"),
+                untold("broker CPUs"),
+                untold("heap"),
             ],
-            equal: vec![config("topic flush.ms", "1000")],
+            equal: vec![config("topic flush.ms", "1000"), config("load CPUs", "any")],
         };
         assert_eq!(found.collect::<Vec<_>>(), [&expected]);
+        let differ = ("settings that differ".to_owned(), "2, see below".to_owned());
+        assert!(page.facts.contains(&differ), "{:?}", page.facts);
         let html = page.html().unwrap();
         let row = "<tr class=\"unequal\"><th scope=\"row\">topic flush.messages</th>";
         assert!(html.contains(&format!("{row}<td>1</td><td>never</td>")));
         let row = "<tr><th scope=\"row\">node num.io.threads</th>";
-        assert!(html.contains(&format!("{row}<td>8</td><td class=\"unknown\">unknown</td>")));
+        assert!(html.contains(&format!("{row}<td>8</td><td class=\"unknown\">not told</td>")));
         assert!(html.contains("The same for all: <span>topic flush.ms <b>1000</b></span>"));
     }
 }

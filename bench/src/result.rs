@@ -248,7 +248,7 @@ pub struct StallResult {
 pub struct Fairness {
     /// Which software it seems to be: the protocol does not tell outright.
     pub software: String,
-    /// Its version, as far as the protocol tells.
+    /// Its version, as its process or else the protocol tells.
     pub version: Option<String>,
     /// The cluster's id.
     pub cluster_id: Option<String>,
@@ -266,6 +266,10 @@ pub struct Fairness {
     /// CPUs of the broker's process, and of its busy threads if those are others, where it is
     /// known.
     pub broker_cpus: Option<String>,
+    /// The heap of the broker's Java machine in words, `none` where it is another program; none
+    /// where the process is not known, and in older files.
+    #[serde(default)]
+    pub heap: Option<String>,
     /// What one should know before comparing.
     pub notes: Vec<String>,
 }

@@ -184,6 +184,9 @@ pub fn run(job: &Job, watch: &mut Watch<'_>) -> Result<RunResult, RunError> {
     let broker = repeats.iter().find_map(|repeat| repeat.broker.as_ref());
     fairness.broker_cpus =
         broker.map(|it| affinity::describe(&it.cpus_allowed, it.cpus_busy.as_deref()));
+    let software = job.target.broker_pid.map(probe::software).unwrap_or_default();
+    fairness.heap = software.heap;
+    fairness.version = software.version.or(fairness.version);
     Ok(RunResult {
         format: FORMAT,
         tool: format!("corelog-bench {}", env!("CARGO_PKG_VERSION")),

@@ -3,8 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fairness::Subject;
+use crate::machine::Machine;
 use crate::objective::Objective;
-use crate::result::{FORMAT, RunResult, TargetResult};
+use crate::result::{FORMAT, Fairness, RunResult, TargetResult};
 use crate::validity::Rule;
 use crate::workload::RawWorkload;
 
@@ -123,6 +125,15 @@ pub struct SweepResult {
     pub objective: Objective,
     /// What was found.
     pub sustainable: Sustainable,
+    /// What a comparison with another system has to hold equal.
+    #[serde(default)]
+    pub fairness: Fairness,
+    /// The machine the load ran on.
+    #[serde(default)]
+    pub machine: Machine,
+    /// CPUs the load was pinned to; empty when it was not.
+    #[serde(default)]
+    pub load_cpus: Vec<usize>,
     /// All points in the order of their measurement.
     pub points: Vec<Point>,
 }
@@ -284,7 +295,20 @@ impl SweepResult {
             workload: last.workload.clone(),
             objective,
             sustainable,
+            fairness: last.fairness.clone(),
+            machine: last.machine.clone(),
+            load_cpus: Subject::of_run(last).load_cpus.to_vec(),
             points,
+        }
+    }
+
+    /// The target and the load, for a comparison.
+    pub fn subject(&self) -> Subject<'_> {
+        Subject {
+            target: &self.fairness,
+            producer: &self.workload.producer,
+            load_cpus: &self.load_cpus,
+            machine: &self.machine,
         }
     }
 }

@@ -18,9 +18,15 @@ pub fn compare_page(result: &CompareResult) -> Page {
     Page {
         title: format!("{}: {}", names.join(" against "), result.metric),
         verdict: verdict(result),
-        facts: facts(result, settings.different.len()),
+        facts: facts(result, differing(&settings)),
         sections: vec![ratios(result), differences(result, settings), latencies(result)],
     }
+}
+
+/// How many settings differ, or are told by some only. What nobody tells is a row as well, so
+/// that nobody takes it for equal.
+fn differing(settings: &Settings) -> usize {
+    settings.different.iter().filter(|(_, values)| values.iter().any(Option::is_some)).count()
 }
 
 /// A value of the metric for people.
@@ -300,7 +306,7 @@ fn settings(result: &CompareResult) -> Settings {
             None => different.push(setting),
         }
     }
-    different.sort_by_key(|setting| !setting.is_contradicted());
+    different.sort_by_key(|setting| (!setting.is_contradicted(), !setting.is_told()));
     Settings {
         title: "Setting".to_owned(),
         columns: result.runs.iter().map(|run| run.target.name.clone()).collect(),
@@ -310,7 +316,7 @@ fn settings(result: &CompareResult) -> Settings {
 }
 
 fn differences(result: &CompareResult, settings: Settings) -> Section {
-    let is_equal = settings.different.is_empty();
+    let is_equal = differing(&settings) == 0;
     let mut items = vec![Item::Settings(settings)];
     for run in &result.runs {
         let notes = run.fairness.notes.iter();

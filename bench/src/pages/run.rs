@@ -1,6 +1,7 @@
 //! The page of one run.
 
 use super::{NANOS, curve, facts, latency_chart, seconds};
+use crate::fairness::Subject;
 use crate::report::{
     Axis, Chart, Column, Grade, Item, KeyNumber, Mark, Page, Section, Series, Span, Style, Table,
     Unit, Verdict,
@@ -27,7 +28,7 @@ pub fn run_page(result: &RunResult) -> Page {
     Page {
         title: format!("{}: {name}", result.target.name),
         verdict: verdict(result),
-        facts: facts(&result.fairness, &result.workload),
+        facts: facts(Subject::of_run(result), &result.workload),
         sections,
     }
 }

@@ -1,6 +1,6 @@
 //! The page of a sweep.
 
-use super::NANOS;
+use super::{NANOS, facts};
 use crate::report::{
     Axis, Chart, Column, Grade, Item, KeyNumber, Limit, Page, Section, Series, Style, Table, Unit,
     Verdict,
@@ -14,10 +14,9 @@ pub fn sweep_page(result: &SweepResult) -> Page {
     Page {
         title: format!("{}: {name}, {objective}", result.target.name),
         verdict: verdict(result, &objective),
-        facts: vec![
-            ("Target".to_owned(), result.target.bootstrap.clone()),
-            ("Workload".to_owned(), name.to_owned()),
-        ],
+        facts: std::iter::once(("target".to_owned(), result.target.bootstrap.clone()))
+            .chain(facts(result.subject(), &result.workload))
+            .collect(),
         sections: vec![curve(result, &objective), points(result)],
     }
 }

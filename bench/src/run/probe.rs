@@ -2,7 +2,8 @@
 //! leaves their meaning to [`crate::machine`].
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::affinity::{ThreadUse, busy_cpus};
@@ -12,10 +13,16 @@ use crate::machine::{
     parse_memory_bytes, parse_process_cpu, parse_resident_bytes,
 };
 use crate::result::{BrokerUse, MachineUse};
+use crate::software::{Software, heap, kafka_version, parse_arguments, printed_version};
 
 /// How long a look at a machine takes that may be calm, and how busy it may be then.
 const CALM_LOOK: Duration = Duration::from_millis(300);
 const CALM_BUSY: f64 = 0.05;
+
+/// The program that is asked for its version. Any other is only looked at.
+const CORELOG: &str = "corelog";
+/// No more open files of a process are looked at.
+const FILES_MAX: usize = 65_536;
 
 /// Looks at the machine from time to time.
 #[derive(Debug)]
@@ -183,6 +190,32 @@ pub(super) fn is_visible(pid: u32) -> bool {
     process_use(pid).is_some()
 }
 
+/// What a process tells about its software.
+pub(super) fn software(pid: u32) -> Software {
+    let folder = format!("/proc/{pid}");
+    let arguments = fs::read(format!("{folder}/cmdline")).unwrap_or_default();
+    let open = fs::read_dir(format!("{folder}/fd")).into_iter().flatten().flatten();
+    let files: Vec<PathBuf> =
+        open.take(FILES_MAX).filter_map(|entry| fs::read_link(entry.path()).ok()).collect();
+    let names: Vec<&str> = files.iter().filter_map(|file| file.to_str()).collect();
+    let version = kafka_version(&names);
+    Software {
+        heap: heap(&parse_arguments(&arguments)),
+        version: version.or_else(|| corelog_version(&format!("{folder}/exe"))),
+    }
+}
+
+/// What corelog prints as its version. The link of the kernel leads to the file that runs, even
+/// when another one has taken its name since.
+fn corelog_version(program: &str) -> Option<String> {
+    let name = fs::read_link(program).ok()?.file_name()?.to_str()?.to_owned();
+    if name.strip_suffix(" (deleted)").unwrap_or(&name) != CORELOG {
+        return None;
+    }
+    let told = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
+    printed_version(CORELOG, &String::from_utf8_lossy(&told.stdout))
+}
+
 fn broker_between(first: &Look, last: &Look) -> Option<ProcessUse> {
     Some(last.broker?.since(&first.broker?))
 }
@@ -246,5 +279,7 @@ mod tests {
         let machine = probe.machine_use(&first, &last);
         assert!(machine.busy > 0.0 && machine.busy <= 1.0, "{machine:?}");
         assert!(this_machine().cpus > 0 && !is_visible(u32::MAX));
+        let own = Software { heap: Some("none".to_owned()), version: None };
+        assert_eq!((software(std::process::id()), software(u32::MAX)), (own, Software::default()));
     }
 }

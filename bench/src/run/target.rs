@@ -273,6 +273,7 @@ pub(super) fn fairness(
         replicas: replicas.map(|count| count as u64),
         configs,
         broker_cpus: None,
+        heap: None,
         notes,
     })
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use corelog_bench::fairness::shown;
+use corelog_bench::fairness::of_runs;
 use corelog_bench::latency::{Latency, LatencyResult, QUANTILES};
 use corelog_bench::result::{BrokerUse, Latencies, Repeat, RunResult, StallResult};
 use corelog_bench::statistics::{Spread, spread};
@@ -183,36 +183,10 @@ fn stall(stall: &StallResult) -> Table {
 }
 
 fn fairness(result: &RunResult) -> Table {
-    let fairness = &result.fairness;
-    let producer = &result.workload.producer;
-    let text = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
-    let version = fairness.version.clone();
-    let software = version
-        .map_or(fairness.software.clone(), |version| format!("{}, {version}", fairness.software));
-    let mut rows = vec![
-        row("broker", software),
-        row("protocol", &fairness.protocol),
-        row("nodes", fairness.nodes.to_string()),
-        row("acks", &fairness.acks),
-        row("replicas", text(fairness.replicas.map(|count| count.to_string()))),
-        row("batch bytes", text(producer.batch_bytes.map(|it| it.to_string()))),
-        row("linger ms", text(producer.linger_ms.map(|it| it.to_string()))),
-        row("codec", text(producer.codec.clone())),
-        row("broker CPUs", text(fairness.broker_cpus.clone())),
-        row("load CPUs", load_cpus(result)),
-        row("machine", format!("{} x {}", result.machine.cpus, result.machine.cpu_model)),
-    ];
-    rows.extend(fairness.configs.iter().map(|(name, value)| row(name, shown(name, value))));
-    rows.extend(fairness.notes.iter().map(|note| row("note", note)));
+    let settings = of_runs(std::slice::from_ref(result));
+    let mut rows: Vec<_> = settings.iter().map(|it| row(&it.name, it.value(0))).collect();
+    rows.extend(result.fairness.notes.iter().map(|note| row("note", note)));
     Table::new(["for a fair comparison", "value"], rows)
-}
-
-fn load_cpus(result: &RunResult) -> String {
-    let cpus = result.repeats.first().map_or(&[][..], |repeat| &repeat.generator.load_cpus);
-    if cpus.is_empty() {
-        return "any".to_owned();
-    }
-    cpus.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn findings(verdict: &Verdict) -> Table {
