@@ -26,6 +26,7 @@ pub mod pages;
 pub mod payload;
 pub mod plan;
 pub mod report;
+pub mod resources;
 pub mod result;
 pub mod run;
 pub mod schedule;

@@ -4,6 +4,7 @@
 mod check;
 mod compare;
 mod probe;
+mod resources;
 mod run;
 mod size;
 mod sweep;
@@ -133,6 +134,46 @@ mod tests {
         }
     }
 
+    /// The cells of the rows in which brokers' resources stand.
+    fn used(page: &crate::report::Page) -> Vec<Vec<String>> {
+        let section = page.sections.iter().find(|one| one.title == "Resources").unwrap();
+        match section.items.as_slice() {
+            [Item::Table(table)] => table.rows.clone(),
+            [Item::Note(_)] => Vec::new(),
+            _ => panic!("{section:?}"),
+        }
+    }
+
+    #[test]
+    fn every_page_has_bytes_per_cpu_second_and_write_amplification_where_they_are_known() {
+        let mut result = comparison(&[("old", 2), ("new", 8)]);
+        assert!(used(&compare_page(&result)).is_empty() && used(&run_page(&run())).is_empty());
+        for repeat in &mut result.runs[1].repeats {
+            repeat.broker = Some(crate::result::BrokerUse {
+                cpu_seconds: 5.0,
+                resident_bytes: 2_000_000,
+                payload_bytes_per_cpu_second: 3e6,
+                write_amplification: Some(1.5),
+                context_switches: 70,
+                ..Default::default()
+            });
+        }
+        let told = ["50 %", "2 MB", "3 MB", "1.5\u{d7}", "7"];
+        let row = |name: &str, cells: [&str; 5]| {
+            std::iter::once(name).chain(cells).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let expected = [row("old", ["not told"; 5]), row("new", told)];
+        assert_eq!(used(&compare_page(&result)), expected);
+        let one = &result.runs[1];
+        assert_eq!(used(&run_page(one))[0], row("repeat 1", told));
+        let objective = "p99 < 5ms".parse().unwrap();
+        let points = vec![Point::of(100.0, one, &objective)];
+        let found =
+            Sustainable { rate_per_second: None, missed_per_second: None, limit: SweepLimit::Load };
+        let page = sweep_page(&SweepResult::new(one, objective, found, points));
+        assert_eq!(used(&page), [row("100 msg/s", told)]);
+    }
+
     #[test]
     fn a_run_without_a_single_message_is_drawn_too() {
         let mut empty = repeat(3, 0.0);
@@ -160,6 +201,7 @@ mod tests {
             value_ns: 2e6,
             produce_ns: vec![(50.0, 1_000_000), (99.0, 2_000_000), (99.9, 4_000_000)],
             end_to_end_ns: Vec::new(),
+            resources: None,
             judgement,
             findings: Vec::new(),
         };

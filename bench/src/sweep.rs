@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::fairness::Subject;
 use crate::machine::Machine;
 use crate::objective::Objective;
+use crate::resources::Resources;
 use crate::result::{FORMAT, Fairness, RunResult, TargetResult};
 use crate::validity::Rule;
 use crate::workload::RawWorkload;
@@ -68,6 +69,9 @@ pub struct Point {
     pub produce_ns: Vec<(f64, u64)>,
     /// Percentiles from intended to a tail reader.
     pub end_to_end_ns: Vec<(f64, u64)>,
+    /// What the broker's process used; none where it was not looked at, and in older files.
+    #[serde(default)]
+    pub resources: Option<Resources>,
     /// What it says about the objective.
     pub judgement: Judgement,
     /// What spoke against the numbers.
@@ -250,6 +254,7 @@ impl Point {
             value_ns: if value_ns.is_finite() { value_ns } else { f64::MAX },
             produce_ns: points(&result.summary.produce_ns),
             end_to_end_ns: points(&result.summary.end_to_end_ns),
+            resources: Resources::of(repeats),
             judgement: judgement(is_kept, result),
             findings: result.verdict.findings.iter().map(|one| one.what.clone()).collect(),
         }

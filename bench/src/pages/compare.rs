@@ -1,6 +1,7 @@
 //! The page of a comparison: who is ahead, by how much and how surely; then the ratios, what is
 //! not equal on both sides, and the latencies.
 
+use super::resources::resources;
 use super::{NANOS, curve, latency_chart};
 use crate::compare::{CompareResult, Comparison, Decision, P_VALUE_MAX, PAIRS_MIN};
 use crate::fairness::{self, Setting};
@@ -8,6 +9,7 @@ use crate::objective::{Better, Metric};
 use crate::report::{
     Bar, Bars, Column, Grade, Item, KeyNumber, Limit, Page, Section, Settings, Table, Unit, Verdict,
 };
+use crate::resources::Resources;
 use crate::result::RunResult;
 use crate::statistics::median;
 
@@ -19,7 +21,12 @@ pub fn compare_page(result: &CompareResult) -> Page {
         title: format!("{}: {}", names.join(" against "), result.metric),
         verdict: verdict(result),
         facts: facts(result, differing(&settings)),
-        sections: vec![ratios(result), differences(result, settings), latencies(result)],
+        sections: vec![
+            ratios(result),
+            differences(result, settings),
+            latencies(result),
+            used(result),
+        ],
     }
 }
 
@@ -295,6 +302,11 @@ fn latencies(result: &CompareResult) -> Section {
         text: "All rounds together, from the intended moment.".to_owned(),
         items: vec![Item::Chart(chart)],
     }
+}
+
+fn used(result: &CompareResult) -> Section {
+    let row = |run: &RunResult| (run.target.name.clone(), Resources::of(&run.repeats));
+    resources(&result.runs.iter().map(row).collect::<Vec<_>>())
 }
 
 /// Settings that are known to differ come before those that a target does not tell.

@@ -1,5 +1,6 @@
 //! The page of a sweep.
 
+use super::resources::resources;
 use super::{NANOS, facts};
 use crate::report::{
     Axis, Chart, Column, Grade, Item, KeyNumber, Limit, Page, Section, Series, Style, Table, Unit,
@@ -17,7 +18,7 @@ pub fn sweep_page(result: &SweepResult) -> Page {
         facts: std::iter::once(("target".to_owned(), result.target.bootstrap.clone()))
             .chain(facts(result.subject(), &result.workload))
             .collect(),
-        sections: vec![curve(result, &objective), points(result)],
+        sections: vec![curve(result, &objective), points(result), used(result)],
     }
 }
 
@@ -71,6 +72,11 @@ fn curve(result: &SweepResult, objective: &str) -> Section {
         text: "Each point is a run of its own at a constant offered rate, open loop.".to_owned(),
         items: vec![Item::Chart(chart)],
     }
+}
+
+fn used(result: &SweepResult) -> Section {
+    let row = |point: &Point| (Unit::Messages.format(point.offered_per_second), point.resources);
+    resources(&result.points.iter().map(row).collect::<Vec<_>>())
 }
 
 fn points(result: &SweepResult) -> Section {

@@ -9,6 +9,7 @@ use corelog_bench::compare::{CompareResult, Comparison, Decision, PAIRS_MIN};
 use corelog_bench::fairness::{self, Setting};
 use corelog_bench::objective::Metric;
 use corelog_bench::pages::compare_page;
+use corelog_bench::resources::Resources;
 use corelog_bench::result::{RunResult, Summary};
 use corelog_bench::run::{Job, Target};
 use corelog_bench::validity::Verdict;
@@ -20,7 +21,7 @@ use crate::command_config;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, Report, Table};
 
-use super::report::{duration, percent};
+use super::report::{bytes, duration, per_cpu_second, percent, written_per_byte};
 use super::workload::WorkloadArguments;
 use super::{LoadArguments, Measuring, save};
 
@@ -246,6 +247,7 @@ impl Report for CompareReport<'_> {
         let header = ["comparison", "metric", "ratio", "range", "p", "pairs", "decision"];
         let mut tables = vec![Table::new(header, result.comparisons.iter().map(row).collect())];
         tables.push(self.targets());
+        tables.push(self.resources());
         let test = vec![
             vec!["test".to_owned(), result.test.clone()],
             vec!["threshold".to_owned(), percent(result.threshold)],
@@ -274,6 +276,25 @@ impl CompareReport<'_> {
             ]
         };
         let header = ["target", "broker", "acknowledged/s", "p50", "p99", "p99.9", "max"];
+        Table::new(header, self.0.runs.iter().map(row).collect())
+    }
+
+    fn resources(&self) -> Table {
+        let row = |run: &RunResult| {
+            let used = Resources::of(&run.repeats);
+            let told = |shown: &dyn Fn(&Resources) -> String| {
+                used.as_ref().map_or_else(|| fairness::NOT_TOLD.to_owned(), shown)
+            };
+            vec![
+                run.target.name.clone(),
+                told(&|used| percent(used.cpus)),
+                told(&|used| bytes(used.resident_bytes)),
+                per_cpu_second(used.as_ref()),
+                written_per_byte(used.as_ref()),
+            ]
+        };
+        let header =
+            ["broker process", "CPU", "memory", "payload per CPU second", "write amplification"];
         Table::new(header, self.0.runs.iter().map(row).collect())
     }
 

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use corelog_bench::fairness::of_runs;
+use corelog_bench::fairness::{NOT_TOLD, of_runs};
 use corelog_bench::latency::{Latency, LatencyResult, QUANTILES};
+use corelog_bench::resources::Resources;
 use corelog_bench::result::{BrokerUse, Latencies, Repeat, RunResult, StallResult};
 use corelog_bench::statistics::{Spread, spread};
 use corelog_bench::validity::{Verdict, Weight};
@@ -250,6 +251,17 @@ fn digits(value: f64, unit: &str) -> String {
 
 pub(crate) fn percent(part: f64) -> String {
     format!("{:.1} %", part * 100.0)
+}
+
+/// Payload for each second of the broker's CPU time.
+pub(super) fn per_cpu_second(used: Option<&Resources>) -> String {
+    used.map_or(NOT_TOLD.to_owned(), |used| bytes(used.payload_bytes_per_cpu_second))
+}
+
+/// Bytes written to disk for each byte of payload.
+pub(super) fn written_per_byte(used: Option<&Resources>) -> String {
+    let amplification = used.and_then(|used| used.write_amplification);
+    amplification.map_or(NOT_TOLD.to_owned(), |part| format!("{part:.2}"))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::bootstrap::Bootstrap;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, Report, Table};
 
-use super::report::{bytes, duration};
+use super::report::{bytes, duration, per_cpu_second, written_per_byte};
 use super::workload::WorkloadArguments;
 use super::{LoadArguments, Measuring, save};
 
@@ -173,6 +173,8 @@ impl Report for SweepReport<'_> {
                 at(99.9),
                 at(100.0),
                 value(point),
+                per_cpu_second(point.resources.as_ref()),
+                written_per_byte(point.resources.as_ref()),
                 judgement(point.judgement).to_owned(),
             ]
         };
@@ -185,6 +187,8 @@ impl Report for SweepReport<'_> {
             "p99.9",
             "max",
             "objective",
+            "per CPU second",
+            "written/byte",
             "judgement",
         ];
         vec![
