@@ -77,6 +77,8 @@ fn repeat(p99_us: u64, round: u64) -> Repeat {
         generator: GeneratorUse { load_cpus: vec![1], ..GeneratorUse::default() },
         machine: MachineUse::default(),
         broker: None,
+        cpus: None,
+        syncs: None,
         delivery: None,
         stall: None,
         verdict: Verdict::default(),

@@ -15,6 +15,7 @@
 
 pub mod affinity;
 pub mod compare;
+pub mod cores;
 pub mod fairness;
 pub mod keys;
 pub mod latency;
@@ -34,5 +35,6 @@ pub mod series;
 pub mod software;
 pub mod statistics;
 pub mod sweep;
+pub mod syncs;
 pub mod validity;
 pub mod workload;

@@ -3,11 +3,13 @@
 
 mod check;
 mod compare;
+mod cores;
 mod probe;
 mod resources;
 mod run;
 mod size;
 mod sweep;
+mod syncs;
 
 pub use check::check_page;
 pub use compare::compare_page;

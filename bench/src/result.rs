@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cores::CpuSeries;
 use crate::latency::{Latency, LatencyResult};
 use crate::ledger::DeliveryCheck;
 use crate::machine::Machine;
 use crate::series::Second;
 use crate::statistics::{Spread, spread};
+use crate::syncs::Syncs;
 use crate::validity::Verdict;
 use crate::workload::RawWorkload;
 
@@ -95,6 +97,13 @@ pub struct Repeat {
     pub machine: MachineUse,
     /// What the broker's process used; none without `--broker-pid`.
     pub broker: Option<BrokerUse>,
+    /// How busy each CPU of this machine was, the warm-up included; none where the kernel does not
+    /// tell, and in older files.
+    #[serde(default)]
+    pub cpus: Option<CpuSeries>,
+    /// How long the broker's syncs took; none where it does not tell, and in older files.
+    #[serde(default)]
+    pub syncs: Option<Syncs>,
     /// Whether every acknowledged message arrived once; none without tail readers.
     pub delivery: Option<DeliveryCheck>,
     /// A stall that was caused on purpose.
@@ -437,6 +446,8 @@ pub(crate) mod tests {
             generator: GeneratorUse::default(),
             machine: MachineUse::default(),
             broker: None,
+            cpus: None,
+            syncs: None,
             delivery: None,
             stall: None,
             verdict: Verdict::default(),

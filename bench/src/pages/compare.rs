@@ -2,6 +2,7 @@
 //! not equal on both sides, and the latencies.
 
 use super::resources::resources;
+use super::syncs::syncs;
 use super::{NANOS, curve, latency_chart};
 use crate::compare::{CompareResult, Comparison, Decision, P_VALUE_MAX, PAIRS_MIN};
 use crate::fairness::{self, Setting};
@@ -12,6 +13,7 @@ use crate::report::{
 use crate::resources::Resources;
 use crate::result::RunResult;
 use crate::statistics::median;
+use crate::syncs::Syncs;
 
 /// The page of a comparison: the ratios against the first target, pair by pair.
 pub fn compare_page(result: &CompareResult) -> Page {
@@ -25,6 +27,7 @@ pub fn compare_page(result: &CompareResult) -> Page {
             ratios(result),
             differences(result, settings),
             latencies(result),
+            syncs_of(result),
             used(result),
         ],
     }
@@ -302,6 +305,16 @@ fn latencies(result: &CompareResult) -> Section {
         text: "All rounds together, from the intended moment.".to_owned(),
         items: vec![Item::Chart(chart)],
     }
+}
+
+fn syncs_of(result: &CompareResult) -> Section {
+    let row = |run: &RunResult| {
+        let told = || run.repeats.iter().filter(|repeat| repeat.syncs.is_some());
+        let seconds = told().map(|repeat| repeat.measured_seconds).sum::<f64>();
+        let all = Syncs::together(told().filter_map(|repeat| repeat.syncs.as_ref()));
+        (run.target.name.clone(), all, seconds)
+    };
+    syncs(&result.runs.iter().map(row).collect::<Vec<_>>())
 }
 
 fn used(result: &CompareResult) -> Section {

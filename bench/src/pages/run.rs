@@ -1,6 +1,8 @@
 //! The page of one run.
 
+use super::cores::cores;
 use super::resources::resources;
+use super::syncs::syncs;
 use super::{NANOS, curve, facts, latency_chart, seconds};
 use crate::fairness::Subject;
 use crate::report::{
@@ -24,6 +26,8 @@ pub fn run_page(result: &RunResult) -> Page {
     let mut sections = vec![latencies(result)];
     if let Some(repeat) = result.repeats.last() {
         sections.push(time(repeat));
+        sections.push(cores(repeat));
+        sections.push(syncs_of(result));
         sections.push(used(result));
     }
     sections.push(trust(result));
@@ -179,6 +183,13 @@ fn stalls(repeat: &Repeat) -> Vec<Mark> {
         label: format!("stall, {}", seconds(longest)),
     };
     marks.into_iter().map(mark).collect()
+}
+
+fn syncs_of(result: &RunResult) -> Section {
+    let row = |(number, repeat): (usize, &Repeat)| {
+        (format!("repeat {}", number + 1), repeat.syncs.clone(), repeat.measured_seconds)
+    };
+    syncs(&result.repeats.iter().enumerate().map(row).collect::<Vec<_>>())
 }
 
 fn used(result: &RunResult) -> Section {

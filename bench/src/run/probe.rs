@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::affinity::{ThreadUse, busy_cpus};
+use crate::cores::{CpuSeries, CpuWatch};
 use crate::machine::{
     CpuTimes, Machine, ProcessUse, parse_context_switches, parse_cpu_model, parse_cpu_times,
     parse_cpus_allowed, parse_disk_bytes, parse_frequency_mhz, parse_load_average,
@@ -29,6 +30,7 @@ const FILES_MAX: usize = 65_536;
 pub(super) struct Probe {
     broker: Option<u32>,
     frequencies: Option<(f64, f64)>,
+    cpus: CpuWatch,
 }
 
 /// What was used up to a moment.
@@ -44,7 +46,7 @@ pub(super) struct Look {
 impl Probe {
     /// Looks at a broker's process, too, if there is one to look at.
     pub(super) fn new(broker: Option<u32>) -> Self {
-        Self { broker, frequencies: None }
+        Self { broker, frequencies: None, cpus: CpuWatch::default() }
     }
 
     /// What was used up to now.
@@ -61,8 +63,19 @@ impl Probe {
         }
     }
 
+    /// Notes how busy each CPU was since the last look, and how fast they run now.
+    pub(super) fn look_at_cpus(&mut self, at: Duration) {
+        self.cpus.look(at, &read("/proc/stat").unwrap_or_default());
+        self.look_at_frequencies();
+    }
+
+    /// How busy each CPU was.
+    pub(super) fn cpus(self) -> Option<CpuSeries> {
+        self.cpus.finish()
+    }
+
     /// Notes how fast the CPUs run now.
-    pub(super) fn look_at_frequencies(&mut self) {
+    fn look_at_frequencies(&mut self) {
         for cpu in 0.. {
             let folder = format!("/sys/devices/system/cpu/cpu{cpu}");
             if !Path::new(&folder).exists() {

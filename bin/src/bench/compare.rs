@@ -38,6 +38,9 @@ pub(super) struct CompareArguments {
     /// Process of a target's broker on this machine
     #[arg(long = "broker-pid", value_name = "NAME=PID")]
     broker_pids: Vec<NamedPid>,
+    /// Where a target's broker has its metrics page; corelog tells by itself
+    #[arg(long = "broker-metrics", value_name = "NAME=HOST:PORT")]
+    broker_metrics: Vec<NamedMetrics>,
     /// How often each target is measured
     #[arg(long, value_name = "N", default_value_t = 8)]
     pairs: u32,
@@ -81,6 +84,21 @@ impl FromStr for NamedPid {
         let pair = text.split_once('=').and_then(|(name, pid)| Some((name, pid.parse().ok()?)));
         let (name, pid) = pair.ok_or("write NAME=PID")?;
         Ok(Self { name: name.to_owned(), pid })
+    }
+}
+
+#[derive(Debug, Clone)]
+struct NamedMetrics {
+    name: String,
+    address: String,
+}
+
+impl FromStr for NamedMetrics {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, address) = text.split_once('=').ok_or("write NAME=HOST:PORT")?;
+        Ok(Self { name: name.to_owned(), address: address.to_owned() })
     }
 }
 
@@ -157,7 +175,9 @@ impl CompareArguments {
         let is_target = |name: &str| self.targets.iter().any(|target| target.name == name);
         let of_pids = self.broker_pids.iter().map(|named| ("--broker-pid", &named.name));
         let of_configs = self.target_configs.iter().map(|named| ("--target-config", &named.name));
-        if let Some((flag, name)) = of_pids.chain(of_configs).find(|named| !is_target(named.1)) {
+        let of_metrics = self.broker_metrics.iter().map(|named| ("--broker-metrics", &named.name));
+        let mut named = of_pids.chain(of_configs).chain(of_metrics);
+        if let Some((flag, name)) = named.find(|named| !is_target(named.1)) {
             let why = format!("{flag} names {name}, no target does");
             return refuse(why, &format!("write {flag} with the name of a --target"));
         }
@@ -167,6 +187,10 @@ impl CompareArguments {
         }
         let pid_of = |name: &str| {
             self.broker_pids.iter().find(|named| named.name == name).map(|named| named.pid)
+        };
+        let metrics_of = |name: &str| {
+            let found = self.broker_metrics.iter().find(|named| named.name == name);
+            found.map(|named| named.address.clone())
         };
         let security_of = |name: &str| {
             let config = self.target_configs.iter().find(|named| named.name == name);
@@ -178,6 +202,7 @@ impl CompareArguments {
                 bootstrap: named.bootstrap.clone(),
                 security: security_of(&named.name)?.unwrap_or_default(),
                 broker_pid: pid_of(&named.name),
+                metrics: metrics_of(&named.name),
             })
         };
         self.targets.iter().map(target).collect()

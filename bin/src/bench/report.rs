@@ -8,6 +8,7 @@ use corelog_bench::latency::{Latency, LatencyResult, QUANTILES};
 use corelog_bench::resources::Resources;
 use corelog_bench::result::{BrokerUse, Latencies, Repeat, RunResult, StallResult};
 use corelog_bench::statistics::{Spread, spread};
+use corelog_bench::syncs::Syncs;
 use corelog_bench::validity::{Verdict, Weight};
 use serde::Serialize;
 
@@ -26,6 +27,7 @@ impl Report for RunReport<'_> {
         if result.repeats.iter().any(|repeat| repeat.broker.is_some()) {
             tables.push(broker(&result.repeats));
         }
+        tables.push(syncs(&result.repeats));
         let stalls = result.repeats.iter().filter_map(|repeat| repeat.stall.as_ref());
         tables.extend(stalls.map(stall));
         tables.push(fairness(result));
@@ -166,6 +168,23 @@ fn broker(repeats: &[Repeat]) -> Table {
         row("write amplification", of(&|it| it.write_amplification, &|it| format!("{it:.2}"))),
     ];
     Table::new(["broker process", "value"], rows)
+}
+
+fn syncs(repeats: &[Repeat]) -> Table {
+    let all = Syncs::together(repeats.iter().filter_map(|repeat| repeat.syncs.as_ref()));
+    let told = |value: Option<f64>| {
+        value.map_or(NOT_TOLD.to_owned(), |value| duration(Duration::from_secs_f64(value)))
+    };
+    let of = |of: &dyn Fn(&Syncs) -> Option<f64>| told(all.as_ref().and_then(of));
+    let count = all.as_ref().map_or(NOT_TOLD.to_owned(), |syncs| syncs.count.to_string());
+    let rows = vec![
+        row("syncs", count),
+        row("mean", of(&Syncs::mean_seconds)),
+        row("p50", of(&|syncs| syncs.at(50.0))),
+        row("p99", of(&|syncs| syncs.at(99.0))),
+        row("p99.9", of(&|syncs| syncs.at(99.9))),
+    ];
+    Table::new(["sync latency of the broker", "value"], rows)
 }
 
 fn stall(stall: &StallResult) -> Table {

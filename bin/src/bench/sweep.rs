@@ -40,6 +40,9 @@ pub(super) struct SweepArguments {
     /// Process of the broker on this machine
     #[arg(long, value_name = "PID")]
     broker_pid: Option<u32>,
+    /// Where the broker has its metrics page, for how long its syncs take; corelog tells by itself
+    #[arg(long, value_name = "HOST:PORT")]
+    broker_metrics: Option<String>,
     #[command(flatten)]
     load: LoadArguments,
     #[command(flatten)]
@@ -61,6 +64,7 @@ pub(super) fn run(arguments: &SweepArguments, output: &mut Output) -> Result<(),
             bootstrap: arguments.bootstrap.endpoints()?,
             security: arguments.bootstrap.security()?,
             broker_pid: arguments.broker_pid,
+            metrics: arguments.broker_metrics.clone(),
         },
         workload,
         settings: arguments.load.settings(),
