@@ -66,6 +66,11 @@ fn facts(subject: Subject<'_>, workload: &RawWorkload) -> Vec<(String, String)> 
     name.chain(settings.into_iter().map(told)).chain(notes).collect()
 }
 
+/// Whether two percentiles or rates are the same one.
+fn same(one: f64, other: f64) -> bool {
+    (one - other).abs() < 1e-9
+}
+
 fn seconds(nanos: u64) -> String {
     Unit::Seconds.format(nanos as f64 * NANOS)
 }
@@ -217,6 +222,28 @@ mod tests {
         let page = sweep_page(&SweepResult::new(&run(), objective, found, points));
         page.html().unwrap();
         assert_eq!(page.verdict.numbers[0].value, "2 k msg/s");
+    }
+
+    #[test]
+    fn a_rate_that_was_measured_again_is_one_point_of_the_curve() {
+        let point = |rate: f64, p99_ns: u64| {
+            let mut point = Point::of(rate, &run(), &"p99 < 5ms".parse().unwrap());
+            point.produce_ns = vec![(99.0, p99_ns)];
+            point
+        };
+        let points = [(100.0, 2_000_000), (200.0, 90_000_000), (200.0, 3_000_000), (200.0, 4)];
+        let points = points.map(|(rate, p99_ns)| point(rate, p99_ns)).to_vec();
+        let found =
+            Sustainable { rate_per_second: None, missed_per_second: None, limit: SweepLimit::Load };
+        let result = SweepResult::new(&run(), "p99 < 5ms".parse().unwrap(), found, points);
+        let page = sweep_page(&result);
+        let items = page.sections.iter().flat_map(|section| &section.items);
+        let drawn = items.filter_map(|item| match item {
+            Item::Chart(chart) => chart.series.iter().find(|series| series.name == "p99"),
+            _ => None,
+        });
+        let drawn: Vec<_> = drawn.map(|series| series.points.clone()).collect();
+        assert_eq!(drawn, [[(100.0, 0.002), (200.0, 0.003)]]);
     }
 
     /// A comparison of targets with these latencies in milliseconds.

@@ -3,7 +3,7 @@
 use super::cores::cores;
 use super::resources::resources;
 use super::syncs::syncs;
-use super::{NANOS, curve, facts, latency_chart, seconds};
+use super::{NANOS, curve, facts, latency_chart, same, seconds};
 use crate::fairness::Subject;
 use crate::report::{
     Axis, Chart, Column, Grade, Item, KeyNumber, Mark, Page, Section, Series, Span, Style, Table,
@@ -63,10 +63,6 @@ fn verdict(result: &RunResult) -> Verdict {
         (Grade::Invalid, format!("Not valid: {}", reasons.join("; ")))
     };
     Verdict { grade, answer: None, headline, numbers: numbers.into_iter().flatten().collect() }
-}
-
-fn same(one: f64, other: f64) -> bool {
-    (one - other).abs() < 1e-9
 }
 
 type Pick = fn(&Latencies) -> &crate::latency::LatencyResult;

@@ -35,7 +35,7 @@ pub(super) struct SweepArguments {
     #[arg(long, value_name = "N", default_value_t = 0.05, value_parser = precision)]
     precision: f64,
     /// The search ends after so many measurements
-    #[arg(long, value_name = "N", default_value_t = 30)]
+    #[arg(long, value_name = "N", default_value_t = 40)]
     points_max: u32,
     /// Process of the broker on this machine
     #[arg(long, value_name = "PID")]
