@@ -412,10 +412,8 @@ mod tests {
             match next {
                 Next::Measure(rate) => {
                     let is_stalled = stalls.contains(&(measured.len() as u32 + 1));
-                    let judgement = match rate <= capacity && !is_stalled {
-                        true => Judgement::Kept,
-                        false => Judgement::Missed,
-                    };
+                    let is_kept = rate <= capacity && !is_stalled;
+                    let judgement = if is_kept { Judgement::Kept } else { Judgement::Missed };
                     measured.push((rate, judgement));
                     next = sweep.step(rate, judgement);
                 }

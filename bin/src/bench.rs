@@ -24,6 +24,7 @@ use self::report::RunReport;
 use self::workload::WorkloadArguments;
 
 mod compare;
+mod histogram;
 mod live;
 mod presets;
 pub(crate) mod report;
