@@ -1,6 +1,7 @@
 //! How busy each CPU of this machine was, moment by moment. A broker that pins its shards, or a
 //! load that shares a CPU with it, is seen here and not in a sum. Pure: others read the files.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,37 @@ pub struct CpuMoment {
 pub struct CpuWatch {
     series: CpuSeries,
     before: Option<(Duration, Vec<(usize, CpuTimes)>)>,
+}
+
+/// A CPU that was busy for less of its time is idle: its frequency says nothing about a run.
+const AT_WORK: f64 = 0.1;
+
+/// How fast CPUs ran while they were at work.
+#[derive(Debug, Default)]
+pub struct Frequencies {
+    /// The lowest and the highest of each CPU, in MHz.
+    seen: BTreeMap<usize, (f64, f64)>,
+}
+
+impl Frequencies {
+    /// Takes how fast CPUs run now. Those that were not busy before count for nothing; without a
+    /// look at how busy they were, all count.
+    pub fn note(&mut self, busy: &[(usize, f64)], mhz: impl IntoIterator<Item = (usize, f64)>) {
+        let is_at_work = |cpu: usize| {
+            let part = busy.iter().find(|(one, _)| *one == cpu).map_or(0.0, |(_, part)| *part);
+            busy.is_empty() || part >= AT_WORK
+        };
+        for (cpu, mhz) in mhz.into_iter().filter(|(cpu, _)| is_at_work(*cpu)) {
+            let (low, high) = self.seen.entry(cpu).or_insert((mhz, mhz));
+            (*low, *high) = (low.min(mhz), high.max(mhz));
+        }
+    }
+
+    /// The lowest and the highest of the CPU that changed most; none when nothing was seen.
+    pub fn widest(&self) -> Option<(f64, f64)> {
+        let ratio = |seen: &(f64, f64)| seen.1 / seen.0.max(1.0);
+        self.seen.values().copied().max_by(|one, other| ratio(one).total_cmp(&ratio(other)))
+    }
 }
 
 impl CpuSeries {
@@ -132,6 +164,19 @@ mod tests {
         let both = watch.look(second(3), &stat(&[(0, 200, 100), (1, 0, 100)]));
         assert_eq!(both, [(0, 1.0), (1, 0.0)]);
         assert_eq!(watch.finish().unwrap().moments.len(), 1);
+    }
+
+    #[test]
+    fn only_a_cpu_at_work_tells_whether_its_frequency_changed() {
+        let mut frequencies = Frequencies::default();
+        assert_eq!(frequencies.widest(), None);
+        // An idle CPU is slow, and cores of two kinds are not a change.
+        let busy = [(0, 0.9), (1, 0.01), (2, 0.5)];
+        frequencies.note(&busy, [(0, 3000.0), (1, 800.0), (2, 2000.0), (3, 100.0)]);
+        frequencies.note(&busy, [(0, 2700.0), (1, 3000.0), (2, 2000.0)]);
+        assert_eq!(frequencies.widest(), Some((2700.0, 3000.0)));
+        frequencies.note(&[], [(1, 800.0), (1, 3000.0)]);
+        assert_eq!(frequencies.widest(), Some((800.0, 3000.0)));
     }
 
     #[test]

@@ -193,9 +193,10 @@ pub struct MachineUse {
     pub other: f64,
     /// Load average of the last minute at the end.
     pub load_average: f64,
-    /// The lowest CPU frequency that was seen; none where the kernel does not tell.
+    /// Of the CPU at work whose frequency changed most, the lowest one that was seen; none where
+    /// the kernel does not tell.
     pub frequency_mhz_min: Option<f64>,
-    /// The highest.
+    /// Its highest one.
     pub frequency_mhz_max: Option<f64>,
 }
 

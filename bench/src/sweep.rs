@@ -285,8 +285,9 @@ impl Point {
 
 fn judgement(is_kept: bool, result: &RunResult) -> Judgement {
     // What makes latencies longer than the target's own cannot make a kept objective a missed one.
-    let only_lengthens =
-        |rule: Rule| matches!(rule, Rule::LagInLatency | Rule::Steal | Rule::OtherLoad);
+    let only_lengthens = |rule: Rule| {
+        matches!(rule, Rule::LagInLatency | Rule::Steal | Rule::OtherLoad | Rule::Frequency)
+    };
     let mut reasons = result.verdict.reasons().map(|finding| finding.rule);
     if is_kept && reasons.all(|rule| only_lengthens(rule) || rule == Rule::BusyThread) {
         return Judgement::Kept;
@@ -298,7 +299,7 @@ fn judgement(is_kept: bool, result: &RunResult) -> Judgement {
         Judgement::Missed
     } else if is_by(Rule::BusyThread) {
         Judgement::LoadAtLimit
-    } else if is_by(Rule::Steal) || is_by(Rule::OtherLoad) {
+    } else if is_by(Rule::Steal) || is_by(Rule::OtherLoad) || is_by(Rule::Frequency) {
         Judgement::Disturbed
     } else if is_by(Rule::LagInLatency) && !is_by(Rule::BehindSchedule) && !has_no_room {
         // The load was late, though neither the target nor a lack of CPU time held it up.
@@ -527,6 +528,8 @@ mod tests {
         // A load that was late only adds to the latency.
         assert_eq!(judge(4, 1000.0, Some(Rule::LagInLatency)), Judgement::Kept);
         assert_eq!(judge(4, 1000.0, Some(Rule::Steal)), Judgement::Kept);
+        assert_eq!(judge(4, 1000.0, Some(Rule::Frequency)), Judgement::Kept);
+        assert_eq!(judge(6, 1000.0, Some(Rule::Frequency)), Judgement::Disturbed);
         assert_eq!(judge(6, 1000.0, Some(Rule::LagInLatency)), Judgement::Disturbed);
         assert_eq!(judge(6, 1000.0, Some(Rule::Steal)), Judgement::Disturbed);
         assert_eq!(judge(4, 1000.0, Some(Rule::BehindSchedule)), Judgement::Missed);

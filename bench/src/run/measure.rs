@@ -196,6 +196,7 @@ impl Measurement<'_, '_> {
             let now = self.context.clock.now();
             if !has_first && load.warm_up <= now {
                 (has_first, watched.first) = (true, watched.probe.look());
+                watched.probe.forget_frequencies();
                 self.metrics.iter_mut().for_each(MetricsPage::begin);
             }
             if !has_last && load.length() <= now {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::affinity::{ThreadUse, busy_cpus};
-use crate::cores::{CpuSeries, CpuWatch};
+use crate::cores::{CpuSeries, CpuWatch, Frequencies};
 use crate::machine::{
     CpuTimes, Machine, ProcessUse, parse_context_switches, parse_cpu_model, parse_cpu_times,
     parse_cpus_allowed, parse_disk_bytes, parse_frequency_mhz, parse_load_average,
@@ -29,7 +29,7 @@ const FILES_MAX: usize = 65_536;
 #[derive(Debug)]
 pub(super) struct Probe {
     broker: Option<u32>,
-    frequencies: Option<(f64, f64)>,
+    frequencies: Frequencies,
     cpus: CpuWatch,
 }
 
@@ -46,12 +46,11 @@ pub(super) struct Look {
 impl Probe {
     /// Looks at a broker's process, too, if there is one to look at.
     pub(super) fn new(broker: Option<u32>) -> Self {
-        Self { broker, frequencies: None, cpus: CpuWatch::default() }
+        Self { broker, frequencies: Frequencies::default(), cpus: CpuWatch::default() }
     }
 
     /// What was used up to now.
-    pub(super) fn look(&mut self) -> Look {
-        self.look_at_frequencies();
+    pub(super) fn look(&self) -> Look {
         let of = |pid: u32| look_into(&format!("/proc/{pid}"));
         let broker = self.broker.and_then(of);
         Look {
@@ -65,8 +64,15 @@ impl Probe {
 
     /// Notes how busy each CPU was since the last look, and how fast they run now.
     pub(super) fn look_at_cpus(&mut self, at: Duration) {
-        self.cpus.look(at, &read("/proc/stat").unwrap_or_default());
-        self.look_at_frequencies();
+        let busy = self.cpus.look(at, &read("/proc/stat").unwrap_or_default());
+        if !busy.is_empty() {
+            self.frequencies.note(&busy, frequencies());
+        }
+    }
+
+    /// Forgets how fast CPUs ran so far: they may speed up while the load warms them up.
+    pub(super) fn forget_frequencies(&mut self) {
+        self.frequencies = Frequencies::default();
     }
 
     /// How busy each CPU was.
@@ -74,25 +80,12 @@ impl Probe {
         self.cpus.finish()
     }
 
-    /// Notes how fast the CPUs run now.
-    fn look_at_frequencies(&mut self) {
-        for cpu in 0.. {
-            let folder = format!("/sys/devices/system/cpu/cpu{cpu}");
-            if !Path::new(&folder).exists() {
-                return;
-            }
-            let text = read(&format!("{folder}/cpufreq/scaling_cur_freq"));
-            let Some(mhz) = text.and_then(|text| parse_frequency_mhz(&text)) else { return };
-            let (low, high) = self.frequencies.unwrap_or((mhz, mhz));
-            self.frequencies = Some((low.min(mhz), high.max(mhz)));
-        }
-    }
-
     /// What the machine was busy with between two looks.
     pub(super) fn machine_use(&self, first: &Look, last: &Look) -> MachineUse {
         let cpu = last.cpu.since(&first.cpu);
         let broker = broker_between(first, last).map_or(Duration::ZERO, |used| used.cpu);
         let ours = last.own.since(&first.own).cpu + broker;
+        let frequencies = self.frequencies.widest();
         MachineUse {
             busy: cpu.part(cpu.busy),
             steal: cpu.part(cpu.steal),
@@ -100,8 +93,8 @@ impl Probe {
             load_average: read("/proc/loadavg")
                 .and_then(|text| parse_load_average(&text))
                 .unwrap_or_default(),
-            frequency_mhz_min: self.frequencies.map(|(low, _)| low),
-            frequency_mhz_max: self.frequencies.map(|(_, high)| high),
+            frequency_mhz_min: frequencies.map(|(low, _)| low),
+            frequency_mhz_max: frequencies.map(|(_, high)| high),
         }
     }
 
@@ -145,13 +138,13 @@ pub struct MachineWatch {
 impl MachineWatch {
     /// From now on.
     pub fn begin() -> Self {
-        let mut probe = Probe::new(None);
+        let probe = Probe::new(None);
         let first = probe.look();
         Self { probe, first }
     }
 
     /// What the machine was busy with since.
-    pub fn end(&mut self) -> MachineUse {
+    pub fn end(&self) -> MachineUse {
         let last = self.probe.look();
         self.probe.machine_use(&self.first, &last)
     }
@@ -162,7 +155,7 @@ impl MachineWatch {
 pub fn wait_until_calm(longest: Duration) -> bool {
     let begun = std::time::Instant::now();
     loop {
-        let mut watch = MachineWatch::begin();
+        let watch = MachineWatch::begin();
         std::thread::sleep(CALM_LOOK);
         if watch.end().busy < CALM_BUSY {
             return true;
@@ -229,6 +222,17 @@ fn corelog_version(program: &str) -> Option<String> {
     printed_version(CORELOG, &String::from_utf8_lossy(&told.stdout))
 }
 
+/// How fast each CPU runs now, in MHz; nothing where the kernel does not tell.
+fn frequencies() -> Vec<(usize, f64)> {
+    let of = |cpu: usize| {
+        let text = read(&format!("/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq"));
+        Some((cpu, parse_frequency_mhz(&text?)?))
+    };
+    // A CPU that is offline has no file; those behind it may have one.
+    let count = fs::read_dir("/sys/devices/system/cpu").into_iter().flatten().count();
+    (0..count).filter_map(of).collect()
+}
+
 fn broker_between(first: &Look, last: &Look) -> Option<ProcessUse> {
     Some(last.broker?.since(&first.broker?))
 }
@@ -279,7 +283,7 @@ mod tests {
 
     #[test]
     fn this_process_can_be_looked_at() {
-        let mut probe = Probe::new(Some(std::process::id()));
+        let probe = Probe::new(Some(std::process::id()));
         let first = probe.look();
         let begun = std::time::Instant::now();
         while begun.elapsed() < Duration::from_millis(60) {
