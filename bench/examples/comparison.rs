@@ -77,6 +77,8 @@ fn repeat(p99_us: u64, round: u64) -> Repeat {
         generator: GeneratorUse { load_cpus: vec![1], ..GeneratorUse::default() },
         machine: MachineUse::default(),
         broker: None,
+        cpus: None,
+        syncs: None,
         delivery: None,
         stall: None,
         verdict: Verdict::default(),
@@ -96,6 +98,8 @@ fn corelog() -> Fairness {
         protocol: "Produce 11, Fetch 17".to_owned(),
         acks: "all".to_owned(),
         replicas: Some(1),
+        version: Some("0.1.0".to_owned()),
+        heap: Some("none".to_owned()),
         broker_cpus: Some("process 0-1; busy threads 0".to_owned()),
         configs: configs(&[
             ("node default.replication.factor", "1"),
@@ -117,7 +121,8 @@ fn corelog() -> Fairness {
 fn kafka(flush_messages: &str) -> Fairness {
     Fairness {
         software: "Apache Kafka".to_owned(),
-        version: Some("speaks 4.2-IV1 among brokers".to_owned()),
+        version: Some("4.2.0".to_owned()),
+        heap: Some("1 GiB".to_owned()),
         protocol: "Produce 13, Fetch 18".to_owned(),
         broker_cpus: Some("0".to_owned()),
         notes: Vec::new(),

@@ -141,7 +141,8 @@ fn decide(better: Better, threshold: f64, ratios: &[f64], significance: &Signifi
 
 /// What makes two targets no equals, in words.
 pub fn differences(one: &Fairness, other: &Fairness) -> Vec<String> {
-    let unequal = fairness::of_targets(&[one, other]).into_iter().filter(|it| it.equal().is_none());
+    let is_unequal = |it: &fairness::Setting| it.is_told() && it.equal().is_none();
+    let unequal = fairness::of_targets(&[one, other]).into_iter().filter(is_unequal);
     let words =
         |it: fairness::Setting| format!("{}: {} against {}", it.name, it.value(0), it.value(1));
     unequal.map(words).collect()
@@ -206,7 +207,7 @@ mod tests {
         let other = Fairness { replicas: Some(3), configs: config("2"), ..one.clone() };
         assert_eq!(
             differences(&one, &other),
-            ["replicas: unknown against 3", "topic flush.ms: 1 against 2"]
+            ["replicas: not told against 3", "topic flush.ms: 1 against 2"]
         );
         assert!(differences(&one, &one).is_empty());
     }

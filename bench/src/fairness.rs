@@ -3,11 +3,32 @@
 
 use std::collections::BTreeSet;
 
+use crate::machine::Machine;
 use crate::result::{Fairness, RunResult};
+use crate::workload::RawProducer;
 
 /// The setting of a rack says where a node stands, not what it does, and the version among brokers
 /// is told as their version.
 const LEFT_OUT: [&str; 2] = ["node broker.rack", "node inter.broker.protocol.version"];
+
+/// What a reader has to see even where no target tells it.
+const ALWAYS: [&str; 5] = ["broker", "version", "replicas", "broker CPUs", "heap"];
+
+/// What stands for a value that is not known.
+pub const NOT_TOLD: &str = "not told";
+
+/// A target, and how the load on it was made.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'s> {
+    /// What the target tells.
+    pub target: &'s Fairness,
+    /// How its producers were set.
+    pub producer: &'s RawProducer,
+    /// The CPUs that the load was pinned to; empty when it was not.
+    pub load_cpus: &'s [usize],
+    /// The machine of the load.
+    pub machine: &'s Machine,
+}
 
 /// One setting of several targets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +52,18 @@ impl Setting {
         self.values.iter().flatten().collect::<BTreeSet<_>>().len() > 1
     }
 
-    /// The value at one target, `unknown` where it is not known.
+    /// Whether a target tells it.
+    pub fn is_told(&self) -> bool {
+        self.values.iter().any(Option::is_some)
+    }
+
+    /// The value at one target, [`NOT_TOLD`] where it is not known.
     pub fn value(&self, target: usize) -> &str {
-        self.values.get(target).and_then(Option::as_deref).unwrap_or("unknown")
+        self.values.get(target).and_then(Option::as_deref).unwrap_or(NOT_TOLD)
     }
 }
 
-/// The settings that at least one of these told.
+/// The settings that at least one of these told, and those that are never left out.
 pub fn of_targets(targets: &[&Fairness]) -> Vec<Setting> {
     let setting = |name: &str, of: &dyn Fn(&Fairness) -> Option<String>| Setting {
         name: name.to_owned(),
@@ -51,6 +77,7 @@ pub fn of_targets(targets: &[&Fairness]) -> Vec<Setting> {
         setting("acks", &|it| Some(it.acks.clone())),
         setting("replicas", &|it| it.replicas.map(|count| count.to_string())),
         setting("broker CPUs", &|it| it.broker_cpus.clone()),
+        setting("heap", &|it| it.heap.clone()),
     ];
     let names: BTreeSet<&str> =
         targets.iter().flat_map(|it| &it.configs).map(|(name, _)| name.as_str()).collect();
@@ -61,35 +88,51 @@ pub fn of_targets(targets: &[&Fairness]) -> Vec<Setting> {
         };
         found.push(setting(name, &of));
     }
-    found.retain(|setting| setting.values.iter().any(Option::is_some));
+    found.retain(|setting| setting.is_told() || ALWAYS.contains(&setting.name.as_str()));
     found
 }
 
-/// The same of runs, with how their load was made.
-pub fn of_runs(runs: &[RunResult]) -> Vec<Setting> {
-    let setting = |name: &str, of: &dyn Fn(&RunResult) -> Option<String>| Setting {
+/// The same with how the loads were made.
+pub fn of_subjects(subjects: &[Subject<'_>]) -> Vec<Setting> {
+    let setting = |name: &str, of: &dyn Fn(&Subject<'_>) -> Option<String>| Setting {
         name: name.to_owned(),
-        values: runs.iter().map(|run| of(run).filter(|it| is_told(it))).collect(),
+        values: subjects.iter().map(|one| of(one).filter(|it| is_told(it))).collect(),
     };
-    let mut found = of_targets(&runs.iter().map(|run| &run.fairness).collect::<Vec<_>>());
+    let mut found = of_targets(&subjects.iter().map(|one| one.target).collect::<Vec<_>>());
     found.extend([
-        setting("batch bytes", &|run| {
-            Some(shown("batch bytes", &run.workload.producer.batch_bytes?.to_string()))
+        setting("batch bytes", &|one| {
+            Some(shown("batch bytes", &one.producer.batch_bytes?.to_string()))
         }),
-        setting("linger", &|run| Some(format!("{} ms", run.workload.producer.linger_ms?))),
-        setting("codec", &|run| run.workload.producer.codec.clone()),
-        setting("load CPUs", &|run| {
-            let cpus = &run.repeats.first()?.generator.load_cpus;
-            Some(cpus.iter().map(usize::to_string).collect::<Vec<_>>().join(","))
+        setting("linger", &|one| Some(format!("{} ms", one.producer.linger_ms?))),
+        setting("codec", &|one| one.producer.codec.clone()),
+        setting("load CPUs", &|one| {
+            let cpus: Vec<String> = one.load_cpus.iter().map(usize::to_string).collect();
+            Some(if cpus.is_empty() { "any".to_owned() } else { cpus.join(",") })
         }),
-        setting("machine", &|run| {
-            let machine = &run.machine;
-            let text = format!("{} x {}", machine.cpus, machine.cpu_model);
-            Some(text).filter(|_| machine.cpus > 0)
+        setting("machine", &|one| {
+            let text = format!("{} x {}", one.machine.cpus, one.machine.cpu_model);
+            Some(text).filter(|_| one.machine.cpus > 0)
         }),
     ]);
-    found.retain(|setting| setting.values.iter().any(Option::is_some));
+    found.retain(|setting| setting.is_told() || ALWAYS.contains(&setting.name.as_str()));
     found
+}
+
+/// The same of runs.
+pub fn of_runs(runs: &[RunResult]) -> Vec<Setting> {
+    of_subjects(&runs.iter().map(Subject::of_run).collect::<Vec<_>>())
+}
+
+impl<'s> Subject<'s> {
+    /// The target of a run and its load.
+    pub fn of_run(run: &'s RunResult) -> Self {
+        Self {
+            target: &run.fairness,
+            producer: &run.workload.producer,
+            load_cpus: run.repeats.first().map_or(&[], |one| &one.generator.load_cpus),
+            machine: &run.machine,
+        }
+    }
 }
 
 /// The value of a config for people: Kafka's largest number is a limit that is never reached, and
@@ -138,7 +181,11 @@ mod tests {
             of_targets(&[&one, &two]),
             [
                 setting("broker", &[Some("corelog"), None]),
+                setting("version", &[None, None]),
                 setting("acks", &[Some("all"), Some("all")]),
+                setting("replicas", &[None, None]),
+                setting("broker CPUs", &[None, None]),
+                setting("heap", &[None, None]),
                 setting("node num.io.threads", &[None, Some("8")]),
                 setting("topic flush.ms", &[Some("1"), None]),
             ]
@@ -151,8 +198,41 @@ mod tests {
         assert_eq!((known.equal(), known.is_contradicted()), (Some("1"), false));
         let silent = setting("x", &[Some("1"), None, Some("1")]);
         assert_eq!((silent.equal(), silent.is_contradicted()), (None, false));
-        assert_eq!((silent.value(0), silent.value(1)), ("1", "unknown"));
+        assert_eq!((silent.value(0), silent.value(1)), ("1", NOT_TOLD));
+        assert!(silent.is_told() && !setting("x", &[None, None]).is_told());
         assert!(setting("x", &[Some("1"), None, Some("2")]).is_contradicted());
+    }
+
+    #[test]
+    fn a_load_tells_its_batches_its_cpus_and_its_machine() {
+        let producer = RawProducer {
+            batch_bytes: Some(1 << 20),
+            linger_ms: Some(0.5),
+            codec: Some("lz4".to_owned()),
+            ..RawProducer::default()
+        };
+        let subject = Subject {
+            target: &Fairness { heap: Some("1 GiB".to_owned()), ..Fairness::default() },
+            producer: &producer,
+            load_cpus: &[2, 3],
+            machine: &Machine { cpus: 4, cpu_model: "X".to_owned(), ..Machine::default() },
+        };
+        let free = Subject { load_cpus: &[], ..subject };
+        let of = |subject| {
+            let told = of_subjects(&[subject]).into_iter().filter(Setting::is_told);
+            told.map(|it| (it.name.clone(), it.value(0).to_owned())).collect::<Vec<_>>()
+        };
+        let expected = [
+            ("heap", "1 GiB"),
+            ("batch bytes", "1 MiB"),
+            ("linger", "0.5 ms"),
+            ("codec", "lz4"),
+            ("load CPUs", "2,3"),
+            ("machine", "4 x X"),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(of(subject), expected);
+        assert_eq!(of(free)[4], ("load CPUs".to_owned(), "any".to_owned()));
     }
 
     #[test]

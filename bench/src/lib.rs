@@ -15,6 +15,7 @@
 
 pub mod affinity;
 pub mod compare;
+pub mod cores;
 pub mod fairness;
 pub mod keys;
 pub mod latency;
@@ -26,11 +27,14 @@ pub mod pages;
 pub mod payload;
 pub mod plan;
 pub mod report;
+pub mod resources;
 pub mod result;
 pub mod run;
 pub mod schedule;
 pub mod series;
+pub mod software;
 pub mod statistics;
 pub mod sweep;
+pub mod syncs;
 pub mod validity;
 pub mod workload;

@@ -54,8 +54,20 @@ pub struct Machine {
 
 /// The first line of `/proc/stat`.
 pub fn parse_cpu_times(stat: &str) -> Option<CpuTimes> {
-    let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
-    let ticks: Vec<u64> = line.split_whitespace().map_while(|word| word.parse().ok()).collect();
+    cpu_times(stat.lines().find_map(|line| line.strip_prefix("cpu "))?)
+}
+
+/// The lines of `/proc/stat` for single CPUs, by the numbers of these.
+pub fn parse_each_cpu(stat: &str) -> Vec<(usize, CpuTimes)> {
+    let of = |line: &str| {
+        let (number, ticks) = line.strip_prefix("cpu")?.split_once(' ')?;
+        Some((number.parse().ok()?, cpu_times(ticks)?))
+    };
+    stat.lines().filter_map(of).collect()
+}
+
+fn cpu_times(ticks: &str) -> Option<CpuTimes> {
+    let ticks: Vec<u64> = ticks.split_whitespace().map_while(|word| word.parse().ok()).collect();
     // user nice system idle iowait irq softirq steal; guest time is part of user.
     let [user, nice, system, idle, io_wait, irq, soft_irq, steal, ..] = *ticks.as_slice() else {
         return None;
@@ -193,6 +205,9 @@ mod tests {
         let passed = times.since(&half);
         assert!((passed.part(passed.busy) - 0.34).abs() < 1e-9);
         assert_eq!(parse_cpu_times("cpu  1 2\n"), None);
+        let each = parse_each_cpu(stat);
+        let [(0, first)] = each.as_slice() else { panic!("{each:?}") };
+        assert_eq!((first.busy.as_millis(), first.total.as_millis()), (50, 80));
     }
 
     #[test]

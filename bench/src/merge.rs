@@ -50,6 +50,9 @@ fn merge_repeats(repeats: &[&Repeat]) -> Repeat {
         generator: merge_generators(repeats),
         machine: merge_machines(repeats),
         broker: merge_brokers(repeats, totals.payload_bytes),
+        // CPUs of several machines have the same numbers, so those of the first one are kept.
+        cpus: repeats.iter().find_map(|one| one.cpus.clone()),
+        syncs: repeats.iter().find_map(|one| one.syncs.clone()),
         delivery: merge_deliveries(repeats),
         stall: repeats.iter().find_map(|one| one.stall.clone()),
         verdict: Verdict::over(repeats.iter().map(|one| &one.verdict)),

@@ -3,10 +3,13 @@
 
 mod check;
 mod compare;
+mod cores;
 mod probe;
+mod resources;
 mod run;
 mod size;
 mod sweep;
+mod syncs;
 
 pub use check::check_page;
 pub use compare::compare_page;
@@ -15,10 +18,9 @@ pub use run::run_page;
 pub use size::size_page;
 pub use sweep::sweep_page;
 
-use crate::fairness;
+use crate::fairness::{self, Subject};
 use crate::latency::LatencyResult;
 use crate::report::{Axis, Chart, Series, Style, Unit};
-use crate::result::Fairness;
 use crate::workload::RawWorkload;
 
 const NANOS: f64 = 1e-9;
@@ -55,13 +57,18 @@ fn latency_chart(title: &str, series: Vec<Series>) -> Chart {
     Chart::new(title, Axis::percentiles(), Axis::log("Latency", Unit::Seconds), series)
 }
 
-/// What a reader needs to judge whether a comparison is fair, as far as it is known.
-fn facts(target: &Fairness, workload: &RawWorkload) -> Vec<(String, String)> {
-    let settings = fairness::of_targets(&[target]);
-    let known = |it: fairness::Setting| (it.name.clone(), it.value(0).to_owned());
+/// What a reader needs to judge whether a comparison is fair.
+fn facts(subject: Subject<'_>, workload: &RawWorkload) -> Vec<(String, String)> {
+    let settings = fairness::of_subjects(&[subject]);
+    let told = |it: fairness::Setting| (it.name.clone(), it.value(0).to_owned());
     let name = workload.name.iter().map(|name| ("workload".to_owned(), name.clone()));
-    let notes = target.notes.iter().map(|note| ("note".to_owned(), note.clone()));
-    name.chain(settings.into_iter().map(known)).chain(notes).collect()
+    let notes = subject.target.notes.iter().map(|note| ("note".to_owned(), note.clone()));
+    name.chain(settings.into_iter().map(told)).chain(notes).collect()
+}
+
+/// Whether two percentiles or rates are the same one.
+fn same(one: f64, other: f64) -> bool {
+    (one - other).abs() < 1e-9
 }
 
 fn seconds(nanos: u64) -> String {
@@ -110,6 +117,70 @@ mod tests {
         assert_eq!(marks, ["stall, 900 ms"]);
     }
 
+    /// What a page says of one setting.
+    fn fact<'p>(page: &'p crate::report::Page, name: &str) -> Option<&'p str> {
+        page.facts.iter().find(|fact| fact.0 == name).map(|fact| fact.1.as_str())
+    }
+
+    #[test]
+    fn every_page_of_one_target_says_what_is_fair_and_what_is_not_told() {
+        let mut run = run();
+        run.fairness.heap = Some("1 GiB".to_owned());
+        run.fairness.notes = vec!["a remark".to_owned()];
+        run.workload.producer.batch_bytes = Some(1 << 14);
+        run.machine = crate::machine::Machine { cpus: 2, ..Default::default() };
+        run.repeats[0].generator.load_cpus = vec![1];
+        let found =
+            Sustainable { rate_per_second: None, missed_per_second: None, limit: SweepLimit::Load };
+        let sweep = SweepResult::new(&run, "p99 < 5ms".parse().unwrap(), found, Vec::new());
+        for page in [run_page(&run), sweep_page(&sweep)] {
+            let of = |name| fact(&page, name);
+            assert_eq!((of("heap"), of("version")), (Some("1 GiB"), Some("not told")));
+            assert_eq!((of("batch bytes"), of("load CPUs")), (Some("16 KiB"), Some("1")));
+            assert_eq!((of("machine"), of("note")), (Some("2 x "), Some("a remark")));
+        }
+    }
+
+    /// The cells of the rows in which brokers' resources stand.
+    fn used(page: &crate::report::Page) -> Vec<Vec<String>> {
+        let section = page.sections.iter().find(|one| one.title == "Resources").unwrap();
+        match section.items.as_slice() {
+            [Item::Table(table)] => table.rows.clone(),
+            [Item::Note(_)] => Vec::new(),
+            _ => panic!("{section:?}"),
+        }
+    }
+
+    #[test]
+    fn every_page_has_bytes_per_cpu_second_and_write_amplification_where_they_are_known() {
+        let mut result = comparison(&[("old", 2), ("new", 8)]);
+        assert!(used(&compare_page(&result)).is_empty() && used(&run_page(&run())).is_empty());
+        for repeat in &mut result.runs[1].repeats {
+            repeat.broker = Some(crate::result::BrokerUse {
+                cpu_seconds: 5.0,
+                resident_bytes: 2_000_000,
+                payload_bytes_per_cpu_second: 3e6,
+                write_amplification: Some(1.5),
+                context_switches: 70,
+                ..Default::default()
+            });
+        }
+        let told = ["50 %", "2 MB", "3 MB", "1.5\u{d7}", "7"];
+        let row = |name: &str, cells: [&str; 5]| {
+            std::iter::once(name).chain(cells).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let expected = [row("old", ["not told"; 5]), row("new", told)];
+        assert_eq!(used(&compare_page(&result)), expected);
+        let one = &result.runs[1];
+        assert_eq!(used(&run_page(one))[0], row("repeat 1", told));
+        let objective = "p99 < 5ms".parse().unwrap();
+        let points = vec![Point::of(100.0, one, &objective)];
+        let found =
+            Sustainable { rate_per_second: None, missed_per_second: None, limit: SweepLimit::Load };
+        let page = sweep_page(&SweepResult::new(one, objective, found, points));
+        assert_eq!(used(&page), [row("100 msg/s", told)]);
+    }
+
     #[test]
     fn a_run_without_a_single_message_is_drawn_too() {
         let mut empty = repeat(3, 0.0);
@@ -137,6 +208,7 @@ mod tests {
             value_ns: 2e6,
             produce_ns: vec![(50.0, 1_000_000), (99.0, 2_000_000), (99.9, 4_000_000)],
             end_to_end_ns: Vec::new(),
+            resources: None,
             judgement,
             findings: Vec::new(),
         };
@@ -150,6 +222,28 @@ mod tests {
         let page = sweep_page(&SweepResult::new(&run(), objective, found, points));
         page.html().unwrap();
         assert_eq!(page.verdict.numbers[0].value, "2 k msg/s");
+    }
+
+    #[test]
+    fn a_rate_that_was_measured_again_is_one_point_of_the_curve() {
+        let point = |rate: f64, p99_ns: u64| {
+            let mut point = Point::of(rate, &run(), &"p99 < 5ms".parse().unwrap());
+            point.produce_ns = vec![(99.0, p99_ns)];
+            point
+        };
+        let points = [(100.0, 2_000_000), (200.0, 90_000_000), (200.0, 3_000_000), (200.0, 4)];
+        let points = points.map(|(rate, p99_ns)| point(rate, p99_ns)).to_vec();
+        let found =
+            Sustainable { rate_per_second: None, missed_per_second: None, limit: SweepLimit::Load };
+        let result = SweepResult::new(&run(), "p99 < 5ms".parse().unwrap(), found, points);
+        let page = sweep_page(&result);
+        let items = page.sections.iter().flat_map(|section| &section.items);
+        let drawn = items.filter_map(|item| match item {
+            Item::Chart(chart) => chart.series.iter().find(|series| series.name == "p99"),
+            _ => None,
+        });
+        let drawn: Vec<_> = drawn.map(|series| series.points.clone()).collect();
+        assert_eq!(drawn, [[(100.0, 0.002), (200.0, 0.003)]]);
     }
 
     /// A comparison of targets with these latencies in milliseconds.
@@ -218,21 +312,29 @@ mod tests {
             _ => None,
         });
         let known = |value: &str| Some(value.to_owned());
+        let untold = |name: &str| (name.to_owned(), vec![None, None]);
         let expected = Settings {
             title: "Setting".to_owned(),
             columns: vec!["a".to_owned(), "b".to_owned()],
             different: vec![
                 ("topic flush.messages".to_owned(), vec![known("1"), known("never")]),
                 ("node num.io.threads".to_owned(), vec![known("8"), None]),
+                untold("broker"),
+                untold("version"),
+                untold("replicas"),
+                untold("broker CPUs"),
+                untold("heap"),
             ],
-            equal: vec![config("topic flush.ms", "1000")],
+            equal: vec![config("topic flush.ms", "1000"), config("load CPUs", "any")],
         };
         assert_eq!(found.collect::<Vec<_>>(), [&expected]);
+        let differ = ("settings that differ".to_owned(), "2, see below".to_owned());
+        assert!(page.facts.contains(&differ), "{:?}", page.facts);
         let html = page.html().unwrap();
         let row = "<tr class=\"unequal\"><th scope=\"row\">topic flush.messages</th>";
         assert!(html.contains(&format!("{row}<td>1</td><td>never</td>")));
         let row = "<tr><th scope=\"row\">node num.io.threads</th>";
-        assert!(html.contains(&format!("{row}<td>8</td><td class=\"unknown\">unknown</td>")));
+        assert!(html.contains(&format!("{row}<td>8</td><td class=\"unknown\">not told</td>")));
         assert!(html.contains("The same for all: <span>topic flush.ms <b>1000</b></span>"));
     }
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cores::CpuSeries;
 use crate::latency::{Latency, LatencyResult};
 use crate::ledger::DeliveryCheck;
 use crate::machine::Machine;
 use crate::series::Second;
 use crate::statistics::{Spread, spread};
+use crate::syncs::Syncs;
 use crate::validity::Verdict;
 use crate::workload::RawWorkload;
 
@@ -95,6 +97,13 @@ pub struct Repeat {
     pub machine: MachineUse,
     /// What the broker's process used; none without `--broker-pid`.
     pub broker: Option<BrokerUse>,
+    /// How busy each CPU of this machine was, the warm-up included; none where the kernel does not
+    /// tell, and in older files.
+    #[serde(default)]
+    pub cpus: Option<CpuSeries>,
+    /// How long the broker's syncs took; none where it does not tell, and in older files.
+    #[serde(default)]
+    pub syncs: Option<Syncs>,
     /// Whether every acknowledged message arrived once; none without tail readers.
     pub delivery: Option<DeliveryCheck>,
     /// A stall that was caused on purpose.
@@ -184,9 +193,10 @@ pub struct MachineUse {
     pub other: f64,
     /// Load average of the last minute at the end.
     pub load_average: f64,
-    /// The lowest CPU frequency that was seen; none where the kernel does not tell.
+    /// Of the CPU at work whose frequency changed most, the lowest one that was seen; none where
+    /// the kernel does not tell.
     pub frequency_mhz_min: Option<f64>,
-    /// The highest.
+    /// Its highest one.
     pub frequency_mhz_max: Option<f64>,
 }
 
@@ -248,7 +258,7 @@ pub struct StallResult {
 pub struct Fairness {
     /// Which software it seems to be: the protocol does not tell outright.
     pub software: String,
-    /// Its version, as far as the protocol tells.
+    /// Its version, as its process or else the protocol tells.
     pub version: Option<String>,
     /// The cluster's id.
     pub cluster_id: Option<String>,
@@ -266,6 +276,10 @@ pub struct Fairness {
     /// CPUs of the broker's process, and of its busy threads if those are others, where it is
     /// known.
     pub broker_cpus: Option<String>,
+    /// The heap of the broker's Java machine in words, `none` where it is another program; none
+    /// where the process is not known, and in older files.
+    #[serde(default)]
+    pub heap: Option<String>,
     /// What one should know before comparing.
     pub notes: Vec<String>,
 }
@@ -433,6 +447,8 @@ pub(crate) mod tests {
             generator: GeneratorUse::default(),
             machine: MachineUse::default(),
             broker: None,
+            cpus: None,
+            syncs: None,
             delivery: None,
             stall: None,
             verdict: Verdict::default(),

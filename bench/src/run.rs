@@ -6,6 +6,7 @@ mod lane;
 mod load;
 mod measure;
 mod open;
+mod page;
 mod probe;
 mod reader;
 mod stall;
@@ -29,6 +30,7 @@ use crate::workload::{Mode, Workload};
 
 use self::clock::Clock;
 use self::lane::LaneContext;
+use self::page::MetricsPage;
 use self::target::Connector;
 
 pub use self::probe::{MachineWatch, process_use, this_machine, wait_until_calm};
@@ -59,6 +61,8 @@ pub struct Target {
     pub security: ClientSecurity,
     /// The broker's process on this machine, if its resources are to be recorded.
     pub broker_pid: Option<u32>,
+    /// Where its metrics page is, as HOST:PORT; none looks where its configs say.
+    pub metrics: Option<String>,
 }
 
 /// How a run is made, apart from what it measures.
@@ -184,6 +188,9 @@ pub fn run(job: &Job, watch: &mut Watch<'_>) -> Result<RunResult, RunError> {
     let broker = repeats.iter().find_map(|repeat| repeat.broker.as_ref());
     fairness.broker_cpus =
         broker.map(|it| affinity::describe(&it.cpus_allowed, it.cpus_busy.as_deref()));
+    let software = job.target.broker_pid.map(probe::software).unwrap_or_default();
+    fairness.heap = software.heap;
+    fairness.version = software.version.or(fairness.version);
     Ok(RunResult {
         format: FORMAT,
         tool: format!("corelog-bench {}", env!("CARGO_PKG_VERSION")),
@@ -272,7 +279,14 @@ impl One<'_, '_> {
         let workload = &self.job.workload;
         let doing = RunError::while_doing("cannot describe the target");
         let partitions = target::partitions_of(admin, topic).map_err(&doing)?;
-        let fairness = target::fairness(admin, workload, topic).map_err(&doing)?;
+        let (mut fairness, listen) = target::fairness(admin, workload, topic).map_err(&doing)?;
+        let metrics = MetricsPage::find(&self.job.target, listen.as_deref());
+        let metrics = metrics.unwrap_or_else(|why| {
+            fairness.notes.push(why);
+            None
+        });
+        let told = metrics.as_ref().and_then(MetricsPage::version);
+        fairness.version = told.or(fairness.version);
         let context = LaneContext {
             workload: Arc::new(workload.clone()),
             clock: Clock::starting(Instant::now()),
@@ -289,6 +303,7 @@ impl One<'_, '_> {
             admin,
             partitions: &partitions,
             context,
+            metrics,
         };
         Ok((measurement.run(self.watch)?, fairness))
     }

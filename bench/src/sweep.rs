@@ -3,13 +3,20 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fairness::Subject;
+use crate::machine::Machine;
 use crate::objective::Objective;
-use crate::result::{FORMAT, RunResult, TargetResult};
+use crate::resources::Resources;
+use crate::result::{FORMAT, Fairness, RunResult, TargetResult};
 use crate::validity::Rule;
 use crate::workload::RawWorkload;
 
 /// How often a point is measured again that others have disturbed.
 const RETRIES_MAX: u32 = 2;
+
+/// A rate is judged by the first to have so many of up to three measurements. One is enough to
+/// keep an objective: chance makes latencies longer, hardly ever shorter.
+const VOTES: u32 = 2;
 
 /// A target counts as keeping up when it acknowledges this part of what is offered.
 const KEEPS_UP: f64 = 0.99;
@@ -32,7 +39,7 @@ pub struct SweepPlan {
 
 impl Default for SweepPlan {
     fn default() -> Self {
-        Self { rate_first: 1000.0, rate_max: 1e9, factor: 2.0, precision: 0.05, points_max: 30 }
+        Self { rate_first: 1000.0, rate_max: 1e9, factor: 2.0, precision: 0.05, points_max: 40 }
     }
 }
 
@@ -66,6 +73,9 @@ pub struct Point {
     pub produce_ns: Vec<(f64, u64)>,
     /// Percentiles from intended to a tail reader.
     pub end_to_end_ns: Vec<(f64, u64)>,
+    /// What the broker's process used; none where it was not looked at, and in older files.
+    #[serde(default)]
+    pub resources: Option<Resources>,
     /// What it says about the objective.
     pub judgement: Judgement,
     /// What spoke against the numbers.
@@ -123,8 +133,28 @@ pub struct SweepResult {
     pub objective: Objective,
     /// What was found.
     pub sustainable: Sustainable,
+    /// What a comparison with another system has to hold equal.
+    #[serde(default)]
+    pub fairness: Fairness,
+    /// The machine the load ran on.
+    #[serde(default)]
+    pub machine: Machine,
+    /// CPUs the load was pinned to; empty when it was not.
+    #[serde(default)]
+    pub load_cpus: Vec<usize>,
     /// All points in the order of their measurement.
     pub points: Vec<Point>,
+}
+
+/// What the measurements of the rate that is looked at have said so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Votes {
+    kept: u32,
+    missed: u32,
+    /// Of those that missed, the ones whose load was at its limit.
+    at_load_limit: u32,
+    /// Measurements that said nothing.
+    disturbed: u32,
 }
 
 /// A search under way.
@@ -136,14 +166,15 @@ pub struct Sweep {
     /// Whether the lowest rate that missed did so because of the load.
     is_load_at_limit: bool,
     points: u32,
-    retries: u32,
+    votes: Votes,
 }
 
 impl Sweep {
     /// A search that has measured nothing.
     pub fn new(plan: SweepPlan) -> Self {
         assert!(plan.factor > 1.0 && plan.precision > 0.0, "a search gets on: {plan:?}");
-        Self { plan, kept: None, missed: None, is_load_at_limit: false, points: 0, retries: 0 }
+        let votes = Votes::default();
+        Self { plan, kept: None, missed: None, is_load_at_limit: false, points: 0, votes }
     }
 
     /// The first thing to do.
@@ -151,32 +182,38 @@ impl Sweep {
         Next::Measure(self.plan.rate_first.min(self.plan.rate_max))
     }
 
-    /// Takes what was measured at the rate that was asked for, and says what to do next.
+    /// Takes what was measured at the rate that was asked for, and says what to do next. A rate
+    /// that missed is measured again: it counts as missed when two of three measurements say so.
     pub fn step(&mut self, rate: f64, judgement: Judgement) -> Next {
         self.points += 1;
+        let votes = &mut self.votes;
         match judgement {
-            Judgement::Disturbed => {
-                self.retries += 1;
-                if self.retries > RETRIES_MAX {
-                    return self.done(SweepLimit::Disturbed);
-                }
-                if self.points >= self.plan.points_max {
-                    return self.done(SweepLimit::PointsMax);
-                }
-                return Next::Measure(rate);
-            }
-            // Noise may keep a rate above one that was missed; the lower bound stays below.
-            Judgement::Kept => {
-                self.kept = Some(self.kept.map_or(rate, |kept| kept.max(rate)));
-            }
-            Judgement::Missed | Judgement::LoadAtLimit => {
-                if self.missed.is_none_or(|missed| rate < missed) {
-                    self.missed = Some(rate);
-                    self.is_load_at_limit = judgement == Judgement::LoadAtLimit;
-                }
+            Judgement::Disturbed => votes.disturbed += 1,
+            Judgement::Kept => votes.kept += 1,
+            Judgement::Missed => votes.missed += 1,
+            Judgement::LoadAtLimit => {
+                votes.missed += 1;
+                votes.at_load_limit += 1;
             }
         }
-        self.retries = 0;
+        let Votes { kept, missed, at_load_limit, disturbed } = *votes;
+        if disturbed > RETRIES_MAX {
+            return self.done(SweepLimit::Disturbed);
+        }
+        if missed >= VOTES {
+            if self.missed.is_none_or(|lowest| rate < lowest) {
+                self.missed = Some(rate);
+                self.is_load_at_limit = at_load_limit == missed;
+            }
+        } else if kept >= VOTES || (kept > 0 && missed == 0) {
+            // Noise may keep a rate above one that was missed; the lower bound stays below.
+            self.kept = Some(self.kept.map_or(rate, |highest| highest.max(rate)));
+        } else if self.points >= self.plan.points_max {
+            return self.done(SweepLimit::PointsMax);
+        } else {
+            return Next::Measure(rate);
+        }
+        self.votes = Votes::default();
         self.next()
     }
 
@@ -239,6 +276,7 @@ impl Point {
             value_ns: if value_ns.is_finite() { value_ns } else { f64::MAX },
             produce_ns: points(&result.summary.produce_ns),
             end_to_end_ns: points(&result.summary.end_to_end_ns),
+            resources: Resources::of(repeats),
             judgement: judgement(is_kept, result),
             findings: result.verdict.findings.iter().map(|one| one.what.clone()).collect(),
         }
@@ -247,8 +285,9 @@ impl Point {
 
 fn judgement(is_kept: bool, result: &RunResult) -> Judgement {
     // What makes latencies longer than the target's own cannot make a kept objective a missed one.
-    let only_lengthens =
-        |rule: Rule| matches!(rule, Rule::LagInLatency | Rule::Steal | Rule::OtherLoad);
+    let only_lengthens = |rule: Rule| {
+        matches!(rule, Rule::LagInLatency | Rule::Steal | Rule::OtherLoad | Rule::Frequency)
+    };
     let mut reasons = result.verdict.reasons().map(|finding| finding.rule);
     if is_kept && reasons.all(|rule| only_lengthens(rule) || rule == Rule::BusyThread) {
         return Judgement::Kept;
@@ -260,7 +299,7 @@ fn judgement(is_kept: bool, result: &RunResult) -> Judgement {
         Judgement::Missed
     } else if is_by(Rule::BusyThread) {
         Judgement::LoadAtLimit
-    } else if is_by(Rule::Steal) || is_by(Rule::OtherLoad) {
+    } else if is_by(Rule::Steal) || is_by(Rule::OtherLoad) || is_by(Rule::Frequency) {
         Judgement::Disturbed
     } else if is_by(Rule::LagInLatency) && !is_by(Rule::BehindSchedule) && !has_no_room {
         // The load was late, though neither the target nor a lack of CPU time held it up.
@@ -284,7 +323,20 @@ impl SweepResult {
             workload: last.workload.clone(),
             objective,
             sustainable,
+            fairness: last.fairness.clone(),
+            machine: last.machine.clone(),
+            load_cpus: Subject::of_run(last).load_cpus.to_vec(),
             points,
+        }
+    }
+
+    /// The target and the load, for a comparison.
+    pub fn subject(&self) -> Subject<'_> {
+        Subject {
+            target: &self.fairness,
+            producer: &self.workload.producer,
+            load_cpus: &self.load_cpus,
+            machine: &self.machine,
         }
     }
 }
@@ -320,7 +372,7 @@ mod tests {
             let (found, points) = search(plan(rate_first), below(12_345.0, Judgement::Missed));
             let rate = found.rate_per_second.unwrap();
             assert!(rate <= 12_345.0 && 12_345.0 < rate * 1.05, "{found:?}");
-            assert!(found.missed_per_second.unwrap() > 12_345.0 && points < 20, "{points}");
+            assert!(found.missed_per_second.unwrap() > 12_345.0 && points < 28, "{points}");
             assert_eq!(found.limit, SweepLimit::Target);
         }
     }
@@ -343,7 +395,95 @@ mod tests {
     fn a_target_that_keeps_nothing_has_no_rate() {
         let (found, points) = search(plan(1.0), |_| Judgement::Missed);
         assert_eq!((found.rate_per_second, found.limit), (None, SweepLimit::Target));
-        assert!(points <= 11, "{points}");
+        // Ten rates, each of them twice.
+        assert!(points <= 22, "{points}");
+    }
+
+    /// Measures at a target of so much capacity, whose measurements of these numbers, from 1, a
+    /// stall of the machine has spoiled. Gives the outcome, and each rate with its judgement.
+    fn measured(
+        capacity: f64,
+        stalls: &[u32],
+        plan: SweepPlan,
+    ) -> (Sustainable, Vec<(f64, Judgement)>) {
+        let mut sweep = Sweep::new(plan);
+        let mut next = sweep.begin();
+        let mut measured = Vec::new();
+        loop {
+            match next {
+                Next::Measure(rate) => {
+                    let is_stalled = stalls.contains(&(measured.len() as u32 + 1));
+                    let is_kept = rate <= capacity && !is_stalled;
+                    let judgement = if is_kept { Judgement::Kept } else { Judgement::Missed };
+                    measured.push((rate, judgement));
+                    next = sweep.step(rate, judgement);
+                }
+                Next::Done(found) => return (found, measured),
+            }
+        }
+    }
+
+    #[test]
+    fn a_single_miss_is_measured_again_and_does_not_count_against_two_that_kept() {
+        use Judgement::{Kept, Missed};
+        let coarse = SweepPlan { precision: 1.0, ..plan(1000.0) };
+        let (quiet, _) = measured(10_000.0, &[], coarse);
+        assert_eq!(
+            (quiet.rate_per_second, quiet.missed_per_second),
+            (Some(8000.0), Some(16_000.0))
+        );
+        let (found, rates) = measured(10_000.0, &[2], coarse);
+        assert_eq!(found, quiet);
+        let expected = [
+            (1000.0, Kept),
+            (2000.0, Missed),
+            (2000.0, Kept),
+            (2000.0, Kept),
+            (4000.0, Kept),
+            (8000.0, Kept),
+            (16_000.0, Missed),
+            (16_000.0, Missed),
+        ];
+        assert_eq!(rates, expected);
+    }
+
+    #[test]
+    fn two_of_three_that_missed_are_a_miss() {
+        let coarse = SweepPlan { precision: 1.0, ..plan(1000.0) };
+        let (found, rates) = measured(10_000.0, &[2, 4], coarse);
+        assert_eq!((found.rate_per_second, found.missed_per_second), (Some(1000.0), Some(2000.0)));
+        assert_eq!(rates.len(), 4, "{rates:?}");
+    }
+
+    #[test]
+    fn the_load_is_the_limit_only_when_it_was_so_each_time() {
+        let mut sweep = Sweep::new(SweepPlan { precision: 1.0, ..plan(1000.0) });
+        assert_eq!(sweep.step(1000.0, Judgement::Kept), Next::Measure(2000.0));
+        assert_eq!(sweep.step(2000.0, Judgement::LoadAtLimit), Next::Measure(2000.0));
+        let Next::Done(found) = sweep.step(2000.0, Judgement::Missed) else { panic!() };
+        assert_eq!(found.limit, SweepLimit::Target);
+    }
+
+    #[test]
+    fn measurements_that_say_nothing_are_no_votes() {
+        let mut sweep = Sweep::new(plan(1000.0));
+        assert_eq!(sweep.step(1000.0, Judgement::Missed), Next::Measure(1000.0));
+        assert_eq!(sweep.step(1000.0, Judgement::Disturbed), Next::Measure(1000.0));
+        assert_eq!(sweep.step(1000.0, Judgement::Kept), Next::Measure(1000.0));
+        assert_eq!(sweep.step(1000.0, Judgement::Disturbed), Next::Measure(1000.0));
+        assert_eq!(sweep.step(1000.0, Judgement::Kept), Next::Measure(2000.0));
+    }
+
+    #[test]
+    fn the_number_of_points_bounds_what_is_measured_again_as_well() {
+        let few = SweepPlan { points_max: 2, ..plan(1.0) };
+        let (found, points) = search(few, |rate| match rate {
+            1.0 => Judgement::Kept,
+            _ => Judgement::Missed,
+        });
+        let expected = (Some(1.0), None, SweepLimit::PointsMax);
+        assert_eq!((found.rate_per_second, found.missed_per_second, found.limit), expected);
+        assert_eq!(points, 2);
     }
 
     #[test]
@@ -388,6 +528,8 @@ mod tests {
         // A load that was late only adds to the latency.
         assert_eq!(judge(4, 1000.0, Some(Rule::LagInLatency)), Judgement::Kept);
         assert_eq!(judge(4, 1000.0, Some(Rule::Steal)), Judgement::Kept);
+        assert_eq!(judge(4, 1000.0, Some(Rule::Frequency)), Judgement::Kept);
+        assert_eq!(judge(6, 1000.0, Some(Rule::Frequency)), Judgement::Disturbed);
         assert_eq!(judge(6, 1000.0, Some(Rule::LagInLatency)), Judgement::Disturbed);
         assert_eq!(judge(6, 1000.0, Some(Rule::Steal)), Judgement::Disturbed);
         assert_eq!(judge(4, 1000.0, Some(Rule::BehindSchedule)), Judgement::Missed);

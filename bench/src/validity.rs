@@ -28,8 +28,11 @@ const THREAD_BUSY: Limit = Limit { remark: 0.7, invalid: 0.9 };
 const STEAL: Limit = Limit { remark: 0.01, invalid: 0.05 };
 /// How much CPU time others on this machine may use.
 const OTHER: Limit = Limit { remark: 0.05, invalid: 0.20 };
-/// By which part the frequency may change.
-const FREQUENCY: Limit = Limit { remark: 0.1, invalid: f64::INFINITY };
+/// By which part the frequency of a CPU at work may change, where the kernel tells it. What a CPU
+/// does takes as many times longer as it runs slower. A boost comes and goes by about a third, and
+/// its share in a latency is smaller; at less than half of the speed, all work takes twice as
+/// long, and the run has measured two machines.
+const FREQUENCY: Limit = Limit { remark: 0.1, invalid: 0.5 };
 /// Shorter runs see too little of what happens seldom.
 const MEASURED_MIN: Duration = Duration::from_secs(10);
 
@@ -251,7 +254,7 @@ fn judge_machine(verdict: &mut Verdict, evidence: &Evidence<'_>) {
     }
     if let (Some(min), Some(max)) = (machine.frequency_mhz_min, machine.frequency_mhz_max) {
         verdict.measure(FREQUENCY, (max - min) / max.max(1.0), Rule::Frequency, || {
-            format!("the CPUs ran at {min:.0} to {max:.0} MHz")
+            format!("a CPU at work ran at {min:.0} to {max:.0} MHz")
         });
     }
 }
@@ -410,13 +413,15 @@ mod tests {
         check(|case| case.machine.steal = 0.02, &[(Rule::Steal, Weight::Remark)]);
         check(|case| case.machine.steal = 0.06, &[(Rule::Steal, Weight::Invalid)]);
         check(|case| case.machine.other = 0.3, &[(Rule::OtherLoad, Weight::Invalid)]);
-        check(
-            |case| {
-                case.machine.frequency_mhz_min = Some(1200.0);
+        let slowed_to = |mhz| {
+            move |case: &mut Case| {
+                case.machine.frequency_mhz_min = Some(mhz);
                 case.machine.frequency_mhz_max = Some(3000.0);
-            },
-            &[(Rule::Frequency, Weight::Remark)],
-        );
+            }
+        };
+        check(slowed_to(2900.0), &[]);
+        check(slowed_to(2000.0), &[(Rule::Frequency, Weight::Remark)]);
+        check(slowed_to(1400.0), &[(Rule::Frequency, Weight::Invalid)]);
         check(
             |case| case.generator.load_threads = vec![0.1, 0.95],
             &[(Rule::BusyThread, Weight::Invalid)],

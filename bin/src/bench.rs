@@ -24,6 +24,7 @@ use self::report::RunReport;
 use self::workload::WorkloadArguments;
 
 mod compare;
+mod histogram;
 mod live;
 mod presets;
 pub(crate) mod report;
@@ -61,6 +62,9 @@ struct RunArguments {
     /// Process of the broker on this machine: its CPU time, memory and disk bytes are recorded
     #[arg(long, value_name = "PID")]
     broker_pid: Option<u32>,
+    /// Where the broker has its metrics page, for how long its syncs take; corelog tells by itself
+    #[arg(long, value_name = "HOST:PORT")]
+    broker_metrics: Option<String>,
     /// Stops the broker's process for so long in the middle, to show that waiting is in the numbers
     #[arg(
         long,
@@ -152,6 +156,7 @@ fn run_once(arguments: &RunArguments, output: &mut Output) -> Result<(), Failure
         bootstrap: arguments.bootstrap.endpoints()?,
         security: arguments.bootstrap.security()?,
         broker_pid: arguments.broker_pid,
+        metrics: arguments.broker_metrics.clone(),
     };
     let mut measuring = Measuring::begin(&arguments.load)?;
     let result = measuring.measure(&Job { target, workload, settings })?;

@@ -158,10 +158,17 @@ fn levels(result: &CheckResult) -> Section {
     ];
     let parts = |level: &Level| {
         let parts = &level.prediction.parts;
-        let all =
-            [parts.batch_s, parts.unloaded_s, parts.frame_wait_s, parts.commit_s, parts.cpu_s];
+        let all = [
+            parts.batch_s,
+            parts.unloaded_s,
+            parts.frame_wait_s,
+            parts.commit_s,
+            parts.cpu_s,
+            parts.excess_s,
+        ];
         let mut row = vec![format!("{:.0} %", level.part * 100.0)];
         row.extend(all.map(|part| Unit::Seconds.format(part)));
+        row.push(Unit::Seconds.format(all.iter().sum()));
         row
     };
     let columns_of_parts = vec![
@@ -171,6 +178,8 @@ fn levels(result: &CheckResult) -> Section {
         number("waiting for a commit"),
         number("a longer commit"),
         number("CPU"),
+        number("stalls that come with load"),
+        number("together"),
     ];
     let (rate, p99) = (RATE_GOAL * 100.0, P99_GOAL * 100.0);
     Section {
@@ -207,6 +216,7 @@ fn findings(result: &CheckResult) -> Section {
 mod tests {
     use super::*;
     use crate::plan::compare::tests::check;
+    use crate::plan::model::LatencyParts;
 
     #[test]
     fn a_check_is_drawn_with_its_errors_on_top() {
@@ -214,6 +224,25 @@ mod tests {
         page.html().unwrap();
         assert_eq!(page.verdict.grade, Grade::Mixed);
         assert!(page.verdict.headline.contains("at 1 of 2 loads"), "{}", page.verdict.headline);
+    }
+
+    #[test]
+    fn the_parts_of_a_latency_add_up_to_its_mean() {
+        let mut result = check();
+        result.levels.truncate(1);
+        result.levels[0].prediction.parts = LatencyParts {
+            batch_s: 1e-3,
+            unloaded_s: 2e-3,
+            frame_wait_s: 3e-3,
+            commit_s: 4e-3,
+            cpu_s: 5e-3,
+            excess_s: 6e-3,
+        };
+        let section = levels(&result);
+        let [_, Item::Table(table)] = section.items.as_slice() else { panic!("{section:?}") };
+        let row = ["25 %", "1 ms", "2 ms", "3 ms", "4 ms", "5 ms", "6 ms", "21 ms"];
+        assert_eq!(table.rows, [row]);
+        assert_eq!(table.columns.len(), row.len());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The page of a comparison: who is ahead, by how much and how surely; then the ratios, what is
 //! not equal on both sides, and the latencies.
 
+use super::resources::resources;
+use super::syncs::syncs;
 use super::{NANOS, curve, latency_chart};
 use crate::compare::{CompareResult, Comparison, Decision, P_VALUE_MAX, PAIRS_MIN};
 use crate::fairness::{self, Setting};
@@ -8,8 +10,10 @@ use crate::objective::{Better, Metric};
 use crate::report::{
     Bar, Bars, Column, Grade, Item, KeyNumber, Limit, Page, Section, Settings, Table, Unit, Verdict,
 };
+use crate::resources::Resources;
 use crate::result::RunResult;
 use crate::statistics::median;
+use crate::syncs::Syncs;
 
 /// The page of a comparison: the ratios against the first target, pair by pair.
 pub fn compare_page(result: &CompareResult) -> Page {
@@ -18,9 +22,21 @@ pub fn compare_page(result: &CompareResult) -> Page {
     Page {
         title: format!("{}: {}", names.join(" against "), result.metric),
         verdict: verdict(result),
-        facts: facts(result, settings.different.len()),
-        sections: vec![ratios(result), differences(result, settings), latencies(result)],
+        facts: facts(result, differing(&settings)),
+        sections: vec![
+            ratios(result),
+            differences(result, settings),
+            latencies(result),
+            syncs_of(result),
+            used(result),
+        ],
     }
+}
+
+/// How many settings differ, or are told by some only. What nobody tells is a row as well, so
+/// that nobody takes it for equal.
+fn differing(settings: &Settings) -> usize {
+    settings.different.iter().filter(|(_, values)| values.iter().any(Option::is_some)).count()
 }
 
 /// A value of the metric for people.
@@ -295,6 +311,21 @@ fn latencies(result: &CompareResult) -> Section {
     }
 }
 
+fn syncs_of(result: &CompareResult) -> Section {
+    let row = |run: &RunResult| {
+        let told = || run.repeats.iter().filter(|repeat| repeat.syncs.is_some());
+        let seconds = told().map(|repeat| repeat.measured_seconds).sum::<f64>();
+        let all = Syncs::together(told().filter_map(|repeat| repeat.syncs.as_ref()));
+        (run.target.name.clone(), all, seconds)
+    };
+    syncs(&result.runs.iter().map(row).collect::<Vec<_>>())
+}
+
+fn used(result: &CompareResult) -> Section {
+    let row = |run: &RunResult| (run.target.name.clone(), Resources::of(&run.repeats));
+    resources(&result.runs.iter().map(row).collect::<Vec<_>>())
+}
+
 /// Settings that are known to differ come before those that a target does not tell.
 fn settings(result: &CompareResult) -> Settings {
     let (mut different, mut equal): (Vec<Setting>, Vec<_>) = (Vec::new(), Vec::new());
@@ -304,7 +335,7 @@ fn settings(result: &CompareResult) -> Settings {
             None => different.push(setting),
         }
     }
-    different.sort_by_key(|setting| !setting.is_contradicted());
+    different.sort_by_key(|setting| (!setting.is_contradicted(), !setting.is_told()));
     Settings {
         title: "Setting".to_owned(),
         columns: result.runs.iter().map(|run| run.target.name.clone()).collect(),
@@ -314,7 +345,7 @@ fn settings(result: &CompareResult) -> Settings {
 }
 
 fn differences(result: &CompareResult, settings: Settings) -> Section {
-    let is_equal = settings.different.is_empty();
+    let is_equal = differing(&settings) == 0;
     let mut items = vec![Item::Settings(settings)];
     for run in &result.runs {
         let notes = run.fairness.notes.iter();

@@ -1,10 +1,15 @@
 //! The page of one run.
 
-use super::{NANOS, curve, facts, latency_chart, seconds};
+use super::cores::cores;
+use super::resources::resources;
+use super::syncs::syncs;
+use super::{NANOS, curve, facts, latency_chart, same, seconds};
+use crate::fairness::Subject;
 use crate::report::{
     Axis, Chart, Column, Grade, Item, KeyNumber, Mark, Page, Section, Series, Span, Style, Table,
     Unit, Verdict,
 };
+use crate::resources::Resources;
 use crate::result::{Latencies, Repeat, RunResult};
 use crate::series::{Points, Second};
 use crate::validity::Weight;
@@ -21,13 +26,15 @@ pub fn run_page(result: &RunResult) -> Page {
     let mut sections = vec![latencies(result)];
     if let Some(repeat) = result.repeats.last() {
         sections.push(time(repeat));
-        sections.push(resources(result));
+        sections.push(cores(repeat));
+        sections.push(syncs_of(result));
+        sections.push(used(result));
     }
     sections.push(trust(result));
     Page {
         title: format!("{}: {name}", result.target.name),
         verdict: verdict(result),
-        facts: facts(&result.fairness, &result.workload),
+        facts: facts(Subject::of_run(result), &result.workload),
         sections,
     }
 }
@@ -56,10 +63,6 @@ fn verdict(result: &RunResult) -> Verdict {
         (Grade::Invalid, format!("Not valid: {}", reasons.join("; ")))
     };
     Verdict { grade, answer: None, headline, numbers: numbers.into_iter().flatten().collect() }
-}
-
-fn same(one: f64, other: f64) -> bool {
-    (one - other).abs() < 1e-9
 }
 
 type Pick = fn(&Latencies) -> &crate::latency::LatencyResult;
@@ -178,32 +181,18 @@ fn stalls(repeat: &Repeat) -> Vec<Mark> {
     marks.into_iter().map(mark).collect()
 }
 
-fn resources(result: &RunResult) -> Section {
-    let columns = ["", "CPU", "memory", "bytes per CPU second", "written per byte", "switches"];
-    let columns = columns.iter().enumerate().map(|(place, name)| {
-        let name = (*name).to_owned();
-        if place == 0 { Column::Text(name) } else { Column::Number(name) }
-    });
+fn syncs_of(result: &RunResult) -> Section {
     let row = |(number, repeat): (usize, &Repeat)| {
-        let broker = repeat.broker.as_ref()?;
-        let amplification = broker.write_amplification;
-        Some(vec![
-            format!("broker, repeat {}", number + 1),
-            Unit::Percent.format(broker.cpu_seconds / repeat.measured_seconds * 100.0),
-            Unit::Bytes.format(broker.resident_bytes as f64),
-            Unit::Bytes.format(broker.payload_bytes_per_cpu_second),
-            amplification.map_or_else(|| "unknown".to_owned(), |one| Unit::Ratio.format(one)),
-            Unit::Count.format(broker.context_switches as f64),
-        ])
+        (format!("repeat {}", number + 1), repeat.syncs.clone(), repeat.measured_seconds)
     };
-    let rows: Vec<_> = result.repeats.iter().enumerate().filter_map(row).collect();
-    let item = if rows.is_empty() {
-        Item::Note("What the broker used is not known: it was not named by --broker-pid.".into())
-    } else {
-        let title = "What the broker used".to_owned();
-        Item::Table(Table { title, columns: columns.collect(), rows })
+    syncs(&result.repeats.iter().enumerate().map(row).collect::<Vec<_>>())
+}
+
+fn used(result: &RunResult) -> Section {
+    let row = |(number, repeat): (usize, &Repeat)| {
+        (format!("repeat {}", number + 1), Resources::of([repeat]))
     };
-    Section { title: "Resources".to_owned(), text: String::new(), items: vec![item] }
+    resources(&result.repeats.iter().enumerate().map(row).collect::<Vec<_>>())
 }
 
 fn trust(result: &RunResult) -> Section {

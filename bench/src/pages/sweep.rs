@@ -1,10 +1,12 @@
 //! The page of a sweep.
 
-use super::NANOS;
+use super::resources::resources;
+use super::{NANOS, facts, same};
 use crate::report::{
     Axis, Chart, Column, Grade, Item, KeyNumber, Limit, Page, Section, Series, Style, Table, Unit,
     Verdict,
 };
+use crate::statistics::spread;
 use crate::sweep::{Judgement, Point, SweepLimit, SweepResult};
 
 /// The page of a sweep: the highest rate that kept the objective, and latency against load.
@@ -14,11 +16,10 @@ pub fn sweep_page(result: &SweepResult) -> Page {
     Page {
         title: format!("{}: {name}, {objective}", result.target.name),
         verdict: verdict(result, &objective),
-        facts: vec![
-            ("Target".to_owned(), result.target.bootstrap.clone()),
-            ("Workload".to_owned(), name.to_owned()),
-        ],
-        sections: vec![curve(result, &objective), points(result)],
+        facts: std::iter::once(("target".to_owned(), result.target.bootstrap.clone()))
+            .chain(facts(result.subject(), &result.workload))
+            .collect(),
+        sections: vec![curve(result, &objective), points(result), used(result)],
     }
 }
 
@@ -53,9 +54,16 @@ fn curve(result: &SweepResult, objective: &str) -> Section {
     let at = |percentile: f64| {
         let value = |point: &&Point| {
             let found = point.produce_ns.iter().find(|one| (one.0 - percentile).abs() < 1e-9)?;
-            Some((point.offered_per_second, found.1.max(1) as f64 * NANOS))
+            Some(found.1.max(1) as f64 * NANOS)
         };
-        sorted.iter().filter_map(value).collect::<Vec<_>>()
+        // A rate that was measured again has the middle of its measurements.
+        let of_rate = |points: &[&Point]| {
+            let values: Vec<f64> = points.iter().filter_map(value).collect();
+            Some((points[0].offered_per_second, spread(&values)?.median))
+        };
+        let is_same =
+            |one: &&Point, other: &&Point| same(one.offered_per_second, other.offered_per_second);
+        sorted.chunk_by(is_same).filter_map(of_rate).collect::<Vec<_>>()
     };
     let series = [("p50", at(50.0)), ("p99", at(99.0)), ("p99.9", at(99.9))];
     let series = series.into_iter().filter(|one| !one.1.is_empty());
@@ -69,9 +77,17 @@ fn curve(result: &SweepResult, objective: &str) -> Section {
     chart.limits.push(Limit { value, label: format!("objective: {objective}") });
     Section {
         title: "Latency against load".to_owned(),
-        text: "Each point is a run of its own at a constant offered rate, open loop.".to_owned(),
+        text: "Each measurement is a run of its own at a constant offered rate, open loop. A rate \
+               that missed is measured again, and missed when two of three say so; it is drawn \
+               with the middle of its measurements."
+            .to_owned(),
         items: vec![Item::Chart(chart)],
     }
+}
+
+fn used(result: &SweepResult) -> Section {
+    let row = |point: &Point| (Unit::Messages.format(point.offered_per_second), point.resources);
+    resources(&result.points.iter().map(row).collect::<Vec<_>>())
 }
 
 fn points(result: &SweepResult) -> Section {

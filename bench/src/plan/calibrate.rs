@@ -294,6 +294,7 @@ pub fn target(broker: &Broker) -> Target {
         bootstrap: vec![endpoint],
         security: ClientSecurity::default(),
         broker_pid: Some(broker.pid()),
+        metrics: Some(broker.metrics.clone()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use super::distribution::{Distribution, Measured};
@@ -17,13 +17,26 @@ pub struct Counts {
     numbers: BTreeMap<String, f64>,
     /// Upper bound in seconds, as the page writes it, and syncs up to it.
     syncs: Vec<(f64, f64)>,
+    version: Option<String>,
 }
 
 impl Counts {
     /// Reads the page at HOST:PORT.
     pub fn read(address: &str) -> io::Result<Self> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        Self::read_within(address, PATIENCE)
+    }
+
+    /// The same with another patience, for each of connecting and reading.
+    pub fn read_within(address: &str, patience: Duration) -> io::Result<Self> {
+        let mut found = Err(io::Error::from(io::ErrorKind::NotFound));
+        for one in address.to_socket_addrs()? {
+            found = TcpStream::connect_timeout(&one, patience);
+            if found.is_ok() {
+                break;
+            }
+        }
+        let mut stream = found?;
+        stream.set_read_timeout(Some(patience))?;
         // With version 1.0 the answer ends with the connection.
         write!(stream, "GET /metrics HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
         let mut text = String::new();
@@ -35,7 +48,7 @@ impl Counts {
         Ok(Self::parse(page))
     }
 
-    fn parse(page: &str) -> Self {
+    pub(crate) fn parse(page: &str) -> Self {
         let mut counts = Self::default();
         let mut syncs: Vec<(f64, f64)> = Vec::new();
         for line in page.lines().filter(|line| !line.starts_with('#')) {
@@ -53,6 +66,10 @@ impl Counts {
                 }
                 continue;
             }
+            if family == "corelog_build_info" {
+                let version = labels.split("version=\"").nth(1);
+                counts.version = version.and_then(|rest| Some(rest.split_once('"')?.0.to_owned()));
+            }
             *counts.numbers.entry(family.to_owned()).or_default() += value;
         }
         syncs.sort_by(|one, other| one.0.total_cmp(&other.0));
@@ -65,6 +82,16 @@ impl Counts {
         self.numbers.get(family).copied().unwrap_or_default()
     }
 
+    /// The version that the page tells.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// The upper bounds of the buckets of syncs in seconds, and how many took no longer.
+    pub fn sync_buckets(&self) -> &[(f64, f64)] {
+        &self.syncs
+    }
+
     /// What was counted since an earlier look.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
@@ -75,7 +102,8 @@ impl Counts {
             found.map_or(0.0, |(_, count)| *count)
         };
         let syncs = self.syncs.iter().map(|(bound, count)| (*bound, count - before(*bound)));
-        Self { numbers: numbers.collect(), syncs: syncs.collect() }
+        let version = self.version.clone();
+        Self { numbers: numbers.collect(), syncs: syncs.collect(), version }
     }
 
     /// How long syncs took, as finely as the page's buckets tell.
@@ -102,6 +130,7 @@ mod tests {
     use super::*;
 
     const PAGE: &str = "# HELP corelog_fetches Fetches.\n\
+        corelog_build_info{version=\"0.1.0\"} 1\n\
         corelog_fetches_total{core=\"0\"} 5\n\
         corelog_fetches_total{core=\"1\"} 7\n\
         corelog_journal_sync_seconds_bucket{core=\"0\",le=\"0.0001\"} 50\n\
@@ -115,6 +144,7 @@ mod tests {
         let counts = Counts::parse(PAGE);
         assert_eq!(counts.number("corelog_fetches_total"), 12.0);
         assert_eq!(counts.number("nothing"), 0.0);
+        assert_eq!(counts.version(), Some("0.1.0"));
         assert_eq!(counts.since(&counts).number("corelog_fetches_total"), 0.0);
     }
 

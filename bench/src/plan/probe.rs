@@ -91,7 +91,7 @@ const STEPS: u32 = disk::STEPS + cpu::STEPS + network::STEPS;
 pub fn probe(plan: &ProbePlan, watch: &mut Watch<'_>) -> Result<Profile, ProbeError> {
     let begun = Instant::now();
     let made = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut looks = crate::run::MachineWatch::begin();
+    let looks = crate::run::MachineWatch::begin();
     let mut steps = Steps { watch, number: 0, each: plan.length / STEPS };
     let place = device::place(&plan.folder)
         .map_err(ProbeError::while_doing(format!("cannot look at {}", plan.folder.display())))?;

@@ -173,7 +173,7 @@ fn write_settings(html: &mut String, settings: &Settings) {
             for value in values {
                 let _ = match value {
                     Some(value) => write!(html, "<td>{}</td>", escape(value)),
-                    None => write!(html, "<td class=\"unknown\">unknown</td>"),
+                    None => write!(html, "<td class=\"unknown\">not told</td>"),
                 };
             }
             html.push_str("</tr>\n");

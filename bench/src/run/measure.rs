@@ -13,6 +13,7 @@ use corelog_client::blocking::{Admin, Consumer};
 use super::clock::Clock;
 use super::lane::LaneContext;
 use super::load::{Grace, LoadOutcome, LoadThread, Parts};
+use super::page::MetricsPage;
 use super::probe::{Look, Probe, own_cpu};
 use super::reader::{Ends, ReaderOutcome, ReaderThread, Role};
 use super::stall::{Stalled, stall};
@@ -44,6 +45,7 @@ pub(super) struct Measurement<'m, 'c> {
     pub(super) admin: &'m mut Admin,
     pub(super) partitions: &'m [i32],
     pub(super) context: LaneContext,
+    pub(super) metrics: Option<MetricsPage>,
 }
 
 type StallOutcome = std::io::Result<Option<Stalled>>;
@@ -186,6 +188,7 @@ impl Measurement<'_, '_> {
         watch: &mut Watch<'_>,
     ) -> Result<(), RunError> {
         let mut interval = Interval::begin(self.context.clock.now());
+        watched.probe.look_at_cpus(interval.begun);
         let load = self.context.workload.load.clone();
         let (mut has_first, mut has_last) = (false, false);
         let mut reading_until = None;
@@ -193,9 +196,12 @@ impl Measurement<'_, '_> {
             let now = self.context.clock.now();
             if !has_first && load.warm_up <= now {
                 (has_first, watched.first) = (true, watched.probe.look());
+                watched.probe.forget_frequencies();
+                self.metrics.iter_mut().for_each(MetricsPage::begin);
             }
             if !has_last && load.length() <= now {
                 (has_last, watched.last) = (true, watched.probe.look());
+                self.metrics.iter_mut().for_each(MetricsPage::end);
             }
             let boundary = [load.warm_up, load.length()].into_iter().find(|at| now < *at);
             let wait =
@@ -211,7 +217,9 @@ impl Measurement<'_, '_> {
             }
             let now = self.context.clock.now();
             if interval.is_over(now) {
-                watched.probe.look_at_frequencies();
+                if !has_last {
+                    watched.probe.look_at_cpus(now);
+                }
                 let moment = self.moment(now, &interval);
                 if watch(&moment).is_break() {
                     return Err(RunError::BrokenOff);
@@ -302,6 +310,8 @@ impl Measurement<'_, '_> {
             generator,
             machine,
             broker,
+            cpus: probe.cpus(),
+            syncs: self.metrics.as_ref().and_then(MetricsPage::syncs),
             delivery,
             stall,
             verdict,

@@ -2,26 +2,35 @@
 //! leaves their meaning to [`crate::machine`].
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::affinity::{ThreadUse, busy_cpus};
+use crate::cores::{CpuSeries, CpuWatch, Frequencies};
 use crate::machine::{
     CpuTimes, Machine, ProcessUse, parse_context_switches, parse_cpu_model, parse_cpu_times,
     parse_cpus_allowed, parse_disk_bytes, parse_frequency_mhz, parse_load_average,
     parse_memory_bytes, parse_process_cpu, parse_resident_bytes,
 };
 use crate::result::{BrokerUse, MachineUse};
+use crate::software::{Software, heap, kafka_version, parse_arguments, printed_version};
 
 /// How long a look at a machine takes that may be calm, and how busy it may be then.
 const CALM_LOOK: Duration = Duration::from_millis(300);
 const CALM_BUSY: f64 = 0.05;
 
+/// The program that is asked for its version. Any other is only looked at.
+const CORELOG: &str = "corelog";
+/// No more open files of a process are looked at.
+const FILES_MAX: usize = 65_536;
+
 /// Looks at the machine from time to time.
 #[derive(Debug)]
 pub(super) struct Probe {
     broker: Option<u32>,
-    frequencies: Option<(f64, f64)>,
+    frequencies: Frequencies,
+    cpus: CpuWatch,
 }
 
 /// What was used up to a moment.
@@ -37,12 +46,11 @@ pub(super) struct Look {
 impl Probe {
     /// Looks at a broker's process, too, if there is one to look at.
     pub(super) fn new(broker: Option<u32>) -> Self {
-        Self { broker, frequencies: None }
+        Self { broker, frequencies: Frequencies::default(), cpus: CpuWatch::default() }
     }
 
     /// What was used up to now.
-    pub(super) fn look(&mut self) -> Look {
-        self.look_at_frequencies();
+    pub(super) fn look(&self) -> Look {
         let of = |pid: u32| look_into(&format!("/proc/{pid}"));
         let broker = self.broker.and_then(of);
         Look {
@@ -54,18 +62,22 @@ impl Probe {
         }
     }
 
-    /// Notes how fast the CPUs run now.
-    pub(super) fn look_at_frequencies(&mut self) {
-        for cpu in 0.. {
-            let folder = format!("/sys/devices/system/cpu/cpu{cpu}");
-            if !Path::new(&folder).exists() {
-                return;
-            }
-            let text = read(&format!("{folder}/cpufreq/scaling_cur_freq"));
-            let Some(mhz) = text.and_then(|text| parse_frequency_mhz(&text)) else { return };
-            let (low, high) = self.frequencies.unwrap_or((mhz, mhz));
-            self.frequencies = Some((low.min(mhz), high.max(mhz)));
+    /// Notes how busy each CPU was since the last look, and how fast they run now.
+    pub(super) fn look_at_cpus(&mut self, at: Duration) {
+        let busy = self.cpus.look(at, &read("/proc/stat").unwrap_or_default());
+        if !busy.is_empty() {
+            self.frequencies.note(&busy, frequencies());
         }
+    }
+
+    /// Forgets how fast CPUs ran so far: they may speed up while the load warms them up.
+    pub(super) fn forget_frequencies(&mut self) {
+        self.frequencies = Frequencies::default();
+    }
+
+    /// How busy each CPU was.
+    pub(super) fn cpus(self) -> Option<CpuSeries> {
+        self.cpus.finish()
     }
 
     /// What the machine was busy with between two looks.
@@ -73,6 +85,7 @@ impl Probe {
         let cpu = last.cpu.since(&first.cpu);
         let broker = broker_between(first, last).map_or(Duration::ZERO, |used| used.cpu);
         let ours = last.own.since(&first.own).cpu + broker;
+        let frequencies = self.frequencies.widest();
         MachineUse {
             busy: cpu.part(cpu.busy),
             steal: cpu.part(cpu.steal),
@@ -80,8 +93,8 @@ impl Probe {
             load_average: read("/proc/loadavg")
                 .and_then(|text| parse_load_average(&text))
                 .unwrap_or_default(),
-            frequency_mhz_min: self.frequencies.map(|(low, _)| low),
-            frequency_mhz_max: self.frequencies.map(|(_, high)| high),
+            frequency_mhz_min: frequencies.map(|(low, _)| low),
+            frequency_mhz_max: frequencies.map(|(_, high)| high),
         }
     }
 
@@ -125,13 +138,13 @@ pub struct MachineWatch {
 impl MachineWatch {
     /// From now on.
     pub fn begin() -> Self {
-        let mut probe = Probe::new(None);
+        let probe = Probe::new(None);
         let first = probe.look();
         Self { probe, first }
     }
 
     /// What the machine was busy with since.
-    pub fn end(&mut self) -> MachineUse {
+    pub fn end(&self) -> MachineUse {
         let last = self.probe.look();
         self.probe.machine_use(&self.first, &last)
     }
@@ -142,7 +155,7 @@ impl MachineWatch {
 pub fn wait_until_calm(longest: Duration) -> bool {
     let begun = std::time::Instant::now();
     loop {
-        let mut watch = MachineWatch::begin();
+        let watch = MachineWatch::begin();
         std::thread::sleep(CALM_LOOK);
         if watch.end().busy < CALM_BUSY {
             return true;
@@ -181,6 +194,43 @@ pub fn this_machine() -> Machine {
 /// Whether there is such a process, and whether we may look at it.
 pub(super) fn is_visible(pid: u32) -> bool {
     process_use(pid).is_some()
+}
+
+/// What a process tells about its software.
+pub(super) fn software(pid: u32) -> Software {
+    let folder = format!("/proc/{pid}");
+    let arguments = fs::read(format!("{folder}/cmdline")).unwrap_or_default();
+    let open = fs::read_dir(format!("{folder}/fd")).into_iter().flatten().flatten();
+    let files: Vec<PathBuf> =
+        open.take(FILES_MAX).filter_map(|entry| fs::read_link(entry.path()).ok()).collect();
+    let names: Vec<&str> = files.iter().filter_map(|file| file.to_str()).collect();
+    let version = kafka_version(&names);
+    Software {
+        heap: heap(&parse_arguments(&arguments)),
+        version: version.or_else(|| corelog_version(&format!("{folder}/exe"))),
+    }
+}
+
+/// What corelog prints as its version. The link of the kernel leads to the file that runs, even
+/// when another one has taken its name since.
+fn corelog_version(program: &str) -> Option<String> {
+    let name = fs::read_link(program).ok()?.file_name()?.to_str()?.to_owned();
+    if name.strip_suffix(" (deleted)").unwrap_or(&name) != CORELOG {
+        return None;
+    }
+    let told = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
+    printed_version(CORELOG, &String::from_utf8_lossy(&told.stdout))
+}
+
+/// How fast each CPU runs now, in MHz; nothing where the kernel does not tell.
+fn frequencies() -> Vec<(usize, f64)> {
+    let of = |cpu: usize| {
+        let text = read(&format!("/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq"));
+        Some((cpu, parse_frequency_mhz(&text?)?))
+    };
+    // A CPU that is offline has no file; those behind it may have one.
+    let count = fs::read_dir("/sys/devices/system/cpu").into_iter().flatten().count();
+    (0..count).filter_map(of).collect()
 }
 
 fn broker_between(first: &Look, last: &Look) -> Option<ProcessUse> {
@@ -233,7 +283,7 @@ mod tests {
 
     #[test]
     fn this_process_can_be_looked_at() {
-        let mut probe = Probe::new(Some(std::process::id()));
+        let probe = Probe::new(Some(std::process::id()));
         let first = probe.look();
         let begun = std::time::Instant::now();
         while begun.elapsed() < Duration::from_millis(60) {
@@ -246,5 +296,7 @@ mod tests {
         let machine = probe.machine_use(&first, &last);
         assert!(machine.busy > 0.0 && machine.busy <= 1.0, "{machine:?}");
         assert!(this_machine().cpus > 0 && !is_visible(u32::MAX));
+        let own = Software { heap: Some("none".to_owned()), version: None };
+        assert_eq!((software(std::process::id()), software(u32::MAX)), (own, Software::default()));
     }
 }

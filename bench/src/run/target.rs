@@ -36,6 +36,9 @@ const TOPIC_CONFIGS: [&str; 7] = [
     "segment.bytes",
 ];
 
+/// Where corelog has its metrics page.
+const METRICS_LISTEN: &str = "corelog.metrics.listen";
+
 /// The same, of a node.
 const NODE_CONFIGS: [&str; 9] = [
     "broker.rack",
@@ -225,22 +228,26 @@ pub(super) fn fill(
     }
 }
 
-/// What the target says about itself, as far as the protocol goes.
+/// What the target says about itself, as far as the protocol goes, and where it says that its
+/// metrics page listens.
 pub(super) fn fairness(
     admin: &mut Admin,
     workload: &Workload,
     topic: &str,
-) -> Result<Fairness, ClientError> {
+) -> Result<(Fairness, Option<String>), ClientError> {
     let described = admin.describe_topic(topic)?;
     let cluster = admin.describe_cluster()?;
     let first = cluster.nodes.first().map(|node| node.id);
     let mut notes = Vec::new();
     let mut configs = Vec::new();
+    let mut metrics = None;
     let mut read = |resource: Resource, kind: &str, wanted: &[&str]| match admin
         .describe_configs(&resource)
     {
         Ok(entries) => {
             let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
+            let listen = entries.iter().find(|entry| entry.name == METRICS_LISTEN);
+            metrics = listen.and_then(|entry| entry.value.clone()).or(metrics.take());
             let wanted = entries.into_iter().filter(|it| wanted.contains(&it.name.as_str()));
             let shown = wanted.filter_map(|it| Some((format!("{kind} {}", it.name), it.value?)));
             configs.extend(shown);
@@ -263,7 +270,7 @@ pub(super) fn fairness(
     if software == CORELOG {
         notes.push(CORELOG_SYNCS.to_owned());
     }
-    Ok(Fairness {
+    let fairness = Fairness {
         software,
         version: version.map(|(_, value)| format!("speaks {value} among brokers")),
         cluster_id: cluster.cluster_id,
@@ -273,8 +280,10 @@ pub(super) fn fairness(
         replicas: replicas.map(|count| count as u64),
         configs,
         broker_cpus: None,
+        heap: None,
         notes,
-    })
+    };
+    Ok((fairness, metrics))
 }
 
 /// Guesses by the names of configs, which differ between the systems.

@@ -9,6 +9,7 @@ use corelog_bench::compare::{CompareResult, Comparison, Decision, PAIRS_MIN};
 use corelog_bench::fairness::{self, Setting};
 use corelog_bench::objective::Metric;
 use corelog_bench::pages::compare_page;
+use corelog_bench::resources::Resources;
 use corelog_bench::result::{RunResult, Summary};
 use corelog_bench::run::{Job, Target};
 use corelog_bench::validity::Verdict;
@@ -20,7 +21,7 @@ use crate::command_config;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, Report, Table};
 
-use super::report::{bytes, duration, percent};
+use super::report::{bytes, duration, per_cpu_second, percent, written_per_byte};
 use super::workload::WorkloadArguments;
 use super::{LoadArguments, Measuring, save};
 
@@ -37,6 +38,9 @@ pub(super) struct CompareArguments {
     /// Process of a target's broker on this machine
     #[arg(long = "broker-pid", value_name = "NAME=PID")]
     broker_pids: Vec<NamedPid>,
+    /// Where a target's broker has its metrics page; corelog tells by itself
+    #[arg(long = "broker-metrics", value_name = "NAME=HOST:PORT")]
+    broker_metrics: Vec<NamedMetrics>,
     /// How often each target is measured
     #[arg(long, value_name = "N", default_value_t = 8)]
     pairs: u32,
@@ -80,6 +84,21 @@ impl FromStr for NamedPid {
         let pair = text.split_once('=').and_then(|(name, pid)| Some((name, pid.parse().ok()?)));
         let (name, pid) = pair.ok_or("write NAME=PID")?;
         Ok(Self { name: name.to_owned(), pid })
+    }
+}
+
+#[derive(Debug, Clone)]
+struct NamedMetrics {
+    name: String,
+    address: String,
+}
+
+impl FromStr for NamedMetrics {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, address) = text.split_once('=').ok_or("write NAME=HOST:PORT")?;
+        Ok(Self { name: name.to_owned(), address: address.to_owned() })
     }
 }
 
@@ -156,7 +175,9 @@ impl CompareArguments {
         let is_target = |name: &str| self.targets.iter().any(|target| target.name == name);
         let of_pids = self.broker_pids.iter().map(|named| ("--broker-pid", &named.name));
         let of_configs = self.target_configs.iter().map(|named| ("--target-config", &named.name));
-        if let Some((flag, name)) = of_pids.chain(of_configs).find(|named| !is_target(named.1)) {
+        let of_metrics = self.broker_metrics.iter().map(|named| ("--broker-metrics", &named.name));
+        let mut named = of_pids.chain(of_configs).chain(of_metrics);
+        if let Some((flag, name)) = named.find(|named| !is_target(named.1)) {
             let why = format!("{flag} names {name}, no target does");
             return refuse(why, &format!("write {flag} with the name of a --target"));
         }
@@ -166,6 +187,10 @@ impl CompareArguments {
         }
         let pid_of = |name: &str| {
             self.broker_pids.iter().find(|named| named.name == name).map(|named| named.pid)
+        };
+        let metrics_of = |name: &str| {
+            let found = self.broker_metrics.iter().find(|named| named.name == name);
+            found.map(|named| named.address.clone())
         };
         let security_of = |name: &str| {
             let config = self.target_configs.iter().find(|named| named.name == name);
@@ -177,6 +202,7 @@ impl CompareArguments {
                 bootstrap: named.bootstrap.clone(),
                 security: security_of(&named.name)?.unwrap_or_default(),
                 broker_pid: pid_of(&named.name),
+                metrics: metrics_of(&named.name),
             })
         };
         self.targets.iter().map(target).collect()
@@ -248,6 +274,7 @@ impl Report for CompareReport<'_> {
         let header = ["comparison", "metric", "ratio", "range", "p", "pairs", "decision"];
         let mut tables = vec![Table::new(header, result.comparisons.iter().map(row).collect())];
         tables.push(self.targets());
+        tables.push(self.resources());
         let test = vec![
             vec!["test".to_owned(), result.test.clone()],
             vec!["threshold".to_owned(), percent(result.threshold)],
@@ -276,6 +303,25 @@ impl CompareReport<'_> {
             ]
         };
         let header = ["target", "broker", "acknowledged/s", "p50", "p99", "p99.9", "max"];
+        Table::new(header, self.0.runs.iter().map(row).collect())
+    }
+
+    fn resources(&self) -> Table {
+        let row = |run: &RunResult| {
+            let used = Resources::of(&run.repeats);
+            let told = |shown: &dyn Fn(&Resources) -> String| {
+                used.as_ref().map_or_else(|| fairness::NOT_TOLD.to_owned(), shown)
+            };
+            vec![
+                run.target.name.clone(),
+                told(&|used| percent(used.cpus)),
+                told(&|used| bytes(used.resident_bytes)),
+                per_cpu_second(used.as_ref()),
+                written_per_byte(used.as_ref()),
+            ]
+        };
+        let header =
+            ["broker process", "CPU", "memory", "payload per CPU second", "write amplification"];
         Table::new(header, self.0.runs.iter().map(row).collect())
     }
 

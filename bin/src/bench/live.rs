@@ -1,5 +1,5 @@
-//! What a run is at, while it runs: one line that is drawn anew on a terminal, one line a second
-//! elsewhere. On standard error, as all progress.
+//! What a run is at, while it runs: a line with a histogram of its last second below it, drawn anew
+//! on a terminal, and one line a second elsewhere. On standard error, as all progress.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
@@ -8,7 +8,11 @@ use corelog_bench::result::LoopKind;
 use corelog_bench::run::{Moment, Phase};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::histogram::drawing;
 use super::report::{bytes, duration};
+
+/// The line, and the histogram below it.
+const TEMPLATE: &str = "{spinner} {wide_msg}\n{prefix}";
 
 /// Shows moments.
 pub(super) enum Live {
@@ -26,7 +30,7 @@ impl Live {
         if !io::stderr().is_terminal() {
             return Self::Lines;
         }
-        let style = ProgressStyle::with_template("{spinner} {wide_msg}");
+        let style = ProgressStyle::with_template(TEMPLATE);
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         Self::Redrawn(bar.with_style(style.expect("the template is a constant checked by a test")))
     }
@@ -37,6 +41,7 @@ impl Live {
             Self::Lines => eprintln!("{}", line(moment)),
             Self::Redrawn(bar) => {
                 bar.set_message(line(moment));
+                bar.set_prefix(histogram(moment));
                 bar.tick();
             }
         }
@@ -56,6 +61,17 @@ impl Live {
             bar.finish_and_clear();
             // The next run draws on a bar of its own.
             *self = Self::on_stderr();
+        }
+    }
+}
+
+/// The produce latencies of the last second; nothing while there are none to come.
+fn histogram(moment: &Moment<'_>) -> String {
+    match moment.phase {
+        Phase::Preparing => String::new(),
+        Phase::WarmUp | Phase::Measuring | Phase::Draining => {
+            let lines = drawing(&moment.part.produce);
+            lines.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
         }
     }
 }
@@ -126,17 +142,7 @@ mod tests {
         part.counts.sent_bytes = 2 << 20;
         part.counts.lag_max_ns = 60_000;
         part.produce.record(Duration::from_millis(3));
-        let moment = Moment {
-            target: "a",
-            loop_kind: LoopKind::Closed,
-            repeat: 2,
-            repeats: 3,
-            phase: Phase::Measuring,
-            elapsed: Duration::from_secs(7),
-            length: Duration::from_secs(35),
-            lasted: Duration::from_secs(2),
-            part: &part,
-        };
+        let moment = moment(&part);
         let line = line(&moment);
         for expected in
             ["a 2/3  CLOSED LOOP", "measures 7/35 s", "sent 1000/s", "acked 500/s", "lag 60 us"]
@@ -146,8 +152,32 @@ mod tests {
         assert!(!line.contains("e2e") && !line.contains("FAILED"), "{line}");
     }
 
+    fn moment(part: &Part) -> Moment<'_> {
+        Moment {
+            target: "a",
+            loop_kind: LoopKind::Closed,
+            repeat: 2,
+            repeats: 3,
+            phase: Phase::Measuring,
+            elapsed: Duration::from_secs(7),
+            length: Duration::from_secs(35),
+            lasted: Duration::from_secs(2),
+            part,
+        }
+    }
+
+    #[test]
+    fn the_histogram_is_as_high_before_the_first_answer_as_after_it() {
+        let (empty, mut full) = (Part::default(), Part::default());
+        full.produce.record(Duration::from_millis(3));
+        let lines = |part: &Part| histogram(&moment(part)).lines().count();
+        assert_eq!((lines(&empty), lines(&full)), (5, 5));
+        let preparing = Moment { phase: Phase::Preparing, ..moment(&full) };
+        assert_eq!(histogram(&preparing), "");
+    }
+
     #[test]
     fn the_template_is_valid() {
-        assert!(ProgressStyle::with_template("{spinner} {wide_msg}").is_ok());
+        assert!(ProgressStyle::with_template(TEMPLATE).is_ok());
     }
 }

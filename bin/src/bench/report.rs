@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use corelog_bench::fairness::shown;
+use corelog_bench::fairness::{NOT_TOLD, of_runs};
 use corelog_bench::latency::{Latency, LatencyResult, QUANTILES};
+use corelog_bench::resources::Resources;
 use corelog_bench::result::{BrokerUse, Latencies, Repeat, RunResult, StallResult};
 use corelog_bench::statistics::{Spread, spread};
+use corelog_bench::syncs::Syncs;
 use corelog_bench::validity::{Verdict, Weight};
 use serde::Serialize;
 
@@ -25,6 +27,7 @@ impl Report for RunReport<'_> {
         if result.repeats.iter().any(|repeat| repeat.broker.is_some()) {
             tables.push(broker(&result.repeats));
         }
+        tables.push(syncs(&result.repeats));
         let stalls = result.repeats.iter().filter_map(|repeat| repeat.stall.as_ref());
         tables.extend(stalls.map(stall));
         tables.push(fairness(result));
@@ -167,6 +170,23 @@ fn broker(repeats: &[Repeat]) -> Table {
     Table::new(["broker process", "value"], rows)
 }
 
+fn syncs(repeats: &[Repeat]) -> Table {
+    let all = Syncs::together(repeats.iter().filter_map(|repeat| repeat.syncs.as_ref()));
+    let told = |value: Option<f64>| {
+        value.map_or(NOT_TOLD.to_owned(), |value| duration(Duration::from_secs_f64(value)))
+    };
+    let of = |of: &dyn Fn(&Syncs) -> Option<f64>| told(all.as_ref().and_then(of));
+    let count = all.as_ref().map_or(NOT_TOLD.to_owned(), |syncs| syncs.count.to_string());
+    let rows = vec![
+        row("syncs", count),
+        row("mean", of(&Syncs::mean_seconds)),
+        row("p50", of(&|syncs| syncs.at(50.0))),
+        row("p99", of(&|syncs| syncs.at(99.0))),
+        row("p99.9", of(&|syncs| syncs.at(99.9))),
+    ];
+    Table::new(["sync latency of the broker", "value"], rows)
+}
+
 fn stall(stall: &StallResult) -> Table {
     let at = |nanoseconds| duration(Duration::from_nanos(nanoseconds));
     let shown = if stall.is_shown { "yes" } else { "NO" };
@@ -183,36 +203,10 @@ fn stall(stall: &StallResult) -> Table {
 }
 
 fn fairness(result: &RunResult) -> Table {
-    let fairness = &result.fairness;
-    let producer = &result.workload.producer;
-    let text = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
-    let version = fairness.version.clone();
-    let software = version
-        .map_or(fairness.software.clone(), |version| format!("{}, {version}", fairness.software));
-    let mut rows = vec![
-        row("broker", software),
-        row("protocol", &fairness.protocol),
-        row("nodes", fairness.nodes.to_string()),
-        row("acks", &fairness.acks),
-        row("replicas", text(fairness.replicas.map(|count| count.to_string()))),
-        row("batch bytes", text(producer.batch_bytes.map(|it| it.to_string()))),
-        row("linger ms", text(producer.linger_ms.map(|it| it.to_string()))),
-        row("codec", text(producer.codec.clone())),
-        row("broker CPUs", text(fairness.broker_cpus.clone())),
-        row("load CPUs", load_cpus(result)),
-        row("machine", format!("{} x {}", result.machine.cpus, result.machine.cpu_model)),
-    ];
-    rows.extend(fairness.configs.iter().map(|(name, value)| row(name, shown(name, value))));
-    rows.extend(fairness.notes.iter().map(|note| row("note", note)));
+    let settings = of_runs(std::slice::from_ref(result));
+    let mut rows: Vec<_> = settings.iter().map(|it| row(&it.name, it.value(0))).collect();
+    rows.extend(result.fairness.notes.iter().map(|note| row("note", note)));
     Table::new(["for a fair comparison", "value"], rows)
-}
-
-fn load_cpus(result: &RunResult) -> String {
-    let cpus = result.repeats.first().map_or(&[][..], |repeat| &repeat.generator.load_cpus);
-    if cpus.is_empty() {
-        return "any".to_owned();
-    }
-    cpus.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn findings(verdict: &Verdict) -> Table {
@@ -276,6 +270,17 @@ fn digits(value: f64, unit: &str) -> String {
 
 pub(crate) fn percent(part: f64) -> String {
     format!("{:.1} %", part * 100.0)
+}
+
+/// Payload for each second of the broker's CPU time.
+pub(super) fn per_cpu_second(used: Option<&Resources>) -> String {
+    used.map_or(NOT_TOLD.to_owned(), |used| bytes(used.payload_bytes_per_cpu_second))
+}
+
+/// Bytes written to disk for each byte of payload.
+pub(super) fn written_per_byte(used: Option<&Resources>) -> String {
+    let amplification = used.and_then(|used| used.write_amplification);
+    amplification.map_or(NOT_TOLD.to_owned(), |part| format!("{part:.2}"))
 }
 
 #[cfg(test)]

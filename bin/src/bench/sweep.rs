@@ -17,7 +17,7 @@ use crate::bootstrap::Bootstrap;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, Report, Table};
 
-use super::report::{bytes, duration};
+use super::report::{bytes, duration, per_cpu_second, written_per_byte};
 use super::workload::WorkloadArguments;
 use super::{LoadArguments, Measuring, save};
 
@@ -35,11 +35,14 @@ pub(super) struct SweepArguments {
     #[arg(long, value_name = "N", default_value_t = 0.05, value_parser = precision)]
     precision: f64,
     /// The search ends after so many measurements
-    #[arg(long, value_name = "N", default_value_t = 30)]
+    #[arg(long, value_name = "N", default_value_t = 40)]
     points_max: u32,
     /// Process of the broker on this machine
     #[arg(long, value_name = "PID")]
     broker_pid: Option<u32>,
+    /// Where the broker has its metrics page, for how long its syncs take; corelog tells by itself
+    #[arg(long, value_name = "HOST:PORT")]
+    broker_metrics: Option<String>,
     #[command(flatten)]
     load: LoadArguments,
     #[command(flatten)]
@@ -61,6 +64,7 @@ pub(super) fn run(arguments: &SweepArguments, output: &mut Output) -> Result<(),
             bootstrap: arguments.bootstrap.endpoints()?,
             security: arguments.bootstrap.security()?,
             broker_pid: arguments.broker_pid,
+            metrics: arguments.broker_metrics.clone(),
         },
         workload,
         settings: arguments.load.settings(),
@@ -173,6 +177,8 @@ impl Report for SweepReport<'_> {
                 at(99.9),
                 at(100.0),
                 value(point),
+                per_cpu_second(point.resources.as_ref()),
+                written_per_byte(point.resources.as_ref()),
                 judgement(point.judgement).to_owned(),
             ]
         };
@@ -185,6 +191,8 @@ impl Report for SweepReport<'_> {
             "p99.9",
             "max",
             "objective",
+            "per CPU second",
+            "written/byte",
             "judgement",
         ];
         vec![

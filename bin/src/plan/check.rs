@@ -143,6 +143,7 @@ impl CheckArguments {
             bootstrap: self.bootstrap.endpoints()?,
             security: self.bootstrap.security()?,
             broker_pid: self.broker_pid,
+            metrics: None,
         })
     }
 }

@@ -60,6 +60,12 @@ fn a_broker_that_stands_still_is_in_the_numbers_where_it_belongs() {
     assert!(Duration::from_nanos(stall.max_ns) >= Duration::from_millis(900), "{stall:?}");
     let broker = repeat.broker.as_ref().unwrap();
     assert!(broker.resident_bytes > 0 && broker.cpu_seconds > 0.0, "{broker:?}");
+    let cpus = repeat.cpus.as_ref().unwrap();
+    assert!(cpus.moments.len() >= 5 && !cpus.cpus.is_empty(), "{cpus:?}");
+    // The process tells what the protocol does not.
+    let fairness = &result.fairness;
+    assert_eq!(fairness.version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
+    assert_eq!(fairness.heap.as_deref(), Some("none"));
 }
 
 #[test]
