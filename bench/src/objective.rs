@@ -19,6 +19,10 @@ pub enum Metric {
     EndToEnd(f64),
     /// Messages acknowledged a second.
     Rate,
+    /// Messages that tail readers got, a second.
+    Received,
+    /// Bytes that catch-up readers were sent, a second.
+    CatchUp,
     /// Bytes of keys and values for each second of the broker's CPU time.
     BytesPerCpuSecond,
 }
@@ -46,7 +50,9 @@ pub struct Objective {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectiveError {
     /// A word that is no metric.
-    #[error("{0:?} is no metric: write p99.9, max, e2e.p99, e2e.max, rate or bytes-per-cpu")]
+    #[error(
+        "{0:?} is no metric: write p99.9, max, e2e.p99, e2e.max, rate, received, catch-up or bytes-per-cpu"
+    )]
     Metric(String),
     /// A text that is no bound of a latency.
     #[error("{0:?} is no objective: write a latency and a time, as in \"p99.9 < 5ms\"")]
@@ -66,10 +72,14 @@ impl Metric {
             let latency = crate::latency::Latency::of_result(of);
             Some(latency.quantile(percentile / 100.0).as_nanos() as f64)
         };
+        // A rate of nobody is none.
+        let per_second = |sum: u64| (sum > 0).then(|| sum as f64 / repeat.measured_seconds);
         match self {
             Self::Produce(which) => percentile(&repeat.latencies.produce, which),
             Self::EndToEnd(which) => percentile(&repeat.latencies.end_to_end, which),
             Self::Rate => Some(repeat.totals.acknowledged_per_second),
+            Self::Received => per_second(repeat.totals.received),
+            Self::CatchUp => per_second(repeat.totals.caught_up_bytes),
             Self::BytesPerCpuSecond => {
                 repeat.broker.as_ref().map(|broker| broker.payload_bytes_per_cpu_second)
             }
@@ -80,7 +90,7 @@ impl Metric {
     pub fn better(self) -> Better {
         match self {
             Self::Produce(_) | Self::EndToEnd(_) => Better::Lower,
-            Self::Rate | Self::BytesPerCpuSecond => Better::Higher,
+            Self::Rate | Self::Received | Self::CatchUp | Self::BytesPerCpuSecond => Better::Higher,
         }
     }
 
@@ -101,6 +111,8 @@ impl FromStr for Metric {
         };
         let percentile = match rest {
             "rate" if !is_end_to_end => return Ok(Self::Rate),
+            "received" if !is_end_to_end => return Ok(Self::Received),
+            "catch-up" if !is_end_to_end => return Ok(Self::CatchUp),
             "bytes-per-cpu" if !is_end_to_end => return Ok(Self::BytesPerCpuSecond),
             "max" => 100.0,
             rest => rest
@@ -119,6 +131,8 @@ impl fmt::Display for Metric {
             Self::Produce(percentile) => ("", *percentile),
             Self::EndToEnd(percentile) => ("e2e.", *percentile),
             Self::Rate => return formatter.write_str("rate"),
+            Self::Received => return formatter.write_str("received"),
+            Self::CatchUp => return formatter.write_str("catch-up"),
             Self::BytesPerCpuSecond => return formatter.write_str("bytes-per-cpu"),
         };
         if percentile >= 100.0 {
@@ -212,7 +226,8 @@ mod tests {
 
     #[test]
     fn metrics_find_their_number() {
-        let repeat = repeat(5, 100.0);
+        let mut repeat = repeat(5, 100.0);
+        (repeat.totals.received, repeat.measured_seconds) = (600, 3.0);
         let find = |text: &str| text.parse::<Metric>().unwrap().of(&repeat);
         assert!((find("p75").unwrap() / 5e6 - 1.0).abs() < 0.001);
         assert!((find("max").unwrap() / 5e6 - 1.0).abs() < 0.001);
@@ -220,5 +235,9 @@ mod tests {
             (find("rate"), find("e2e.p99"), find("bytes-per-cpu")),
             (Some(100.0), None, None)
         );
+        assert_eq!((find("received"), find("catch-up")), (Some(200.0), None));
+        for text in ["rate", "received", "catch-up", "bytes-per-cpu", "e2e.p99", "max"] {
+            assert_eq!(text.parse::<Metric>().unwrap().to_string(), text);
+        }
     }
 }

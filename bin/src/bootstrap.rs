@@ -20,6 +20,7 @@ pub struct Bootstrap {
     /// Servers to begin with, separated by commas
     #[arg(
         long,
+        visible_alias = "bootstrap-server",
         value_name = "HOST:PORT",
         env = "CORELOG_BOOTSTRAP",
         default_value = "127.0.0.1:9092"

@@ -27,8 +27,8 @@ pub fn compare_page(result: &CompareResult) -> Page {
 fn shown(metric: Metric, value: f64) -> String {
     match metric {
         Metric::Produce(_) | Metric::EndToEnd(_) => Unit::Seconds.format(value * NANOS),
-        Metric::Rate => Unit::Messages.format(value),
-        Metric::BytesPerCpuSecond => Unit::Bytes.format(value),
+        Metric::Rate | Metric::Received => Unit::Messages.format(value),
+        Metric::CatchUp | Metric::BytesPerCpuSecond => Unit::Bytes.format(value),
     }
 }
 
@@ -65,7 +65,11 @@ fn grade(result: &CompareResult) -> Grade {
 fn answer(result: &CompareResult) -> String {
     let base = result.runs.first().map_or("the first", |run| run.target.name.as_str());
     let ahead = match result.metric {
-        Metric::Produce(_) | Metric::EndToEnd(_) | Metric::Rate => "faster than",
+        Metric::Produce(_)
+        | Metric::EndToEnd(_)
+        | Metric::Rate
+        | Metric::Received
+        | Metric::CatchUp => "faster than",
         Metric::BytesPerCpuSecond => "more efficient than",
     };
     let of = |decision| {

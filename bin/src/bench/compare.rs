@@ -20,7 +20,7 @@ use crate::command_config;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, Report, Table};
 
-use super::report::{duration, percent};
+use super::report::{bytes, duration, percent};
 use super::workload::WorkloadArguments;
 use super::{LoadArguments, Measuring, save};
 
@@ -40,7 +40,7 @@ pub(super) struct CompareArguments {
     /// How often each target is measured
     #[arg(long, value_name = "N", default_value_t = 8)]
     pairs: u32,
-    /// What is compared: p99.9, max, e2e.p99, rate, bytes-per-cpu
+    /// What is compared: p99.9, max, e2e.p99, rate, received, catch-up, bytes-per-cpu
     #[arg(long, default_value = "p99")]
     metric: Metric,
     /// By how many percent a target may be worse
@@ -197,7 +197,9 @@ fn shown(metric: Metric, value: f64) -> String {
         Metric::Produce(_) | Metric::EndToEnd(_) => {
             duration(std::time::Duration::from_nanos(value as u64))
         }
-        Metric::Rate | Metric::BytesPerCpuSecond => format!("{value:.0}"),
+        Metric::Rate | Metric::Received => format!("{value:.0}/s"),
+        Metric::CatchUp => format!("{}/s", bytes(value)),
+        Metric::BytesPerCpuSecond => format!("{value:.0}"),
     }
 }
 

@@ -19,9 +19,8 @@ use crate::support::{
 };
 
 const GROWTH_BYTES_MAX: u64 = 64 << 20;
-/// After compressed batches that are larger than they look: the room of one core for such a batch,
-/// and as much again for other work, with a tenth for what varies.
-const BOMB_GROWTH_BYTES_MAX: u64 = 36 << 20;
+/// After compressed batches that are larger than they look.
+const BOMB_GROWTH_BYTES_MAX: u64 = 32 << 20;
 const PATIENCE: Duration = Duration::from_secs(5);
 const TOPIC: &str = "watched";
 const PARTITIONS: i32 = 2;

@@ -5,12 +5,13 @@ use corelog_client::admin::{AlterMode, ConfigChange, ConfigSource, Resource};
 use corelog_client::blocking::{Admin, Connection};
 use corelog_client::{ClientConfig, Endpoint};
 use corelog_model::{ErrorCode, NodeId};
+use corelog_wire::api::delete_records::{DeleteRecordsPartition, DeleteRecordsTopic};
 use corelog_wire::api::txn_offset_commit::{
     TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
 use corelog_wire::{
-    FindCoordinatorRequest, InitProducerIdRequest, InitProducerIdResponse, TxnOffsetCommitRequest,
-    TxnOffsetCommitResponse,
+    DeleteRecordsRequest, DeleteRecordsResponse, FindCoordinatorRequest, InitProducerIdRequest,
+    InitProducerIdResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 
 use crate::support::{DataFolder, Launch, connect, create_topic, wait_until};
@@ -123,4 +124,31 @@ fn offsets_of_a_transaction_are_stored_unasked_where_nobody_is_to_verify() {
     set(&mut admin, &Resource::AllBrokers, name, "false");
     assert_eq!(code(), ErrorCode::None.code());
     drop(broker);
+}
+
+#[test]
+fn records_are_deleted_only_where_the_topic_may_lose_them() {
+    let folder = DataFolder::new();
+    let mut launch = Launch::new(folder.path(), folder.data()).cores("1");
+    let _broker = launch.start();
+    let endpoint = launch.endpoint();
+    for (topic, policy) in [("deleted", "delete"), ("both", "compact,delete"), ("kept", "compact")]
+    {
+        create_topic(&endpoint, topic, 1, &[("cleanup.policy", policy)]);
+    }
+    let (mut client, _) = producer(&endpoint);
+    for (name, expected) in [
+        ("deleted", ErrorCode::None),
+        ("both", ErrorCode::None),
+        ("kept", ErrorCode::PolicyViolation),
+        ("__consumer_offsets", ErrorCode::InvalidTopicException),
+        ("__transaction_state", ErrorCode::InvalidTopicException),
+    ] {
+        let partitions = vec![DeleteRecordsPartition { partition_index: 0, offset: -1 }];
+        let topics = vec![DeleteRecordsTopic { name: name.into(), partitions }];
+        let request = DeleteRecordsRequest { topics, timeout_ms: 10_000 };
+        let reply = client.call_in(2, &request).expect("an answer");
+        let answer: DeleteRecordsResponse<'_> = reply.decode().expect("an answer");
+        assert_eq!(answer.topics[0].partitions[0].error_code, expected.code(), "{name}");
+    }
 }

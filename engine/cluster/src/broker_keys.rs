@@ -35,7 +35,17 @@ pub enum ValueRange {
 }
 
 /// All of them, in the order of their names.
-pub const BROKER_KEYS: [BrokerKey; 8] = [
+pub const BROKER_KEYS: [BrokerKey; 10] = [
+    key(
+        "follower.replication.throttled.rate",
+        ValueRange::Integer(0, i64::MAX),
+        "Bytes a second that throttled replicas fetch; without effect while each is alone.",
+    ),
+    key(
+        "leader.replication.throttled.rate",
+        ValueRange::Integer(0, i64::MAX),
+        "Bytes a second that throttled replicas send; without effect while each is alone.",
+    ),
     key(
         "log.cleaner.backoff.ms",
         ValueRange::Integer(1, i64::MAX),

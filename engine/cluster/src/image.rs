@@ -364,12 +364,10 @@ impl TopicImage {
     }
 
     /// The configs that hold for the topic, given [`ClusterImage::broker_defaults`]. They are
-    /// checked when they are set, so an error means that the defaults were changed under them.
-    pub fn effective_config(
-        &self,
-        broker_defaults: &ConfigMap,
-    ) -> Result<TopicConfig, ConfigError> {
-        TopicConfig::resolve(broker_defaults, &self.configs)
+    /// checked when they are set, so an error beside them means that the defaults were changed
+    /// under them, or that another version set them.
+    pub fn effective_config(&self, broker_defaults: &ConfigMap) -> (TopicConfig, Vec<ConfigError>) {
+        TopicConfig::in_force(broker_defaults, &self.configs)
     }
 }
 

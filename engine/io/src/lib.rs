@@ -11,6 +11,7 @@ mod file;
 pub mod mesh;
 mod random;
 pub mod ring;
+mod scratch;
 mod signal;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -27,6 +28,7 @@ pub use error::{IoError, Result};
 pub use file::{File, OpenMode, SyncPath};
 pub use random::random_u64;
 pub use ring::load::CoreLoad;
+pub use scratch::Scratch;
 pub use signal::{Permit, Permits, Signal, Waiting};
 pub use sync_probe::{SyncMeasurement, measure_sync_paths};
 pub use task::{Task, spawn, spawn_at_once, spawn_behind, yield_now};

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 
+use corelog_io::Scratch;
 use corelog_model::topic_config::TopicCompression;
 use corelog_model::validate::RecordsRefusal;
 use corelog_model::{BatchView, Codec, Conversion, ConversionRoom, Timestamp, TopicConfig};
@@ -11,18 +12,22 @@ use corelog_model::{BatchView, Codec, Conversion, ConversionRoom, Timestamp, Top
 // may have, and in all.
 const DECOMPRESSED_RATIO_MAX: usize = 16;
 const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
-// What this much or less took is kept for the next one: the allocator would keep it, too, and take
-// more beside it.
-const KEPT_BYTES_MAX: usize = 17 << 20;
+// As much of the memory for it is kept for the next one: a batch of usual size, four times
+// compressed.
+const KEPT_BYTES: usize = 4 << 20;
 
-#[derive(Debug, Default)]
 struct Memory {
-    decompressed: Vec<u8>,
-    written: Vec<u8>,
+    decompressed: Scratch,
+    written: Scratch,
 }
 
 thread_local! {
-    static MEMORY: RefCell<Memory> = RefCell::default();
+    static MEMORY: RefCell<Memory> = const {
+        RefCell::new(Memory {
+            decompressed: Scratch::new(KEPT_BYTES),
+            written: Scratch::new(KEPT_BYTES),
+        })
+    };
 }
 
 /// The batch that a topic stores in place of what a producer sent at `now`; none if it is stored as
@@ -38,16 +43,13 @@ pub(crate) async fn convert(
         return Ok(None);
     }
     let cap_bytes = cap_bytes(config).max(sent.len());
-    let converted = MEMORY.with_borrow_mut(|memory| {
-        let Memory { decompressed, written } = memory;
-        let converted =
-            conversion.convert(sent, &mut ConversionRoom { decompressed, written, cap_bytes });
-        for bytes in [&mut memory.decompressed, &mut memory.written] {
-            if bytes.capacity() > KEPT_BYTES_MAX {
-                *bytes = Vec::new();
-            }
-        }
-        converted
+    let converted = MEMORY.with_borrow_mut(|Memory { decompressed, written }| {
+        decompressed.lend(|decompressed| {
+            written.lend(|written| {
+                let room = &mut ConversionRoom { decompressed, written, cap_bytes };
+                conversion.convert(sent, room)
+            })
+        })
     });
     let was_cheap = sent.codec() == Some(Codec::None) && matches!(converted, Ok(None));
     if !was_cheap {

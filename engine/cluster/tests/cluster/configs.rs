@@ -301,12 +301,12 @@ fn what_holds_for_a_topic_is_its_own_or_its_brokers() {
     let statics = [("log.retention.ms", "1"), ("log.index.interval.bytes", "1")];
     let statics = pairs(&statics).into_iter().collect::<ConfigMap>();
     let defaults = image.broker_defaults(BrokerId(1), &statics);
-    let config = image.topic_by_name("t").unwrap().effective_config(&defaults).unwrap();
+    let config = image.topic_by_name("t").unwrap().effective_config(&defaults).0;
     let found =
         (config.index_interval_bytes, config.retention_ms, config.segment_ms, config.flush_ms);
     assert_eq!(found, (1, Some(2), 3, 4));
     let other = image.broker_defaults(BrokerId(2), &statics);
-    let config = image.topic_by_name("t").unwrap().effective_config(&other).unwrap();
+    let config = image.topic_by_name("t").unwrap().effective_config(&other).0;
     assert_eq!(config.segment_ms, 2);
 }
 

@@ -185,10 +185,48 @@ impl TopicConfig {
         for (name, value) in overrides {
             validate(name, value)?;
         }
-        let values = Values { broker_defaults, overrides };
+        let config = Self::read(&Values { broker_defaults, overrides })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The values that a topic is kept by whatever stands in its configs and in the broker's: a
+    /// value that nobody can read counts as not set, values that contradict each other both count,
+    /// as in Kafka. All of that is told beside them. A topic must not lose its policy, and with it
+    /// its records, because a default was changed or a key was unknown to an older version.
+    pub fn in_force(
+        broker_defaults: &ConfigMap,
+        overrides: &ConfigMap,
+    ) -> (TopicConfig, Vec<ConfigError>) {
+        let mut errors = Vec::new();
+        let (mut broker_defaults, mut overrides) = (broker_defaults.clone(), overrides.clone());
+        overrides.retain(|name, value| {
+            let checked = validate(name, value);
+            checked.map_err(|error| errors.push(error)).is_ok()
+        });
+        loop {
+            let values = Values { broker_defaults: &broker_defaults, overrides: &overrides };
+            match Self::read(&values) {
+                Ok(config) => {
+                    errors.extend(config.check().err());
+                    return (config, errors);
+                }
+                Err(error) => {
+                    let ConfigError::Value { name, .. } = &error else {
+                        unreachable!("reading finds values that break their rule only: {error}")
+                    };
+                    let removed = broker_defaults.remove(name);
+                    assert!(removed.is_some(), "the values of the topic were checked: {error}");
+                    errors.push(error);
+                }
+            }
+        }
+    }
+
+    fn read(values: &Values<'_>) -> Result<TopicConfig, ConfigError> {
         let retention_ms = values.limit("retention.ms")?;
         let retention_bytes = values.limit("retention.bytes")?;
-        let config = TopicConfig {
+        Ok(TopicConfig {
             cleanup_policy: values.cleanup_policy()?,
             retention_ms,
             retention_bytes: retention_bytes.map(|bytes| bytes as u64),
@@ -226,9 +264,7 @@ impl TopicConfig {
                 .local_limit("local.retention.bytes", retention_bytes)?
                 .map(|bytes| bytes as u64),
             dead_letter_queue: values.boolean("errors.deadletterqueue.group.enable")?,
-        };
-        config.check()?;
-        Ok(config)
+        })
     }
 
     /// The age at which a partition begins a new segment: with compaction no later than a record

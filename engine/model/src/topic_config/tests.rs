@@ -234,3 +234,27 @@ fn a_description_tells_the_value_its_source_and_all_others() {
     let listed = TOPIC_CONFIGS.iter().filter(|key| key.visibility == Visibility::Listed).count();
     assert_eq!(described.len(), listed);
 }
+
+#[test]
+fn a_topic_keeps_its_policy_whatever_stands_beside_it() {
+    let overrides = map(&[
+        ("cleanup.policy", "compact"),
+        ("min.compaction.lag.ms", "1000"),
+        ("of.another.version", "1"),
+        ("retention.ms", "soon"),
+    ]);
+    let defaults = map(&[("log.cleaner.max.compaction.lag.ms", "10"), ("log.roll.ms", "often")]);
+    let (config, errors) = TopicConfig::in_force(&defaults, &overrides);
+    let expected = TopicConfig {
+        cleanup_policy: CleanupPolicy { delete: false, compact: true },
+        min_compaction_lag_ms: 1000,
+        max_compaction_lag_ms: 10,
+        ..TopicConfig::default()
+    };
+    assert_eq!(config, expected);
+    let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let parts = ["of.another.version", "soon", "often", "contradicts"];
+    assert_eq!(told.len(), parts.len(), "{told:?}");
+    assert!(parts.iter().all(|part| told.iter().any(|text| text.contains(part))), "{told:?}");
+    assert_eq!(TopicConfig::in_force(&map(&[]), &map(&[])), (TopicConfig::default(), vec![]));
+}

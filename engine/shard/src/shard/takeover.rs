@@ -169,15 +169,15 @@ impl Shard {
     }
 
     /// The settings that hold for a topic. Values that contradict each other were refused when they
-    /// were set; a later broker default that contradicts a topic's own value leaves the topic with
-    /// the built-in defaults.
+    /// were set; a later broker default may contradict a topic's own value, and then both count.
     fn topic_config(&self, image: &ClusterImage, topic: &TopicImage) -> TopicConfig {
         let config = &self.state.config;
         let defaults = image.broker_defaults(config.broker, &config.topic_defaults);
-        topic.effective_config(&defaults).unwrap_or_else(|error| {
-            tracing::warn!(topic = %topic.name(), %error, "settings contradict each other");
-            TopicConfig::default()
-        })
+        let (config, errors) = topic.effective_config(&defaults);
+        for error in errors {
+            tracing::warn!(topic = %topic.name(), %error, "settings that do not hold as they stand");
+        }
+        config
     }
 
     async fn remove_topic(&self, topic: TopicId) -> Result<(), IoError> {

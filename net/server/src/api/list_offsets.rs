@@ -11,6 +11,7 @@ use corelog_wire::{
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, Text,
 };
 
+use crate::api::create_topics::is_reserved;
 use crate::api::fetch::isolation_of;
 use crate::authorize::{Access, table};
 use crate::error::{KafkaError, NamedBy, partition_code};
@@ -165,6 +166,13 @@ pub(crate) async fn delete_records(
 }
 
 async fn delete_before(partition: &Partition, offset: i64) -> Result<Offset, ErrorCode> {
+    // What coordinators keep is theirs to delete, and what is compacted only stands for the newest.
+    if is_reserved(partition.topic.as_str()) {
+        return Err(ErrorCode::InvalidTopicException);
+    }
+    if !partition.config.cleanup_policy.delete {
+        return Err(ErrorCode::PolicyViolation);
+    }
     let end = partition.high_watermark();
     // -1 stands for the high watermark.
     let offset = if offset == -1 { end } else { Offset(offset) };

@@ -8,6 +8,7 @@ use super::{Key, Kind};
 const BROKER_ID: Kind = Kind::Integer { min: 0, max: 2_147_482, unit: Count };
 const COUNT: Kind = Kind::Integer { min: 1, max: i32::MAX as i64, unit: Count };
 const COUNT_OR_NONE: Kind = Kind::Integer { min: 0, max: i32::MAX as i64, unit: Count };
+const RATE: Kind = Kind::Integer { min: 0, max: i64::MAX, unit: Bytes };
 const DELAY: Kind = Kind::Integer { min: 1, max: i64::MAX, unit: Milliseconds };
 const SOCKET_BUFFER: Kind = Kind::Integer { min: -1, max: i32::MAX as i64, unit: Bytes };
 
@@ -146,6 +147,18 @@ pub(super) static KEYS: &[Key] = &[
         DELAY,
         "600000",
         "A connection without requests for this long is closed.",
+    ),
+    Key::broker(
+        "follower.replication.throttled.rate",
+        RATE,
+        "9223372036854775807",
+        "Bytes a second that throttled replicas fetch; without effect while each is alone.",
+    ),
+    Key::broker(
+        "leader.replication.throttled.rate",
+        RATE,
+        "9223372036854775807",
+        "Bytes a second that throttled replicas send; without effect while each is alone.",
     ),
     Key::broker(
         "max.connections",

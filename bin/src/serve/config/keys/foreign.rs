@@ -46,6 +46,17 @@ const REFUSED: &[(&str, &[&str], &str)] = &[
         "this process is a broker, and there are no separate controllers",
     ),
     ("remote.log.storage.system.enable", &["false"], "there is no tiered storage"),
+    (
+        "group.coordinator.rebalance.protocols",
+        &[
+            "classic,consumer",
+            "classic,consumer,streams",
+            "classic,consumer,share",
+            "classic,consumer,streams,share",
+            "classic,consumer,share,streams",
+        ],
+        "classic, consumer and share groups are always served",
+    ),
     ("transaction.two.phase.commit.enable", &["false"], "there are no two-phase transactions"),
 ];
 
@@ -170,8 +181,6 @@ const IGNORED: &[(&str, &[&str])] = &[
             "request.timeout.ms",
             "inter.broker.protocol.version",
             "log.dir.failure.timeout.ms",
-            "leader.replication.throttled.rate",
-            "follower.replication.throttled.rate",
         ],
     ),
     (OTHER_GROUPS, &["group.streams."]),
