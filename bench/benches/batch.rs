@@ -44,7 +44,6 @@ fn limits() -> ProduceLimits {
         message_bytes_max: 1 << 20,
         segment_bytes: 1 << 30,
         newest_codec: Codec::Zstd,
-        timestamps: TimestampWindow::Any,
         origin: Origin::Client,
     }
 }

@@ -75,7 +75,6 @@ fn produce(bytes: &[u8]) {
         message_bytes_max: 1 << 20,
         segment_bytes: 1 << 20,
         newest_codec: Codec::Zstd,
-        timestamps: TimestampWindow::Any,
         origin: Origin::Client,
     };
     let Ok(view) = validate_produced(bytes, &limits) else { return };

@@ -14,6 +14,7 @@ mod history;
 mod hostile;
 mod metrics;
 mod moves;
+mod produce;
 mod quotas;
 mod restart;
 mod security;

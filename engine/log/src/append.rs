@@ -188,12 +188,12 @@ impl PartitionLog {
             return Err(failed.into());
         }
         let base_offset = inner.end;
-        if inner.must_roll(batch.header(), base_offset) {
-            inner.roll();
-        }
         let AppendStamp { leader_epoch, append_time, now } = stamp;
         let head = HeaderStamp { base_offset, leader_epoch, append_time }.apply(batch);
         let header = BatchHeader::peek(&head).expect("a checked header stays one when stamped");
+        if inner.must_roll(header, base_offset, now) {
+            inner.roll();
+        }
         let parts = [&head[..], batch.payload()];
         let place = inner.end_place();
         let entry = EntryHead {

@@ -85,7 +85,14 @@ impl Inner {
         }
     }
 
-    pub(crate) fn must_roll(&self, header: &BatchHeader, base_offset: Offset) -> bool {
+    /// Whether the batch begins a new segment. Its time counts against that of the segment's first
+    /// one or, where that has none, the clock against when that was appended.
+    pub(crate) fn must_roll(
+        &self,
+        header: &BatchHeader,
+        base_offset: Offset,
+        now: Timestamp,
+    ) -> bool {
         let active = self.active();
         if active.size == 0 {
             return false;
@@ -95,9 +102,13 @@ impl Inner {
         let last_offset = base_offset + i64::from(header.last_offset_delta());
         let too_far = last_offset - active.base > i64::from(i32::MAX);
         let newest = header.max_timestamp();
-        let too_old = active.first_timestamp.is_some_and(|first| {
-            !newest.is_none() && newest.0.saturating_sub(first.0) > self.config.segment_ms
-        });
+        let age_ms = match (active.first_timestamp, active.appended) {
+            (Some(_), _) if newest.is_none() => 0,
+            (Some(first), _) => newest - first,
+            (None, Some((first, _))) => now - first,
+            (None, None) => 0,
+        };
+        let too_old = age_ms > self.config.segment_ms;
         too_large || too_far || too_old
     }
 
@@ -147,6 +158,7 @@ impl Inner {
         let len = header.total_len() as u64;
         let active = self.active_mut();
         active.size = position + len;
+        active.note_append(now);
         active.max_timestamp = active.max_timestamp.max(header.max_timestamp());
         if active.first_timestamp.is_none() && !header.max_timestamp().is_none() {
             active.first_timestamp = Some(header.max_timestamp());

@@ -351,6 +351,7 @@ impl PartitionLog {
             position += len;
         }
         let first_timestamp = scan.header(0).await?.map(|header| header.max_timestamp());
+        let first_timestamp = first_timestamp.filter(|first| !first.is_none());
         let mut inner = self.inner.borrow_mut();
         inner.tail.restart(base, size, block);
         if !block.is_empty() {

@@ -17,9 +17,10 @@ impl Inner {
         let mut total: u64 = self.segments.values().map(|segment| segment.size).sum();
         let goes = |(segment, next): &(&Segment, &Offset)| {
             let below_start = **next <= self.log_start;
-            let too_old = self.config.retention_ms.is_some_and(|limit| {
-                !segment.max_timestamp.is_none() && now.0 - segment.max_timestamp.0 > limit
-            });
+            let too_old = self
+                .config
+                .retention_ms
+                .is_some_and(|limit| segment.newest().is_some_and(|newest| now - newest > limit));
             total -= segment.size;
             let too_much = self.config.retention_bytes.is_some_and(|limit| total >= limit);
             below_start || (self.config.deletes && (too_old || too_much))
@@ -39,8 +40,8 @@ impl Inner {
     fn roll_if_expired(&mut self, now: Timestamp) {
         let Some(limit) = self.config.retention_ms.filter(|_| self.config.deletes) else { return };
         let active = self.active();
-        let newest = active.max_timestamp;
-        if active.size > 0 && !newest.is_none() && now.0 - newest.0 > limit {
+        let is_old = active.newest().is_some_and(|newest| now - newest > limit);
+        if active.size > 0 && is_old {
             self.roll();
         }
     }
@@ -48,9 +49,15 @@ impl Inner {
 
 impl PartitionLog {
     /// Asks the batches of expired segments for their age where only an index file has told it. One
-    /// whose batches cannot be read counts as new once more.
+    /// whose batches cannot be read counts as new once more, and so does one without timestamps
+    /// that an earlier run wrote.
     pub(crate) async fn learn_ages(&self, now: Timestamp) {
         let Some(_use) = self.begin_use().filter(|_| !self.is_leaving()) else { return };
+        for segment in self.inner.borrow_mut().segments.values_mut() {
+            if segment.size > 0 && segment.newest().is_none() {
+                segment.note_append(now);
+            }
+        }
         loop {
             let unknown = {
                 let inner = self.inner.borrow();

@@ -46,6 +46,9 @@ pub(crate) struct Segment {
     pub(crate) is_time_known: bool,
     /// Timestamp of its first batch, for rolling by time.
     pub(crate) first_timestamp: Option<Timestamp>,
+    /// The clock when it got its first and its newest batch, as far as this run has seen it. Stands
+    /// in for timestamps where there are none.
+    pub(crate) appended: Option<(Timestamp, Timestamp)>,
     /// Everything is on disk, cut to its true size, with its indexes, synced.
     pub(crate) is_complete: bool,
     /// Its file stays open: it is being replaced.
@@ -66,10 +69,24 @@ impl Segment {
             max_timestamp: Timestamp::NONE,
             is_time_known: true,
             first_timestamp: None,
+            appended: None,
             is_complete: false,
             is_pinned: false,
             cache_serial: None,
         }
+    }
+
+    /// Takes note of an append. Of a segment that an earlier run wrote, its first look counts.
+    pub(crate) fn note_append(&mut self, now: Timestamp) {
+        let first = self.appended.map_or(now, |(first, _)| first);
+        self.appended = Some((first, now));
+    }
+
+    /// The time from which its age counts: that of its newest record or, where no record has one,
+    /// of its newest append.
+    pub(crate) fn newest(&self) -> Option<Timestamp> {
+        let stated = Some(self.max_timestamp).filter(|newest| Timestamp::ZERO <= *newest);
+        stated.or_else(|| self.appended.map(|(_, newest)| newest))
     }
 
     pub(crate) fn path(&self, extension: &str) -> PathBuf {

@@ -1,13 +1,14 @@
 //! Finding offsets by time: the first record at or after a timestamp, and the record with the
 //! largest one (KIP-32, KIP-734).
 
-use corelog_model::{BatchView, LeaderEpoch, Offset, Timestamp};
+use corelog_model::{BatchView, LeaderEpoch, Offset, Record, Timestamp};
 
 use crate::partition::PartitionLog;
 use crate::reader::{FirstBatch, ReadError, ReadRequest};
 
 const READ_BYTES: usize = 256 << 10;
-const DECOMPRESSED_BYTES_MAX: usize = 256 << 20;
+// A batch that needs more memory than this to decompress counts as unreadable.
+const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
 
 /// A record found by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +92,7 @@ impl PartitionLog {
             while let Ok((batch, behind)) = BatchView::parse(rest) {
                 rest = behind;
                 if wanted(batch.max_timestamp())
-                    && let Some(found) = self.record_in(&batch, offset, &wanted, &mut scratch)?
+                    && let Some(found) = record_in(&batch, offset, &wanted, &mut scratch)
                 {
                     return Ok(Some(found));
                 }
@@ -104,28 +105,85 @@ impl PartitionLog {
         }
         Ok(None)
     }
+}
 
-    fn record_in(
-        &self,
-        batch: &BatchView<'_>,
-        from: Offset,
-        wanted: &impl Fn(Timestamp) -> bool,
-        scratch: &mut Vec<u8>,
-    ) -> Result<Option<TimedOffset>, ReadError> {
-        let damaged = |why: String| self.damaged(batch.base_offset(), 0, why);
-        let records = batch
-            .records(scratch, DECOMPRESSED_BYTES_MAX)
-            .map_err(|error| damaged(error.to_string()))?;
-        for record in records {
-            let record = record.map_err(|error| damaged(error.to_string()))?;
-            if record.offset >= from && wanted(record.timestamp) {
-                return Ok(Some(TimedOffset {
-                    offset: record.offset,
-                    timestamp: record.timestamp,
-                    leader_epoch: batch.leader_epoch(),
-                }));
-            }
+/// The first record of a batch from `from` on that is wanted. Nobody has looked at the records of a
+/// compressed batch before: where they cannot be read or have offsets of others, the header speaks for the first of them, so
+/// that whoever reads on from there misses nothing.
+fn record_in(
+    batch: &BatchView<'_>,
+    from: Offset,
+    wanted: &impl Fn(Timestamp) -> bool,
+    scratch: &mut Vec<u8>,
+) -> Option<TimedOffset> {
+    let leader_epoch = batch.leader_epoch();
+    let unreadable = TimedOffset {
+        offset: batch.base_offset().max(from),
+        timestamp: batch.max_timestamp(),
+        leader_epoch,
+    };
+    let Ok(records) = batch.records(scratch, DECOMPRESSED_BYTES_MAX) else {
+        return Some(unreadable);
+    };
+    for record in records {
+        let is_within = |record: &Record<'_>| record.offset <= batch.last_offset();
+        let Some(record) = record.ok().filter(is_within) else { return Some(unreadable) };
+        if record.offset >= from && wanted(record.timestamp) {
+            let (offset, timestamp) = (record.offset, record.timestamp);
+            return Some(TimedOffset { offset, timestamp, leader_epoch });
         }
-        Ok(None)
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use corelog_model::{BatchBuilder, Codec, HEADER_LEN};
+
+    use super::*;
+
+    /// Records at times 5, 7 and 9, from offset 100 on.
+    fn batch(codec: Codec) -> Vec<u8> {
+        let mut builder = BatchBuilder::new(codec, None);
+        builder.set_leader_epoch(LeaderEpoch(3));
+        for timestamp in [5, 7, 9] {
+            builder.append(Timestamp(timestamp), Some(b"key"), Some(b"value"), &[]);
+        }
+        builder.build(Offset(100))
+    }
+
+    /// What is found from an offset on for a time.
+    fn find(bytes: &[u8], from: i64, target: i64) -> Option<(i64, i64)> {
+        let (view, _) = BatchView::parse(bytes).unwrap();
+        let wanted = |timestamp: Timestamp| timestamp >= Timestamp(target);
+        let found = record_in(&view, Offset(from), &wanted, &mut Vec::new())?;
+        assert_eq!(found.leader_epoch, LeaderEpoch(3));
+        Some((found.offset.0, found.timestamp.0))
+    }
+
+    #[test]
+    fn the_first_record_at_or_after_a_time_is_found() {
+        for codec in Codec::ALL {
+            let bytes = batch(codec);
+            assert_eq!(find(&bytes, 0, 6), Some((101, 7)), "{codec}");
+            assert_eq!(find(&bytes, 102, 6), Some((102, 9)), "{codec}");
+            assert_eq!(find(&bytes, 0, 10), None, "{codec}");
+        }
+    }
+
+    #[test]
+    fn where_records_cannot_be_read_the_header_speaks_for_them() {
+        for codec in Codec::ALL {
+            let mut bytes = batch(codec);
+            bytes[HEADER_LEN..].fill(0xff);
+            assert_eq!(find(&bytes, 0, 6), Some((100, 9)), "{codec}");
+            assert_eq!(find(&bytes, 101, 6), Some((101, 9)), "{codec}");
+        }
+        let mut builder = BatchBuilder::new(Codec::Zstd, None);
+        builder.set_leader_epoch(LeaderEpoch(3));
+        builder.append_at(1 << 30, Timestamp(9), None, None, [].into_iter());
+        let mut bytes = builder.build(Offset(100));
+        bytes[23..27].copy_from_slice(&0_i32.to_be_bytes());
+        assert_eq!(find(&bytes, 0, 6), Some((100, 9)), "an offset of the far future");
     }
 }

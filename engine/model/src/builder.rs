@@ -77,6 +77,24 @@ impl BatchBuilder {
         Some(builder)
     }
 
+    /// Sets the codec, and its level; none is its default.
+    pub fn set_codec(&mut self, codec: Codec, level: Option<i32>) {
+        self.codec = codec;
+        self.level = level;
+    }
+
+    /// Lends memory for the records, whose content is thrown away. Before the first record.
+    pub fn set_room(&mut self, mut room: Vec<u8>) {
+        assert!(self.record_count == 0, "the room for records comes before the first record");
+        room.clear();
+        self.records = room;
+    }
+
+    /// Gives back the memory for the records.
+    pub fn into_room(self) -> Vec<u8> {
+        self.records
+    }
+
     /// Makes the batch part of an idempotent producer's sequence (KIP-98). The sequence moves on
     /// with each batch that is built.
     pub fn set_producer(&mut self, id: ProducerId, epoch: ProducerEpoch, base_sequence: Sequence) {

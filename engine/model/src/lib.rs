@@ -5,6 +5,7 @@ pub mod batch;
 pub mod builder;
 pub mod compression;
 pub mod control;
+pub mod conversion;
 pub mod error_code;
 pub mod ids;
 pub mod offset;
@@ -20,6 +21,7 @@ pub use batch::{
 };
 pub use builder::BatchBuilder;
 pub use compression::{Codec, CodecError};
+pub use conversion::{Conversion, ConversionRoom};
 pub use error_code::ErrorCode;
 pub use ids::{
     BrokerId, LeaderEpoch, NodeId, PartitionId, PartitionIndex, ProducerEpoch, ProducerId,

@@ -10,7 +10,7 @@ use crate::batch::{BatchError, BatchView};
 use crate::compression::Codec;
 use crate::ids::{ProducerEpoch, ProducerId, Sequence};
 use crate::offset::Offset;
-use crate::record::{RecordError, RecordsError};
+use crate::record::{Record, RecordError, RecordIter, RecordsError};
 use crate::time::{Timestamp, TimestampType};
 use crate::topic_config::TopicConfig;
 
@@ -23,8 +23,6 @@ pub struct ProduceLimits {
     pub segment_bytes: usize,
     /// The newest codec the request's version may use: zstd needs Produce 7 (KIP-110).
     pub newest_codec: Codec,
-    /// Which timestamps are accepted.
-    pub timestamps: TimestampWindow,
     /// Who made it.
     pub origin: Origin,
 }
@@ -40,13 +38,12 @@ pub enum Origin {
 }
 
 impl ProduceLimits {
-    /// The limits of a topic at the leader's time `now`.
-    pub fn of(config: &TopicConfig, now: Timestamp, newest_codec: Codec) -> ProduceLimits {
+    /// The limits of a topic.
+    pub fn of(config: &TopicConfig, newest_codec: Codec) -> ProduceLimits {
         ProduceLimits {
             message_bytes_max: config.max_message_bytes as usize,
             segment_bytes: config.segment_bytes as usize,
             newest_codec,
-            timestamps: TimestampWindow::of(config, now),
             origin: Origin::Client,
         }
     }
@@ -170,22 +167,12 @@ pub enum ProduceRefusal {
     /// `INVALID_TIMESTAMP`.
     #[error("producers do not write batches of LogAppendTime")]
     LogAppendTime,
-    /// `INVALID_TIMESTAMP`.
-    #[error("the timestamp {timestamp} lies outside {earliest} to {latest}")]
-    Timestamp {
-        /// What was found.
-        timestamp: Timestamp,
-        /// The earliest that is accepted.
-        earliest: Timestamp,
-        /// The latest that is accepted.
-        latest: Timestamp,
-    },
 }
 
 /// Checks the bytes a producer wants to append to one partition, as far as header and CRC tell.
 ///
-/// What the header says about timestamps is checked, those of the records are not; and neither are
-/// the records themselves, which is what [`check_records`] is for.
+/// Neither timestamps nor records are checked, which is what
+/// [`Conversion`](crate::conversion::Conversion) is for.
 pub fn validate_produced<'a>(
     bytes: &'a [u8],
     limits: &ProduceLimits,
@@ -203,11 +190,14 @@ pub fn validate_produced<'a>(
     check_offsets(&batch)?;
     check_producer(&batch, limits.origin)?;
     check_codec(&batch, limits.newest_codec)?;
-    check_timestamps(&batch, &limits.timestamps)?;
+    if batch.timestamp_type() == TimestampType::LogAppendTime {
+        return Err(ProduceRefusal::LogAppendTime);
+    }
     Ok(batch)
 }
 
-fn check_size(batch: &BatchView<'_>, limits: &ProduceLimits) -> Result<(), ProduceRefusal> {
+/// Checks the size of a batch: as it came, and once more if it is written anew.
+pub fn check_size(batch: &BatchView<'_>, limits: &ProduceLimits) -> Result<(), ProduceRefusal> {
     let (bytes, max) = (batch.len(), limits.message_bytes_max);
     if bytes > max {
         return Err(ProduceRefusal::TooLarge { bytes, max });
@@ -265,19 +255,6 @@ fn check_codec(batch: &BatchView<'_>, newest_codec: Codec) -> Result<(), Produce
     }
 }
 
-fn check_timestamps(batch: &BatchView<'_>, window: &TimestampWindow) -> Result<(), ProduceRefusal> {
-    if batch.timestamp_type() == TimestampType::LogAppendTime {
-        return Err(ProduceRefusal::LogAppendTime);
-    }
-    let TimestampWindow::Between { earliest, latest } = *window else { return Ok(()) };
-    for timestamp in [batch.base_timestamp(), batch.max_timestamp()] {
-        if !window.contains(timestamp) {
-            return Err(ProduceRefusal::Timestamp { timestamp, earliest, latest });
-        }
-    }
-    Ok(())
-}
-
 /// What single records must be, beyond being readable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordRules {
@@ -294,6 +271,21 @@ impl RecordRules {
         RecordRules {
             keys: if is_compacted { KeyRule::Required } else { KeyRule::Optional },
             timestamps: TimestampWindow::of(config, now),
+        }
+    }
+
+    fn check(&self, record: &Record<'_>) -> Result<(), RecordFault> {
+        if self.keys == KeyRule::Required && record.key.is_none() {
+            return Err(RecordFault::NoKey);
+        }
+        let timestamp = record.timestamp;
+        match self.timestamps {
+            TimestampWindow::Between { earliest, latest }
+                if !self.timestamps.contains(timestamp) =>
+            {
+                Err(RecordFault::Timestamp { timestamp, earliest, latest })
+            }
+            TimestampWindow::Any | TimestampWindow::Between { .. } => Ok(()),
         }
     }
 }
@@ -314,20 +306,47 @@ pub enum RecordFault {
     #[error("Compacted topic cannot accept message without key")]
     NoKey,
     /// `INVALID_TIMESTAMP`.
-    #[error("the timestamp {timestamp} lies outside what the topic accepts")]
+    #[error("the timestamp {timestamp} lies outside {earliest} to {latest}")]
     Timestamp {
         /// What was found.
         timestamp: Timestamp,
+        /// The earliest that is accepted.
+        earliest: Timestamp,
+        /// The latest that is accepted.
+        latest: Timestamp,
     },
+}
+
+/// The records of a batch that break a rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordFaults {
+    /// The first ones, by their numbers in the batch, counted from 0.
+    pub first: Vec<(i32, RecordFault)>,
+    /// How many there are.
+    pub count: usize,
+    /// Whether the timestamp of any is wrong, which gives the batch its code.
+    pub has_timestamp: bool,
+}
+
+impl RecordFaults {
+    /// So many are listed. Kafka lists all; a batch has room for millions.
+    pub const LISTED_MAX: usize = 100;
+
+    fn add(&mut self, number: i32, fault: RecordFault) {
+        self.count += 1;
+        self.has_timestamp |= matches!(fault, RecordFault::Timestamp { .. });
+        if self.first.len() < RecordFaults::LISTED_MAX {
+            self.first.push((number, fault));
+        }
+    }
 }
 
 /// Why the records of a batch are refused. The whole batch is, if one of its records is.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RecordsRefusal {
-    /// These records of the batch, counted from 0. `INVALID_TIMESTAMP` if that is the first one's
-    /// fault, else `INVALID_RECORD`.
-    #[error("{} records of the batch are refused{}", .0.len(), first_fault(.0))]
-    Records(Vec<(i32, RecordFault)>),
+    /// These records: `INVALID_TIMESTAMP` if that is the fault of any, else `INVALID_RECORD`.
+    #[error("{} records of the batch are refused{}", .0.count, first_fault(&.0.first))]
+    Records(RecordFaults),
     /// The records cannot be read: `CORRUPT_MESSAGE`, or `INVALID_RECORD` for an unknown codec.
     #[error(transparent)]
     Batch(#[from] RecordsError),
@@ -365,27 +384,28 @@ pub fn check_records(
     scratch: &mut Vec<u8>,
     cap_bytes: usize,
 ) -> Result<RecordsSummary, RecordsRefusal> {
-    /// A response does not list more faults than this.
-    const FAULTS_MAX: usize = 100;
-    let mut faults = Vec::new();
+    check_each(batch.records(scratch, cap_bytes)?, rules)
+}
+
+/// Checks the records of a batch.
+pub(crate) fn check_each(
+    records: RecordIter<'_>,
+    rules: &RecordRules,
+) -> Result<RecordsSummary, RecordsRefusal> {
+    let mut faults = RecordFaults::default();
     let mut max_timestamp = Timestamp::NONE;
     let mut offsets = InnerOffsets::Consecutive;
-    for (number, record) in (0..).zip(batch.records(scratch, cap_bytes)?) {
+    for (number, record) in (0..).zip(records) {
         let record = record?;
         max_timestamp = max_timestamp.max(record.timestamp);
         if record.offset_delta != number {
             offsets = InnerOffsets::Wrong;
         }
-        if faults.len() == FAULTS_MAX {
-            continue;
-        }
-        if rules.keys == KeyRule::Required && record.key.is_none() {
-            faults.push((number, RecordFault::NoKey));
-        } else if !rules.timestamps.contains(record.timestamp) {
-            faults.push((number, RecordFault::Timestamp { timestamp: record.timestamp }));
+        if let Err(fault) = rules.check(&record) {
+            faults.add(number, fault);
         }
     }
-    if faults.is_empty() {
+    if faults.count == 0 {
         Ok(RecordsSummary { max_timestamp, offsets })
     } else {
         Err(RecordsRefusal::Records(faults))

@@ -3,9 +3,11 @@
 
 use corelog_model::batch::attribute;
 use corelog_model::record::RecordError;
+use corelog_model::topic_config::CleanupPolicy;
 use corelog_model::validate::{
-    InnerOffsets, KeyRule, ProduceLimits, ProduceRefusal, RecordFault, RecordRules, RecordsRefusal,
-    RecordsSummary, TimestampWindow, check_records, require_keys, validate_produced,
+    InnerOffsets, KeyRule, ProduceLimits, ProduceRefusal, RecordFault, RecordFaults, RecordRules,
+    RecordsRefusal, RecordsSummary, TimestampWindow, check_records, require_keys,
+    validate_produced,
 };
 use corelog_model::{
     BatchBuilder, BatchError, BatchMut, BatchView, Codec, HEADER_LEN, Offset, ProducerEpoch,
@@ -25,7 +27,7 @@ fn config() -> TopicConfig {
 }
 
 fn limits() -> ProduceLimits {
-    ProduceLimits::of(&config(), NOW, Codec::Zstd)
+    ProduceLimits::of(&config(), Codec::Zstd)
 }
 
 /// Three records around [`NOW`].
@@ -53,6 +55,12 @@ fn with(place: usize, value: &[u8]) -> Vec<u8> {
 
 fn with_attributes(attributes: i16) -> Vec<u8> {
     with(21, &attributes.to_be_bytes())
+}
+
+/// The fault of a timestamp outside of what [`config`] accepts.
+fn outside(timestamp: i64) -> RecordFault {
+    let (earliest, latest) = (Timestamp(999_500), Timestamp(1_000_100));
+    RecordFault::Timestamp { timestamp: Timestamp(timestamp), earliest, latest }
 }
 
 fn check(bytes: &[u8], expected: ProduceRefusal) {
@@ -150,30 +158,34 @@ fn codecs_that_do_not_exist_or_are_too_new_are_refused() {
 
 #[test]
 fn timestamps_outside_the_window_are_refused_and_none_passes() {
-    let build = |timestamps: &[i64]| {
+    let rules = RecordRules::of(&config(), NOW);
+    let check = |timestamps: &[i64], rules: &RecordRules| {
         let mut builder = BatchBuilder::new(Codec::None, None);
         for timestamp in timestamps {
             builder.append(Timestamp(*timestamp), None, None, &[]);
         }
-        builder.build(Offset(0))
+        let bytes = builder.build(Offset(0));
+        let view = validate_produced(&bytes, &limits()).unwrap();
+        check_records(&view, rules, &mut Vec::new(), 1000).map(drop)
     };
-    let (earliest, latest) = (Timestamp(999_500), Timestamp(1_000_100));
     for accepted in [&[-1][..], &[999_500], &[1_000_100], &[999_500, 1_000_100]] {
-        assert!(validate_produced(&build(accepted), &limits()).is_ok(), "{accepted:?}");
+        assert_eq!(check(accepted, &rules), Ok(()), "{accepted:?}");
     }
-    for (timestamps, fault) in [
-        (&[999_499][..], 999_499),
-        (&[1_000_101], 1_000_101),
-        (&[1_000_000, 1_000_101], 1_000_101),
-        (&[-2], -2),
+    for (timestamps, number, fault) in [
+        (&[999_499][..], 0, 999_499),
+        (&[1_000_101], 0, 1_000_101),
+        (&[1_000_000, 1_000_101], 1, 1_000_101),
+        (&[-2], 0, -2),
     ] {
-        let timestamp = Timestamp(fault);
-        let refusal = ProduceRefusal::Timestamp { timestamp, earliest, latest };
-        check(&build(timestamps), refusal);
+        let refusal = RecordsRefusal::Records(RecordFaults {
+            first: vec![(number, outside(fault))],
+            count: 1,
+            has_timestamp: true,
+        });
+        assert_eq!(check(timestamps, &rules), Err(refusal));
     }
     let append_time = TopicConfig { timestamp_type: TimestampType::LogAppendTime, ..config() };
-    let append_time = ProduceLimits::of(&append_time, NOW, Codec::Zstd);
-    assert!(validate_produced(&build(&[5]), &append_time).is_ok());
+    assert_eq!(check(&[5], &RecordRules::of(&append_time, NOW)), Ok(()));
 }
 
 #[test]
@@ -199,7 +211,8 @@ fn records_without_a_key_are_named_one_by_one() {
         let bytes = builder.build(Offset(0));
         let view = validate_produced(&bytes, &limits()).unwrap();
         let refusal = require_keys(&view, &mut Vec::new(), 1000).unwrap_err();
-        let faults = vec![(1, RecordFault::NoKey), (3, RecordFault::NoKey)];
+        let first = vec![(1, RecordFault::NoKey), (3, RecordFault::NoKey)];
+        let faults = RecordFaults { first, count: 2, has_timestamp: false };
         assert_eq!(refusal, RecordsRefusal::Records(faults), "{codec}");
     }
 }
@@ -213,12 +226,32 @@ fn the_records_timestamps_are_checked_and_the_largest_is_found() {
     let config = TopicConfig { timestamp_before_max_ms: 6, timestamp_after_max_ms: 6, ..config() };
     let rules = RecordRules::of(&config, NOW);
     assert_eq!(rules.keys, KeyRule::Optional);
-    let faults = vec![
-        (1, RecordFault::Timestamp { timestamp: NOW + 7 }),
-        (2, RecordFault::Timestamp { timestamp: NOW + -7 }),
-    ];
+    let (earliest, latest) = (NOW + -6, NOW + 6);
+    let outside = |timestamp| RecordFault::Timestamp { timestamp, earliest, latest };
+    let first = vec![(1, outside(NOW + 7)), (2, outside(NOW + -7))];
+    let faults = RecordFaults { first, count: 2, has_timestamp: true };
     let refusal = check_records(&view, &rules, &mut Vec::new(), 1000).unwrap_err();
     assert_eq!(refusal, RecordsRefusal::Records(faults));
+}
+
+#[test]
+fn a_wrong_timestamp_behind_many_other_faults_still_counts() {
+    let mut builder = BatchBuilder::new(Codec::None, None);
+    for number in 0..200 {
+        let timestamp = if number == 150 { NOW + 101 } else { NOW };
+        builder.append(timestamp, (number == 150).then_some(&b"k"[..]), None, &[]);
+    }
+    let bytes = builder.build(Offset(0));
+    let (view, _) = BatchView::parse(&bytes).unwrap();
+    let compacted =
+        TopicConfig { cleanup_policy: CleanupPolicy { delete: false, compact: true }, ..config() };
+    let rules = RecordRules::of(&compacted, NOW);
+    match check_records(&view, &rules, &mut Vec::new(), 1000) {
+        Err(RecordsRefusal::Records(RecordFaults { first, count: 200, has_timestamp: true })) => {
+            assert_eq!(first.len(), RecordFaults::LISTED_MAX);
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -253,7 +286,9 @@ fn a_refusal_lists_a_bounded_number_of_records() {
     let bytes = builder.build(Offset(0));
     let (view, _) = BatchView::parse(&bytes).unwrap();
     match require_keys(&view, &mut Vec::new(), 1000) {
-        Err(RecordsRefusal::Records(faults)) => assert_eq!(faults.len(), 100),
+        Err(RecordsRefusal::Records(faults)) => {
+            assert_eq!((faults.first.len(), faults.count), (100, 1000));
+        }
         other => panic!("{other:?}"),
     }
 }

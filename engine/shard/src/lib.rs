@@ -3,6 +3,7 @@
 
 mod config;
 mod control;
+mod conversion;
 mod coordinator;
 mod coordinator_metrics;
 mod fetch;

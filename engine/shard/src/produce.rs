@@ -1,17 +1,16 @@
 //! Appending what producers send: checks, then the log; an acknowledgement resolves when the batch
 //! is durable.
 
-use std::cell::RefCell;
-
-use corelog_io::Scratch;
 use corelog_log::{Admission, AppendError, AppendStamp, Appended, MarkerError};
 use corelog_model::control::{TransactionMarker, TransactionVersion};
 use corelog_model::validate::{
-    Origin, ProduceLimits, ProduceRefusal, RecordRules, RecordsRefusal, check_records,
-    validate_produced,
+    Origin, ProduceLimits, ProduceRefusal, RecordsRefusal, check_size, validate_produced,
 };
-use corelog_model::{Codec, Offset, ProducerEpoch, ProducerId, Timestamp, TimestampType};
+use corelog_model::{
+    BatchView, Codec, Offset, ProducerEpoch, ProducerId, Timestamp, TimestampType,
+};
 
+use crate::conversion::convert;
 use crate::partition::Partition;
 use crate::shard::Shard;
 
@@ -70,24 +69,13 @@ impl Produced {
     }
 }
 
-// Decompressing a batch to check its records is bounded: a bomb costs this much for a moment. By
-// the size that a batch may have, and in all.
-const DECOMPRESSED_RATIO_MAX: usize = 16;
-const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
-// As much of the memory for it is kept for the next one: a batch of usual size, four times
-// compressed.
-const SCRATCH_KEPT_BYTES: usize = 4 << 20;
-
 // A marker is a batch header and one small record.
 const MARKER_BYTES: usize = 100;
 
-thread_local! {
-    static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch::new(SCRATCH_KEPT_BYTES)) };
-}
-
 impl Shard {
-    /// Checks and appends the bytes that a producer sent for one partition. Waits only while memory
-    /// or the journal are short; batches of one caller are appended in the order of its calls.
+    /// Checks and appends the bytes that a producer sent for one partition, in the codec of the
+    /// topic. Waits while memory or the journal are short, and after much work; batches of one
+    /// caller are appended in the order of its calls.
     pub async fn produce(
         &self,
         partition: &Partition,
@@ -113,18 +101,22 @@ impl Shard {
             Admission::Client(_) | Admission::Unverified => Origin::Client,
             Admission::Coordinator(_) | Admission::UnverifiedCoordinator => Origin::Coordinator,
         };
-        let limits = ProduceLimits { origin, ..ProduceLimits::of(config, now, newest_codec) };
-        let batch = validate_produced(bytes, &limits)?;
-        if config.cleanup_policy.compact {
-            let rules = RecordRules::of(config, now);
-            let bytes_max = (DECOMPRESSED_RATIO_MAX * config.max_message_bytes as usize)
-                .min(DECOMPRESSED_BYTES_MAX)
-                .max(bytes.len());
-            SCRATCH.with_borrow_mut(|scratch| {
-                scratch.lend(|room| check_records(&batch, &rules, room, bytes_max).map(drop))
-            })?;
-        }
-        partition.log.ready(bytes.len()).await.map_err(AppendError::from)?;
+        let limits = ProduceLimits { origin, ..ProduceLimits::of(config, newest_codec) };
+        let sent = validate_produced(bytes, &limits)?;
+        let converted = match origin {
+            Origin::Client => convert(config, &sent, now).await?,
+            // What the broker makes itself is right.
+            Origin::Coordinator => None,
+        };
+        let batch = match &converted {
+            Some(bytes) => {
+                let (batch, _) = BatchView::parse(bytes).expect("the batch was just built");
+                check_size(&batch, &limits)?;
+                batch
+            }
+            None => sent,
+        };
+        partition.log.ready(batch.len()).await.map_err(AppendError::from)?;
         let append_time = match config.timestamp_type {
             TimestampType::LogAppendTime => Some(now),
             TimestampType::CreateTime => None,

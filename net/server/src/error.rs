@@ -16,7 +16,7 @@ use corelog_log::producers::{MarkerRefusal, SequenceRefusal};
 use corelog_log::{AppendError, MarkerError, ReadError};
 use corelog_model::record::RecordsError;
 use corelog_model::topic_config::ConfigError;
-use corelog_model::validate::{RecordFault, RecordsRefusal};
+use corelog_model::validate::RecordsRefusal;
 use corelog_model::{
     BatchError, CodecError, ErrorCode, ProduceRefusal, RecordError, TopicNameError,
 };
@@ -172,9 +172,7 @@ impl KafkaError for ProduceRefusal {
             ProduceRefusal::TooLarge { .. } => ErrorCode::MessageTooLarge,
             ProduceRefusal::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
             ProduceRefusal::UnsupportedCodec { .. } => ErrorCode::UnsupportedCompressionType,
-            ProduceRefusal::LogAppendTime | ProduceRefusal::Timestamp { .. } => {
-                ErrorCode::InvalidTimestamp
-            }
+            ProduceRefusal::LogAppendTime => ErrorCode::InvalidTimestamp,
             ProduceRefusal::NoBatch
             | ProduceRefusal::MoreThanOneBatch { .. }
             | ProduceRefusal::BaseOffset { .. }
@@ -188,22 +186,12 @@ impl KafkaError for ProduceRefusal {
     }
 }
 
-impl KafkaError for RecordFault {
-    fn error_code(&self) -> ErrorCode {
-        match self {
-            RecordFault::NoKey => ErrorCode::InvalidRecord,
-            RecordFault::Timestamp { .. } => ErrorCode::InvalidTimestamp,
-        }
-    }
-}
-
 impl KafkaError for RecordsRefusal {
     fn error_code(&self) -> ErrorCode {
         match self {
             // The batch has one code for all of its records (KIP-467).
-            RecordsRefusal::Records(faults) => {
-                faults.first().map_or(ErrorCode::InvalidRecord, |(_, fault)| fault.error_code())
-            }
+            RecordsRefusal::Records(faults) if faults.has_timestamp => ErrorCode::InvalidTimestamp,
+            RecordsRefusal::Records(_) => ErrorCode::InvalidRecord,
             RecordsRefusal::Batch(error) => error.error_code(),
             RecordsRefusal::Record(error) => error.error_code(),
         }
@@ -222,7 +210,9 @@ impl KafkaError for RecordsError {
 impl KafkaError for CodecError {
     fn error_code(&self) -> ErrorCode {
         match self {
-            CodecError::TooLarge { .. } | CodecError::Malformed(_) => ErrorCode::CorruptMessage,
+            // A producer then sends less in a batch, which no other code makes it do.
+            CodecError::TooLarge { .. } => ErrorCode::MessageTooLarge,
+            CodecError::Malformed(_) => ErrorCode::CorruptMessage,
             CodecError::Compress(_) => ErrorCode::UnknownServerError,
         }
     }
@@ -355,7 +345,7 @@ impl KafkaError for ReadError {
 
 #[cfg(test)]
 mod tests {
-    use corelog_model::Timestamp;
+    use corelog_model::validate::RecordFaults;
 
     use super::*;
 
@@ -389,13 +379,19 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_has_the_code_of_its_first_faulty_record() {
-        let timestamp = RecordFault::Timestamp { timestamp: Timestamp::NONE };
-        let faults = |first: RecordFault, second: RecordFault| {
-            RecordsRefusal::Records(vec![(0, first), (4, second)]).error_code()
+    fn a_wrong_timestamp_of_any_record_gives_the_batch_its_code() {
+        let faults = |has_timestamp| {
+            let faults = RecordFaults { has_timestamp, ..RecordFaults::default() };
+            RecordsRefusal::Records(faults).error_code()
         };
-        assert_eq!(faults(RecordFault::NoKey, timestamp), ErrorCode::InvalidRecord);
-        assert_eq!(faults(timestamp, RecordFault::NoKey), ErrorCode::InvalidTimestamp);
+        assert_eq!(faults(false), ErrorCode::InvalidRecord);
+        assert_eq!(faults(true), ErrorCode::InvalidTimestamp);
+    }
+
+    #[test]
+    fn a_producer_is_told_to_send_less_where_too_much_would_be_decompressed() {
+        let too_large = RecordsError::Codec(CodecError::TooLarge { cap_bytes: 5 });
+        assert_eq!(RecordsRefusal::Batch(too_large).error_code(), ErrorCode::MessageTooLarge);
     }
 
     #[test]

@@ -4,28 +4,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use corelog_model::{
-    BatchBuilder, BatchView, Offset, ProducerId, Record, RecordError, RecordsError, Timestamp,
-};
+use corelog_model::{BatchBuilder, BatchView, Offset, ProducerId, Record, RecordIter, Timestamp};
 
 use super::aborted::Aborted;
 use super::offset_map::{Full, OffsetMap};
 use crate::aborted::AbortedTransaction;
 use crate::config::Winner;
 
-/// A batch that needs more memory than this to decompress ends the pass.
+/// A batch that needs more memory than this to decompress counts as unreadable.
 const DECOMPRESSED_BYTES_MAX: usize = 256 << 20;
 
-/// Why a batch cannot be compacted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BadRecords {
-    #[error(transparent)]
-    Records(#[from] RecordsError),
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    #[error("the offsets within a batch do not rise")]
-    Order,
-}
+/// The records of a batch cannot be read, or their offsets do not rise. Its checksum is right, so
+/// that is how its producer sent it: nobody looks at compressed records before the topic is
+/// compacted. It stays as it is, and hides nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Unreadable;
 
 /// What becomes of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,18 +39,32 @@ pub(crate) fn note_keys(
     from: Offset,
     aborted: &Aborted,
     scratch: &mut Vec<u8>,
-) -> Result<Option<Offset>, BadRecords> {
+) -> Option<Offset> {
     if batch.is_control() || aborted.has(batch) || batch.last_offset() < from {
-        return Ok(None);
+        return None;
     }
-    for record in batch.records(scratch, DECOMPRESSED_BYTES_MAX)? {
-        let record = record?;
+    let records = read(batch, scratch).ok()?;
+    for record in records.flatten() {
         let Some(key) = record.key.filter(|_| record.offset >= from) else { continue };
         if let Err(Full) = map.insert(key, record.offset) {
-            return Ok(Some(record.offset));
+            return Some(record.offset);
         }
     }
-    Ok(None)
+    None
+}
+
+/// The records of a batch, every one of which can be read.
+fn read<'s>(batch: &BatchView<'s>, scratch: &'s mut Vec<u8>) -> Result<RecordIter<'s>, Unreadable> {
+    let records = batch.records(scratch, DECOMPRESSED_BYTES_MAX).map_err(|_| Unreadable)?;
+    let mut next = 0;
+    for record in records.clone() {
+        let delta = record.map_err(|_| Unreadable)?.offset_delta;
+        if delta < next || batch.last_offset_delta() < delta {
+            return Err(Unreadable);
+        }
+        next = delta + 1;
+    }
+    Ok(records)
 }
 
 /// What is fixed for a pass.
@@ -92,9 +99,9 @@ impl Filter {
     }
 
     /// What becomes of the next batch.
-    pub(crate) fn judge(&mut self, batch: &BatchView<'_>) -> Result<Fate, BadRecords> {
+    pub(crate) fn judge(&mut self, batch: &BatchView<'_>) -> Fate {
         if batch.base_offset() >= self.rules.map_end {
-            return Ok(Fate::Kept);
+            return Fate::Kept;
         }
         if batch.is_control() {
             return self.judge_marker(batch);
@@ -103,38 +110,37 @@ impl Filter {
             self.in_transaction.insert(batch.producer_id());
         }
         let mut scratch = std::mem::take(&mut self.scratch);
-        let fate = self.judge_records(batch, &mut scratch);
+        let fate = self.judge_records(batch, &mut scratch).unwrap_or(Fate::Kept);
         self.scratch = scratch;
         fate
     }
 
     /// A marker stays as long as its transaction has data, and then until its horizon.
-    fn judge_marker(&mut self, batch: &BatchView<'_>) -> Result<Fate, BadRecords> {
+    fn judge_marker(&mut self, batch: &BatchView<'_>) -> Fate {
         let had_data = self.in_transaction.remove(&batch.producer_id());
         if had_data || batch.producer_id().is_none() {
-            return Ok(Fate::Kept);
+            return Fate::Kept;
         }
         if batch.has_delete_horizon() {
             let is_over = batch.base_timestamp() <= self.rules.now;
-            return Ok(if is_over { Fate::Dropped } else { Fate::Kept });
+            return if is_over { Fate::Dropped } else { Fate::Kept };
         }
         let mut scratch = std::mem::take(&mut self.scratch);
         let fate = rebuild(batch, &mut scratch, |_| true, Some(self.horizon()));
         self.scratch = scratch;
-        fate
+        fate.unwrap_or(Fate::Kept)
     }
 
     fn judge_records(
         &self,
         batch: &BatchView<'_>,
         scratch: &mut Vec<u8>,
-    ) -> Result<Fate, BadRecords> {
+    ) -> Result<Fate, Unreadable> {
         let is_aborted = self.rules.aborted.has(batch);
         let horizon = batch.has_delete_horizon().then(|| batch.base_timestamp());
         let marks_stay = horizon.is_none_or(|end| self.rules.now < end);
         let (mut kept, mut total, mut has_marks) = (0, 0, false);
-        for record in batch.records(scratch, DECOMPRESSED_BYTES_MAX)? {
-            let record = record?;
+        for record in read(batch, scratch)?.flatten() {
             total += 1;
             if !is_aborted && self.keeps(&record, marks_stay) {
                 kept += 1;
@@ -187,19 +193,12 @@ fn rebuild(
     scratch: &mut Vec<u8>,
     keeps: impl Fn(&Record<'_>) -> bool,
     horizon: Option<Timestamp>,
-) -> Result<Fate, BadRecords> {
-    let unknown = RecordsError::UnknownCodec { attributes: batch.attributes() };
-    let mut builder = BatchBuilder::in_place_of(batch.header(), None).ok_or(unknown)?;
+) -> Result<Fate, Unreadable> {
+    let mut builder = BatchBuilder::in_place_of(batch.header(), None).ok_or(Unreadable)?;
     if let Some(horizon) = horizon {
         builder.set_delete_horizon(horizon);
     }
-    let mut next = 0;
-    for record in batch.records(scratch, DECOMPRESSED_BYTES_MAX)? {
-        let record = record?;
-        if record.offset_delta < next || batch.last_offset_delta() < record.offset_delta {
-            return Err(BadRecords::Order);
-        }
-        next = record.offset_delta + 1;
+    for record in read(batch, scratch)?.flatten() {
         if keeps(&record) {
             let Record { offset_delta, timestamp, key, value, headers, .. } = record;
             builder.append_at(offset_delta, timestamp, key, value, headers.iter());
@@ -290,10 +289,10 @@ mod tests {
         for batch in batches {
             let from = Offset::ZERO;
             let noted = note_keys(&mut map, &view(batch), from, &aborted, &mut Vec::new());
-            assert_eq!(noted, Ok(None));
+            assert_eq!(noted, None);
         }
         let mut filter = Filter::new(Rules { aborted, ..rules(map, 100, now, last) });
-        let left = batches.iter().filter_map(|batch| match filter.judge(&view(batch)).unwrap() {
+        let left = batches.iter().filter_map(|batch| match filter.judge(&view(batch)) {
             Fate::Dropped => None,
             Fate::Kept => Some(batch.clone()),
             Fate::Replaced(new) => Some(new),
@@ -407,13 +406,37 @@ mod tests {
         assert_eq!(pass(&with_data, i64::MAX, None), with_data, "its data is still there");
     }
 
+    /// The batch with other bytes at some place, and a checksum that fits.
+    fn sent_as(mut bytes: Vec<u8>, place: usize, value: &[u8]) -> Vec<u8> {
+        bytes[place..place + value.len()].copy_from_slice(value);
+        let crc = crc32c::crc32c(&bytes[21..]);
+        bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_batch_that_was_sent_unreadable_stays_and_hides_nothing() {
+        let old = plain(0, &[("a", Some("1"))]);
+        let no_lz4 = sent_as(plain(1, &[("a", Some("2"))]), 61, &[0xff]);
+        let gap = data(2, &[("b", Some("1"))], |_| {});
+        let beyond = {
+            let mut builder = BatchBuilder::new(Codec::Lz4, None);
+            builder.append_at(5, Timestamp(3), Some(b"a"), Some(b"3"), [].into_iter());
+            sent_as(builder.build(Offset(3)), 23, &0_i32.to_be_bytes())
+        };
+        let newer = plain(4, &[("b", Some("2"))]);
+        let left =
+            pass(&[old.clone(), no_lz4.clone(), gap, beyond.clone(), newer.clone()], NOW, None);
+        assert_eq!(left, [old, no_lz4, beyond, newer], "only the older b goes");
+    }
+
     #[test]
     fn records_above_the_end_of_the_map_stay() {
         let batch = plain(0, &[("a", Some("1")), ("a", None), ("b", None)]);
         let mut map = OffsetMap::new(1 << 20, 10, 90, [1, 2]);
         map.insert(b"a", Offset(1)).unwrap();
         let mut filter = Filter::new(rules(map, 1, NOW, None));
-        let fate = filter.judge(&view(&batch)).unwrap();
+        let fate = filter.judge(&view(&batch));
         let Fate::Replaced(left) = fate else { panic!("{fate:?}") };
         assert_eq!(offsets(std::slice::from_ref(&left)), [vec![1, 2]]);
         assert!(!view(&left).has_delete_horizon(), "not all of it was looked at");

@@ -180,9 +180,7 @@ impl PartitionLog {
         for segment in dirty() {
             let mut source = self.source(segment).await?;
             while let Some(batch) = source.next(pace).await? {
-                let noted = note_keys(&mut map, &batch, plan.first_dirty, aborted, &mut scratch);
-                let full_at =
-                    noted.map_err(|why| CleanError::damaged(segment.base, why.to_string()))?;
+                let full_at = note_keys(&mut map, &batch, plan.first_dirty, aborted, &mut scratch);
                 if let Some(offset) = full_at {
                     let keys = map.len();
                     tracing::info!(partition = %self.id, keys, %offset, "the map of keys is full");
@@ -208,8 +206,6 @@ impl PartitionLog {
             let mut source = self.source(segment).await?;
             while let Some(batch) = source.next(pace).await? {
                 let fate = filter.judge(&batch);
-                let fate =
-                    fate.map_err(|why| CleanError::damaged(segment.base, why.to_string()))?;
                 has_changed |= fate != Fate::Kept;
                 if let Some(ended) = filter.aborted_by(&batch).filter(|_| fate != Fate::Dropped) {
                     target.aborted.add(ended);

@@ -1,6 +1,7 @@
 //! Produce: append what a producer sent, acknowledge when it is durable.
 
 use corelog_log::Admission;
+use corelog_model::validate::{RecordFault, RecordsRefusal};
 use corelog_model::{BatchView, Codec, ErrorCode, PartitionIndex, TopicId};
 use corelog_shard::{Partition, PartitionRefusal, ProduceError, Produced, Shard};
 use corelog_wire::api::current_leader::{LeaderIdAndEpoch, NodeEndpoint};
@@ -21,7 +22,13 @@ const FIRST_VERSION_WITH_LEADERS: i16 = 10;
 
 enum Attempt {
     Appended(Produced),
-    Refused { code: ErrorCode, message: String, leader: Option<LeaderIdAndEpoch> },
+    Refused {
+        code: ErrorCode,
+        message: String,
+        /// The records at fault, where single ones are.
+        records: Vec<BatchIndexAndErrorMessage<'static>>,
+        leader: Option<LeaderIdAndEpoch>,
+    },
 }
 
 struct Topic {
@@ -149,21 +156,13 @@ async fn answer(index: i32, attempt: Attempt) -> PartitionProduceResponse<'stati
                 ..base
             },
         },
-        Attempt::Refused { code, message, leader } => {
-            let record_errors = if code == ErrorCode::InvalidRecord {
-                let text = Some(Text::Owned(message.clone()));
-                vec![BatchIndexAndErrorMessage { batch_index: 0, batch_index_error_message: text }]
-            } else {
-                Vec::new()
-            };
-            PartitionProduceResponse {
-                error_code: code.code(),
-                record_errors,
-                error_message: Some(Text::Owned(message)),
-                current_leader: leader.unwrap_or_default(),
-                ..base
-            }
-        }
+        Attempt::Refused { code, message, records, leader } => PartitionProduceResponse {
+            error_code: code.code(),
+            record_errors: records,
+            error_message: Some(Text::Owned(message)),
+            current_leader: leader.unwrap_or_default(),
+            ..base
+        },
     }
 }
 
@@ -251,18 +250,30 @@ fn newest_codec(version: i16) -> Codec {
 }
 
 fn refused(code: ErrorCode, message: String) -> Attempt {
-    Attempt::Refused { code, message, leader: None }
+    Attempt::Refused { code, message, records: Vec::new(), leader: None }
 }
 
 fn refused_by_log(error: &ProduceError) -> Attempt {
-    refused(error.error_code(), error.to_string())
+    let (code, message) = (error.error_code(), error.to_string());
+    Attempt::Refused { code, message, records: faulty_records(error), leader: None }
+}
+
+/// Which records of the batch are at fault, and what each lacks (KIP-467). Where the batch itself
+/// is, none are named, and a client takes it for the fault of all.
+fn faulty_records(error: &ProduceError) -> Vec<BatchIndexAndErrorMessage<'static>> {
+    let ProduceError::Records(RecordsRefusal::Records(faults)) = error else { return Vec::new() };
+    let named = |(number, fault): &(i32, RecordFault)| BatchIndexAndErrorMessage {
+        batch_index: *number,
+        batch_index_error_message: Some(Text::Owned(fault.to_string())),
+    };
+    faults.first.iter().map(named).collect()
 }
 
 fn not_here(refusal: PartitionRefusal, version: i16) -> Attempt {
     let named_by = if version >= FIRST_VERSION_WITH_IDS { NamedBy::Id } else { NamedBy::Name };
     let leader = leader_of(refusal);
     let code = partition_code(refusal, named_by);
-    Attempt::Refused { code, message: refusal.to_string(), leader }
+    Attempt::Refused { code, message: refusal.to_string(), records: Vec::new(), leader }
 }
 
 /// The leader to name beside NOT_LEADER_OR_FOLLOWER (KIP-951).
@@ -288,4 +299,42 @@ pub(crate) fn node_endpoints(shard: &Shard, listener: &str) -> Vec<NodeEndpoint<
         rack: node.rack.map(|rack| Text::Owned(rack.to_owned())),
     };
     image.nodes_at(listener).map(endpoint).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use corelog_model::validate::RecordFaults;
+    use corelog_model::{ProduceRefusal, Timestamp};
+
+    use super::*;
+
+    fn faulty(error: &ProduceError) -> (i16, Vec<(i32, String)>) {
+        let Attempt::Refused { code, records, .. } = refused_by_log(error) else {
+            panic!("it is refused")
+        };
+        let named = records.into_iter().map(|record| {
+            let message = record.batch_index_error_message.unwrap_or_default();
+            (record.batch_index, message.into_owned())
+        });
+        (code.code(), named.collect())
+    }
+
+    #[test]
+    fn the_records_at_fault_are_named_by_their_places_in_the_batch() {
+        let (timestamp, earliest, latest) = (Timestamp(9), Timestamp(1), Timestamp(5));
+        let time = RecordFault::Timestamp { timestamp, earliest, latest };
+        let first = vec![(3, RecordFault::NoKey), (7, time)];
+        let faults = RecordFaults { first, count: 2, has_timestamp: true };
+        let (code, named) = faulty(&ProduceError::Records(RecordsRefusal::Records(faults)));
+        assert_eq!(code, ErrorCode::InvalidTimestamp.code());
+        let keyless = "Compacted topic cannot accept message without key".to_owned();
+        let late = "the timestamp 9 lies outside 1 to 5".to_owned();
+        assert_eq!(named, [(3, keyless), (7, late)]);
+    }
+
+    #[test]
+    fn where_the_batch_is_at_fault_no_record_is_named() {
+        let refusal = ProduceError::Refused(ProduceRefusal::Control);
+        assert_eq!(faulty(&refusal), (ErrorCode::InvalidRecord.code(), Vec::new()));
+    }
 }
