@@ -39,7 +39,6 @@ const CHANGES_QUEUED_MAX: usize = 1024;
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const PORT_PATIENCE: Duration = Duration::from_secs(5);
 const PORT_PAUSE: Duration = Duration::from_millis(20);
-const STALL_MAX: Duration = Duration::from_secs(30);
 const REQUESTS_PER_CONNECTION_MAX: usize = 256;
 
 /// A running broker.
@@ -390,6 +389,7 @@ fn broker_config(config: &Config, sync: SyncPath) -> BrokerConfig {
             journal_files_max: storage.journal_files_max,
             tail_bytes_max: storage.tail_memory_bytes as usize,
             inflight_bytes_max: config.clients.inflight_bytes_max as usize,
+            answer_bytes_max: config.clients.answer_bytes_max as usize,
             disk_reserve_bytes: storage.disk_reserve_bytes,
             retention_check_ms: storage.retention_check_ms,
             producer_expiration_ms: storage.producer_expiry_ms as i64,
@@ -488,7 +488,7 @@ fn server_config(
             frame_bytes_max: clients.request_bytes_max as usize,
             idle_max: Duration::from_millis(clients.idle_ms_max),
             frame_time_max: Duration::from_millis(clients.frame_read_ms_max),
-            stall_max: STALL_MAX,
+            answer_period: Duration::from_millis(clients.answer_write_ms_max),
             login_time_max: Duration::from_millis(clients.login_ms_max),
             requests_max: REQUESTS_PER_CONNECTION_MAX.min(clients.requests_queued_max as usize),
         },

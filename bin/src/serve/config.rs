@@ -146,8 +146,12 @@ pub struct ClientLimits {
     pub failed_logins_max: u32,
     /// A client must have finished its TLS handshake and logged in within this time.
     pub login_ms_max: u64,
-    /// Memory of one core for requests and answers in work.
+    /// Memory of one core for requests in work.
     pub inflight_bytes_max: u64,
+    /// Memory of one core for what answers keep of disk reads.
+    pub answer_bytes_max: u64,
+    /// In each time so long a client must take its bytes of an answer.
+    pub answer_write_ms_max: u64,
     /// Largest answer to a fetch.
     pub fetch_bytes_max: u64,
     /// Fetch sessions that are kept.
@@ -386,6 +390,8 @@ fn client_limits(settings: &Settings, problems: &mut Vec<Problem>) -> ClientLimi
         failed_logins_max: settings.small("corelog.failed.logins.per.ip.max"),
         login_ms_max: settings.unsigned("corelog.login.timeout.ms"),
         inflight_bytes_max: settings.unsigned("corelog.inflight.bytes"),
+        answer_bytes_max: settings.unsigned("corelog.answer.bytes"),
+        answer_write_ms_max: settings.unsigned("corelog.answer.write.timeout.ms"),
         fetch_bytes_max: settings.unsigned("fetch.max.bytes"),
         fetch_sessions_max: settings.small("max.incremental.fetch.session.cache.slots"),
         described_partitions_max: settings.small("max.request.partition.size.limit"),

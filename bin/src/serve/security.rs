@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use corelog_security::jwt::{KeySet, TokenPolicy};
 use corelog_security::tls::{Identity, ServerTls};
-use corelog_security::{Secret, random_bytes};
+use corelog_security::{Secret, random_bytes, revocation};
 use corelog_server::{SaslGate, SaslSettings, TlsAcceptor};
 
 use super::config::listener::Listener;
@@ -126,6 +126,7 @@ fn files(listener: &Listener) -> Vec<&PathBuf> {
         if let Some(Store::File(path)) = &tls.trust_store {
             files.push(path);
         }
+        files.extend(&tls.revoked);
     }
     let tokens = listener.sasl.as_ref().and_then(|sasl| sasl.tokens.as_ref());
     files.extend(tokens.map(|tokens| &tokens.keys));
@@ -145,8 +146,18 @@ fn server_tls(config: &TlsConfig) -> Result<ServerTls, String> {
         Some(Store::Inline(text)) => Some(text.clone()),
         Some(Store::File(path)) => Some(read(path)?),
     };
+    let revoked = config.revoked.as_deref().map(revoked).transpose()?;
     let (client_auth, versions) = (config.client_auth, config.versions);
-    Ok(ServerTls { identity, trusted, client_auth, versions })
+    Ok(ServerTls { identity, trusted, revoked, client_auth, versions })
+}
+
+/// Lists of revoked certificates that count today.
+fn revoked(path: &Path) -> Result<String, String> {
+    let text = read(path)?;
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let checked = revocation::check_times(&text, now);
+    checked.map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(text)
 }
 
 fn sasl_settings(config: &SaslConfig, nobody_secret: [u8; 32]) -> Result<SaslSettings, String> {

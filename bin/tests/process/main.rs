@@ -19,6 +19,7 @@ mod quotas;
 mod restart;
 mod security;
 mod settings;
+mod slow_readers;
 mod support;
 mod tokens;
 mod transactions;

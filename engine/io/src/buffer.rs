@@ -181,6 +181,16 @@ impl Slice {
         Self { owner: Owner::Memory(Rc::new(bytes)), range }
     }
 
+    /// Bytes of the disk read that this keeps in memory, however small it is itself; none for bytes
+    /// of a chunk.
+    pub fn read_bytes(&self) -> usize {
+        match &self.owner {
+            Owner::Chunk(_) => 0,
+            Owner::Read(read) => read.len(),
+            Owner::Memory(bytes) => bytes.len(),
+        }
+    }
+
     /// The part `range` of this slice, sharing its memory.
     #[must_use]
     pub fn part(&self, range: Range<usize>) -> Self {
@@ -225,6 +235,15 @@ mod tests {
         drop(chunk);
         assert_eq!(&*first, b"first");
         assert_eq!(&*first.part(1..3), b"ir");
+    }
+
+    #[test]
+    fn a_small_part_keeps_all_of_its_disk_read() {
+        let read = Slice::of_memory(vec![0; 1000]);
+        assert_eq!(read.part(10..11).read_bytes(), 1000);
+        let chunk = Chunk::with_capacity(BLOCK);
+        chunk.append(b"first");
+        assert_eq!(chunk.slice(0..5).read_bytes(), 0);
     }
 
     #[test]

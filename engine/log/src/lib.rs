@@ -42,6 +42,7 @@ pub use latency::LatencyHistogram;
 pub use moving::PartError;
 pub use partition::PartitionLog;
 pub use pieces::Pieces;
+pub use read_cache::WINDOW_BYTES;
 pub use reader::{FirstBatch, ReadBatches, ReadError, ReadRequest};
 pub use storage::{OpenError, RecoveryReport, Storage};
 pub use timestamps::TimedOffset;

@@ -35,6 +35,11 @@ impl Pieces {
         self.len
     }
 
+    /// Bytes of disk reads that they keep in memory, more than they are themselves.
+    pub fn read_bytes(&self) -> usize {
+        self.slices.iter().map(Slice::read_bytes).sum()
+    }
+
     /// True when there are none.
     pub fn is_empty(&self) -> bool {
         self.len == 0

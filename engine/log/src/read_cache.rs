@@ -8,8 +8,8 @@ use std::ops::RangeInclusive;
 use corelog_io::{File, IoError, Slice};
 use corelog_model::Offset;
 
-/// Bytes of one window.
-pub(crate) const WINDOW_BYTES: u64 = 256 << 10;
+/// Bytes of one window: what a read from disk keeps in memory at least.
+pub const WINDOW_BYTES: u64 = 256 << 10;
 
 /// The log's serial number, its segment, and which window of it.
 type Key = (u64, Offset, u64);

@@ -113,6 +113,20 @@ impl PartitionLog {
         }
     }
 
+    /// Whether a read from this offset on would take memory for what it reads from segments. It
+    /// may say so wrongly where nobody has just stopped reading.
+    pub fn reads_disk(&self, offset: Offset) -> bool {
+        let inner = self.inner.borrow();
+        let place = inner.cursor_at(offset).or_else(|| {
+            let (base, segment) = inner.segments.range(..=offset).next_back()?;
+            let index = segment.index.as_ref();
+            let entry = index.and_then(|index| index.entry_for(offset));
+            Some(Place { segment: *base, position: entry.map_or(0, |(_, position)| position) })
+        });
+        let memory = place.and_then(|place| inner.tail.memory_start(place.segment));
+        place.is_some_and(|place| memory.is_none_or(|start| place.position < start))
+    }
+
     async fn read_once(&self, request: ReadRequest) -> Result<ReadBatches, ReadError> {
         self.check_range(&request)?;
         if request.offset == request.limit {

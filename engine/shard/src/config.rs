@@ -49,6 +49,8 @@ pub struct ShardLimits {
     pub tail_bytes_max: usize,
     /// Bytes of request frames in memory; sockets are not read while they are used up.
     pub inflight_bytes_max: usize,
+    /// Bytes read from disk that answers keep in memory until they are sent; more is not read.
+    pub answer_bytes_max: usize,
     /// Produce is refused while fewer bytes than this are free on the disk.
     pub disk_reserve_bytes: u64,
     /// Time between two retention passes.
@@ -94,6 +96,7 @@ impl Default for ShardLimits {
             journal_files_max: 8,
             tail_bytes_max: 128 << 20,
             inflight_bytes_max: 128 << 20,
+            answer_bytes_max: 64 << 20,
             disk_reserve_bytes: 256 << 20,
             retention_check_ms: 300_000,
             producer_expiration_ms: 86_400_000,

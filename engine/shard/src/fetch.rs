@@ -12,6 +12,7 @@ use corelog_log::aborted::AbortedTransaction;
 use corelog_log::{FirstBatch, PartitionLog, Pieces, ReadError, ReadRequest};
 use corelog_model::{LeaderEpoch, Offset};
 
+use crate::answer_memory::{AnswerMemory, Taking};
 use crate::partition::{IsolationLevel, Partition, PartitionRefusal};
 use crate::shard::Shard;
 
@@ -70,12 +71,13 @@ pub struct FetchedPartition {
 }
 
 impl Shard {
-    /// Answers a fetch, partition by partition in the order given.
+    /// Answers a fetch, partition by partition in the order given. The memory is to be kept as long
+    /// as the batches are.
     pub async fn fetch(
         &self,
         wanted: &[FetchPartition],
         bounds: FetchBounds,
-    ) -> Vec<FetchedPartition> {
+    ) -> (Vec<FetchedPartition>, Option<AnswerMemory>) {
         let deadline = now() + bounds.wait_max;
         loop {
             // Taken before anything is read, so that progress meanwhile is not missed.
@@ -84,16 +86,18 @@ impl Shard {
                 .filter_map(|one| one.partition.as_ref().ok())
                 .map(|partition| partition.log.progress().waiting())
                 .collect();
-            let fetched = self.read_all(wanted, bounds).await;
+            let (fetched, taking) = self.read_all(wanted, bounds).await;
             let bytes: usize =
                 fetched.iter().map(|one| one.batches.as_ref().map_or(0, Pieces::len)).sum();
             let has_error = fetched.iter().any(|one| one.batches.is_err());
             let left = deadline.since(now());
-            if bytes >= bounds.bytes_min || has_error || wanted.is_empty() || left.is_zero() {
+            // There is more, but no memory for it: to wait for that would be in vain.
+            let is_enough = bytes >= bounds.bytes_min || (bytes > 0 && taking.is_short());
+            if is_enough || has_error || wanted.is_empty() || left.is_zero() {
                 self.metrics().fetched(bytes);
-                return fetched;
+                return (fetched, taking.finish());
             }
-            drop(fetched);
+            drop((fetched, taking));
             futures_lite::future::or(first_of(waiting), sleep(left)).await;
         }
     }
@@ -102,12 +106,15 @@ impl Shard {
         &self,
         wanted: &[FetchPartition],
         bounds: FetchBounds,
-    ) -> Vec<FetchedPartition> {
+    ) -> (Vec<FetchedPartition>, Taking<'_>) {
+        let mut taking = Taking::new(self.answers());
         let mut room = bounds.bytes_max;
         let mut is_first = true;
         let mut fetched = Vec::with_capacity(wanted.len());
         for (number, one) in wanted.iter().enumerate() {
-            let answer = self.read_one(one, bounds.isolation, room, is_first).await;
+            let reading =
+                Reading { isolation: bounds.isolation, room, is_first, rest: &wanted[number..] };
+            let answer = self.read_one(one, reading, &mut taking).await;
             let bytes = answer.batches.as_ref().map_or(0, Pieces::len);
             room = room.saturating_sub(bytes);
             is_first &= bytes == 0;
@@ -116,23 +123,40 @@ impl Shard {
                 corelog_io::yield_now().await;
             }
         }
-        fetched
+        (fetched, taking)
     }
 
     async fn read_one(
         &self,
         wanted: &FetchPartition,
-        isolation: IsolationLevel,
-        room: usize,
-        is_first: bool,
+        reading: Reading<'_>,
+        taking: &mut Taking<'_>,
     ) -> FetchedPartition {
         match &wanted.partition {
             // It left while the fetch waited.
             Ok(partition) if partition.log.has_parted() => {
                 not_here(self.refusal(partition.log.id()))
             }
-            _ => read_one(wanted, isolation, room, is_first).await,
+            _ => read_one(wanted, reading, taking).await,
         }
+    }
+}
+
+/// Where an answer stands when the next partition is read.
+struct Reading<'a> {
+    isolation: IsolationLevel,
+    /// Bytes that still go into the answer.
+    room: usize,
+    is_first: bool,
+    /// The partition and those behind it.
+    rest: &'a [FetchPartition],
+}
+
+impl Reading<'_> {
+    /// Bytes that all the rest may have.
+    fn wanted(&self) -> usize {
+        let all = self.rest.iter().map(|one| one.bytes_max.min(self.room));
+        all.fold(0, usize::saturating_add).min(self.room)
     }
 }
 
@@ -148,10 +172,10 @@ fn not_here(refusal: PartitionRefusal) -> FetchedPartition {
 
 async fn read_one(
     wanted: &FetchPartition,
-    isolation: IsolationLevel,
-    room: usize,
-    is_first: bool,
+    reading: Reading<'_>,
+    taking: &mut Taking<'_>,
 ) -> FetchedPartition {
+    let Reading { isolation, room, is_first, .. } = reading;
     let checked = match &wanted.partition {
         Ok(partition) => partition.check_epoch(wanted.leader_epoch).map(|()| partition),
         Err(refusal) => Err(*refusal),
@@ -160,6 +184,13 @@ async fn read_one(
         Ok(partition) => partition,
         Err(refusal) => return not_here(refusal),
     };
+    let first_batch = if is_first { FirstBatch::Always } else { FirstBatch::IfItFits };
+    let mut bytes_max = wanted.bytes_max.min(room);
+    if has_records(partition, wanted.offset, isolation) && (bytes_max > 0 || is_first) {
+        let (place, bounds) = ((&*partition.log, wanted.offset), (bytes_max, first_batch));
+        let batch_bytes = partition.config.max_message_bytes as usize;
+        bytes_max = taking.room(place, bounds, batch_bytes, || reading.wanted()).await;
+    }
     // The stable offset first: it is never above the high watermark.
     let last_stable_offset = partition.last_stable_offset();
     let high_watermark = partition.high_watermark();
@@ -167,8 +198,6 @@ async fn read_one(
         IsolationLevel::Uncommitted => high_watermark,
         IsolationLevel::Committed => last_stable_offset,
     };
-    let first_batch = if is_first { FirstBatch::Always } else { FirstBatch::IfItFits };
-    let bytes_max = wanted.bytes_max.min(room);
     // Between the two an offset is fine, there is only nothing to read yet.
     let waits = limit <= wanted.offset && wanted.offset <= high_watermark;
     let (batches, aborted) = if waits || (bytes_max == 0 && !is_first) {
@@ -176,12 +205,20 @@ async fn read_one(
     } else {
         let request = ReadRequest { offset: wanted.offset, limit, bytes_max, first_batch };
         match read_isolated(&partition.log, request, isolation).await {
-            Ok((pieces, aborted)) => (Ok(pieces), aborted),
+            Ok((pieces, aborted)) => {
+                taking.add(&pieces);
+                (Ok(pieces), aborted)
+            }
             Err(error) => (Err(error.into()), None),
         }
     };
     let log_start = partition.log.log_start();
     FetchedPartition { batches, high_watermark, last_stable_offset, aborted, log_start }
+}
+
+/// Whether there is something to read from an offset on.
+fn has_records(partition: &Partition, offset: Offset, isolation: IsolationLevel) -> bool {
+    partition.log.log_start() <= offset && offset < partition.readable_end(isolation)
 }
 
 async fn read_isolated(

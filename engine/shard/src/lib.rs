@@ -1,6 +1,7 @@
 //! One core of a broker: the partitions it leads, what produce, fetch and list-offsets mean for
 //! them, and its part in the control plane. Knows no Kafka request; `net/server` translates.
 
+mod answer_memory;
 mod config;
 mod control;
 mod conversion;
@@ -27,6 +28,7 @@ mod transaction_coordinator;
 mod transaction_markers;
 mod transactions;
 
+pub use answer_memory::AnswerMemory;
 pub use config::{BrokerConfig, CleanerLimits, ShardLimits};
 pub use control::{Control, ControlRequest, ControlUnavailable};
 pub use coordinator::MarkerFailure;

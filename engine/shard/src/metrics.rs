@@ -234,6 +234,10 @@ pub struct MetricsSnapshot {
     pub inflight_bytes: u64,
     /// Their bound.
     pub inflight_bytes_max: u64,
+    /// Bytes of disk reads that answers keep in memory.
+    pub answer_bytes: u64,
+    /// Their bound.
+    pub answer_bytes_max: u64,
     /// Bytes left on the disk; `u64::MAX` before they were measured.
     pub available_bytes: u64,
     /// Bytes that must be left on the disk, or writes are refused.

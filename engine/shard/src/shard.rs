@@ -18,6 +18,7 @@ use corelog_io::{
 use corelog_log::{CleanError, Cleaned, FlushError, RecoveryReport, Storage};
 use corelog_model::{NodeId, PartitionId, PartitionIndex, ShardId, Timestamp, TopicId};
 
+use crate::answer_memory::AnswerBudget;
 use crate::config::BrokerConfig;
 use crate::control::Control;
 use crate::coordinator::Coordinator;
@@ -80,6 +81,7 @@ struct State {
     control: Control,
     metrics: ShardMetrics,
     inflight: Permits,
+    answers: AnswerBudget,
     disk_space: Cell<DiskSpace>,
     producer_ids: ProducerIds,
     coordinators: GroupCoordinators,
@@ -109,6 +111,7 @@ impl Shard {
         links: Links,
     ) -> Self {
         let inflight = Permits::new(config.limits.inflight_bytes_max);
+        let answers = AnswerBudget::new(config.limits.answer_bytes_max);
         let state = Rc::new(State {
             node: NodeId::of(config.broker, id),
             id,
@@ -119,6 +122,7 @@ impl Shard {
             control: links.control,
             metrics: ShardMetrics::default(),
             inflight,
+            answers,
             disk_space: Cell::new(DISK_SPACE_UNKNOWN),
             producer_ids: ProducerIds::none(),
             coordinators: GroupCoordinators::default(),
@@ -191,6 +195,11 @@ impl Shard {
     /// Budget of request frames in memory, in bytes.
     pub fn inflight(&self) -> &Permits {
         &self.state.inflight
+    }
+
+    /// Budget of what answers keep of disk reads until they are sent.
+    pub(crate) fn answers(&self) -> &AnswerBudget {
+        &self.state.answers
     }
 
     /// What opening the storage found.
@@ -336,9 +345,11 @@ impl Shard {
             log_bytes,
             tail_bytes: state.storage.tail_bytes() as u64,
             inflight_bytes: (state.inflight.total() - state.inflight.free()) as u64,
+            answer_bytes: state.answers.used() as u64,
             available_bytes: state.disk_space.get().available,
             tail_bytes_max: state.config.limits.tail_bytes_max as u64,
             inflight_bytes_max: state.inflight.total() as u64,
+            answer_bytes_max: state.answers.total() as u64,
             disk_reserve_bytes: state.config.limits.disk_reserve_bytes,
             cleaner: state.storage.cleaner_counters(),
             load: core_load(),

@@ -14,6 +14,7 @@ pub mod plain;
 mod principal;
 mod protocol;
 mod random;
+pub mod revocation;
 pub mod scram;
 mod secret;
 pub mod tls;

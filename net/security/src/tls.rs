@@ -11,6 +11,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion, version};
 
 use crate::Secret;
+use crate::revocation::lists;
 use crate::unnamed_server::AnyName;
 
 /// Why TLS cannot be set up.
@@ -27,6 +28,14 @@ pub enum TlsError {
     /// The private key is behind a password.
     #[error("the private key is encrypted, which is not supported")]
     EncryptedKey,
+    /// The next list of revoked certificates is overdue.
+    #[error("the list of revoked certificates of {issuer} counts until {end} only")]
+    ListExpired {
+        /// Whose list it is.
+        issuer: String,
+        /// When the next one was due.
+        end: String,
+    },
     /// What was read cannot be used.
     #[error("{0}")]
     Unusable(String),
@@ -82,6 +91,9 @@ pub struct ServerTls {
     pub identity: Identity,
     /// Authorities that vouch for clients, in PEM.
     pub trusted: Option<String>,
+    /// Lists of revoked certificates, in PEM; one of each authority in the chain of a client, or it
+    /// does not come in. Beyond their time nobody does.
+    pub revoked: Option<String>,
     /// Whether clients show certificates; needs `trusted`, unless none do.
     pub client_auth: ClientAuth,
     /// Which versions are spoken.
@@ -134,6 +146,10 @@ impl ServerTls {
             let trusted = self.trusted.as_deref().unwrap_or_default();
             let roots = Arc::new(roots(trusted)?);
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
+            let verifier = match &self.revoked {
+                Some(pem) => verifier.with_crls(lists(pem)?).enforce_revocation_expiration(),
+                None => verifier,
+            };
             let verifier = match self.client_auth {
                 ClientAuth::Requested => verifier.allow_unauthenticated(),
                 ClientAuth::Required | ClientAuth::None => verifier,

@@ -34,8 +34,8 @@ pub struct ConnectionBounds {
     pub idle_max: Duration,
     /// A started frame must end within this time.
     pub frame_time_max: Duration,
-    /// A peer that takes no bytes of an answer for this long is cut off.
-    pub stall_max: Duration,
+    /// In each time so long a peer must take its bytes of an answer, or it is cut off.
+    pub answer_period: Duration,
     /// Within this time a client must have finished its TLS handshake and logged in.
     pub login_time_max: Duration,
     /// Requests of one connection under way at most; more are not read.
@@ -67,7 +67,7 @@ pub(crate) async fn serve(
         changed: Signal::new(),
         no_more: Cell::new(false),
     });
-    let writer = spawn(write_replies(transport.clone(), Rc::clone(&queue), bounds.stall_max));
+    let writer = spawn(write_replies(transport.clone(), Rc::clone(&queue), bounds.answer_period));
     let login_end = opened + bounds.login_time_max;
     let reading = Reading { transport: &transport, dispatcher: &dispatcher, bounds, login_end };
     reading.run(gate, &queue).await;
@@ -162,7 +162,7 @@ impl Reading<'_> {
     }
 }
 
-async fn write_replies(transport: Transport, queue: Rc<Queue>, stall_max: Duration) {
+async fn write_replies(transport: Transport, queue: Rc<Queue>, answer_period: Duration) {
     loop {
         let waiting = queue.changed.waiting();
         let next = queue.pending.borrow_mut().pop_front();
@@ -177,7 +177,7 @@ async fn write_replies(transport: Transport, queue: Rc<Queue>, stall_max: Durati
         drop(slot);
         let mut replies = vec![reply];
         let keeps_open = collect_ready(&queue, &mut replies).await;
-        if let Err(error) = send(&transport, &replies, stall_max).await {
+        if let Err(error) = send(&transport, &replies, answer_period).await {
             tracing::debug!(peer = %transport.peer(), %error, "an answer cannot be sent");
             break;
         }

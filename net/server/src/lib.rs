@@ -26,6 +26,7 @@ mod log_bound;
 pub mod log_levels;
 mod metrics_page;
 pub mod metrics_text;
+mod pace;
 mod placement_requests;
 mod quota;
 mod reply;

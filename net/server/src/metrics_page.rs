@@ -122,6 +122,12 @@ static GAUGES: &[Metric<ReadNumber>] = &[
     metric("corelog_inflight_bytes_max", "Bound on the memory of requests in work.", |core| {
         core.inflight_bytes_max.into()
     }),
+    metric("corelog_answer_bytes", "Memory of disk reads that answers keep.", |core| {
+        core.answer_bytes.into()
+    }),
+    metric("corelog_answer_bytes_max", "Bound on the memory that answers keep.", |core| {
+        core.answer_bytes_max.into()
+    }),
     metric("corelog_journal_files_used", "Journal files that segments do not cover.", |core| {
         core.journal_fill.used.into()
     }),

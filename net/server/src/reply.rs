@@ -1,12 +1,16 @@
 //! Replies: encoded heads with borrowed record slices between them, and the vectored writes that
-//! send them. Record bytes go from the log's memory to the socket without a copy in user space.
+//! send them. Record bytes go from the log's memory to the socket without a copy in user space, so
+//! a peer must take them at a least pace.
 
 use std::io::{self, IoSlice};
+use std::pin::pin;
 use std::time::Duration;
 
-use corelog_io::{Slice, timeout};
+use corelog_io::{Slice, now, timeout};
+use corelog_shard::AnswerMemory;
 use corelog_wire::frame::EncodedFrame;
 
+use crate::pace::Pace;
 use crate::transport::Transport;
 
 const SLICES_MAX: usize = 512;
@@ -16,6 +20,8 @@ const SLICES_MAX: usize = 512;
 pub(crate) struct Reply {
     frame: EncodedFrame,
     records: Vec<Slice>,
+    /// Goes back to the core's budget with the records.
+    _memory: Option<AnswerMemory>,
 }
 
 impl Reply {
@@ -32,7 +38,12 @@ impl Reply {
             external == present,
             "the slices are what the head announces: {external} {present}"
         );
-        Self { frame, records }
+        Self { frame, records, _memory: None }
+    }
+
+    /// Holds what its records keep of the core's budget.
+    pub(crate) fn keeping(self, memory: Option<AnswerMemory>) -> Self {
+        Self { _memory: memory, ..self }
     }
 
     /// Tells the client how long it shall wait, where its API has a place for that.
@@ -65,24 +76,38 @@ impl Reply {
     }
 }
 
-/// Sends replies in order with as few calls as the socket allows. A peer that takes nothing for
-/// `stall_max` is an error.
+/// Sends replies in order with as few calls as the socket allows. A peer that takes less of them
+/// than the least pace in a `period` is an error.
 pub(crate) async fn send(
     transport: &Transport,
     replies: &[Reply],
-    stall_max: Duration,
+    period: Duration,
 ) -> io::Result<()> {
     let parts: Vec<&[u8]> = replies.iter().flat_map(Reply::parts).collect();
     let mut slices: Vec<IoSlice<'_>> = parts.into_iter().map(IoSlice::new).collect();
     let mut rest = &mut slices[..];
+    let mut pace = Pace::new(period);
     while !rest.is_empty() {
         let count = rest.len().min(SLICES_MAX);
-        let written = timeout(stall_max, transport.write(&rest[..count])).await;
-        let written = written.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let mut begun = now();
+        let written = {
+            // It goes on after a period: a write that was given up may have been sent in part.
+            let mut write = pin!(transport.write(&rest[..count]));
+            loop {
+                match timeout(pace.left(), write.as_mut()).await {
+                    Ok(written) => break written?,
+                    Err(_) if pace.keeps(begun.elapsed(), 0) => begun = now(),
+                    Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+                }
+            }
+        };
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
         IoSlice::advance_slices(&mut rest, written);
+        if !rest.is_empty() && !pace.keeps(begun.elapsed(), written) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use corelog_security::Protocol;
+use corelog_security::tls::ClientAuth;
 
 use super::endpoint::{Endpoint, ListenerEntry, is_wildcard};
 use super::problem::Problem;
@@ -138,8 +139,22 @@ pub(super) fn listeners(
         let hint = "write listener.name.NAME.plain.sasl.jaas.config";
         problems.push(unfit(settings, "sasl.jaas.config", "is for no listener", hint));
     }
+    check_revoked(settings, &listeners, problems);
     check_inter_broker(settings, &names, problems);
     (problems.len() == before).then_some(listeners)
+}
+
+/// Lists of revoked certificates are for those who are asked for one.
+fn check_revoked(settings: &Settings, listeners: &[Listener], problems: &mut Vec<Problem>) {
+    let asks = |listener: &Listener| {
+        listener.tls.as_ref().is_some_and(|tls| tls.client_auth != ClientAuth::None)
+    };
+    let is_missing = !settings.text(security::REVOKED).is_empty() && !listeners.iter().any(asks);
+    if is_missing {
+        let why = "is set, but no listener asks clients for certificates";
+        let hint = "set ssl.client.auth to required, for a listener with SASL with its name";
+        problems.push(unfit(settings, security::REVOKED, why, hint));
+    }
 }
 
 /// The entries of a key, without those meant for controllers.

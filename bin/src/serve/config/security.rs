@@ -13,6 +13,9 @@ use super::problem::Problem;
 use super::settings::Settings;
 use super::{keys, unfit};
 
+/// The key of the file with lists of revoked certificates.
+pub(super) const REVOKED: &str = "corelog.ssl.crl.location";
+
 /// Where PEM comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Store<T> {
@@ -29,6 +32,8 @@ pub struct TlsConfig {
     pub key_store: Store<(String, Secret)>,
     /// The authorities that vouch for clients.
     pub trust_store: Option<Store<String>>,
+    /// The file with lists of revoked certificates, read at start and again when it changes.
+    pub revoked: Option<PathBuf>,
     /// Whether clients show certificates.
     pub client_auth: ClientAuth,
     /// Which versions are spoken.
@@ -101,6 +106,7 @@ pub(super) fn tls(
     // With SASL clients say who they are in another way, so certificates are asked for only where
     // the listener itself says so, as in Kafka.
     let auth_counts = !protocol.has_sasl() || settings.own(listener, "ssl.client.auth").is_some();
+    let own_revoked = settings.own(listener, REVOKED).is_some();
     let settings = &settings.at(listener);
     let mut check = Check { settings, listener, problems };
     for name in ["ssl.keystore.type", "ssl.truststore.type"] {
@@ -126,6 +132,11 @@ pub(super) fn tls(
         let why = "needs authorities that vouch for clients";
         check.refuse::<()>("ssl.client.auth", why, "set ssl.truststore.location");
     }
+    let revoked = check.text(REVOKED).map(PathBuf::from);
+    if revoked.is_some() && client_auth == ClientAuth::None && own_revoked {
+        let why = format!("is set, but {listener} asks clients for no certificates");
+        check.refuse::<()>(REVOKED, why, "set ssl.client.auth to required");
+    }
     let has = |version: &str| settings.list("ssl.enabled.protocols").iter().any(|it| it == version);
     let versions = match (has("TLSv1.2"), has("TLSv1.3")) {
         (true, true) => Some(Versions::Both),
@@ -142,7 +153,7 @@ pub(super) fn tls(
         }
     };
     let (key_store, versions, rules) = (key_store?, versions?, rules?);
-    Some(TlsConfig { key_store, trust_store, client_auth, versions, rules })
+    Some(TlsConfig { key_store, trust_store, revoked, client_auth, versions, rules })
 }
 
 fn key_store(check: &mut Check<'_>) -> Option<Store<(String, Secret)>> {

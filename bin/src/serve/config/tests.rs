@@ -134,6 +134,8 @@ fn nothing_typed_gives_the_documented_defaults() {
                 failed_logins_max: 600,
                 login_ms_max: 10_000,
                 inflight_bytes_max: 128 << 20,
+                answer_bytes_max: 64 << 20,
+                answer_write_ms_max: 30_000,
                 fetch_bytes_max: 57_671_680,
                 fetch_sessions_max: 1000,
                 described_partitions_max: 2000,

@@ -75,7 +75,7 @@ impl Scene {
             leader_epoch: LeaderEpoch::NONE,
         };
         let bounds = FetchBounds { bytes_min: 1, bytes_max: 1 << 20, wait_max: wait, isolation };
-        self.shard.fetch(&[wanted], bounds).await.remove(0)
+        self.shard.fetch(&[wanted], bounds).await.0.remove(0)
     }
 
     /// Base offsets of what is read at once, and first offsets of aborted transactions.

@@ -311,7 +311,7 @@ fn a_fetch_that_waits_is_told_when_the_partition_leaves() {
             wait_max: Duration::from_secs(3600),
             isolation: IsolationLevel::Committed,
         };
-        let fetch = spawn(async move { shard.fetch(&[wanted], bounds).await.remove(0).batches });
+        let fetch = spawn(async move { shard.fetch(&[wanted], bounds).await.0.remove(0).batches });
         let to = node(1 - from.shard().0);
         reassign(&shards, Some(to)).await;
         let told = fetch.join().await.expect_err("it is not led there any more");

@@ -16,6 +16,7 @@ use corelog_model::{BatchHeader, ErrorCode, Offset, PartitionId};
 
 use super::live::LiveShare;
 use super::settings::GroupShareSettings;
+use crate::answer_memory::{AnswerMemory, Taking};
 use crate::coordinator::moment;
 use crate::fetch::first_of;
 use crate::partition::{IsolationLevel, PartitionRefusal};
@@ -80,11 +81,13 @@ impl Shard {
         (group, member): (&Arc<str>, &MemberId),
         partitions: &[PartitionId],
         bounds: ShareFetchBounds,
-    ) -> Vec<ShareFetched> {
+    ) -> (Vec<ShareFetched>, Option<AnswerMemory>) {
         let deadline = now() + bounds.wait_max;
         loop {
+            let mut taking = Taking::new(self.answers());
             let mut waiting: Vec<Waiting> = Vec::new();
-            let mut room = Room { records: bounds.records_max, bytes: bounds.bytes_max };
+            let mut room =
+                Room { records: bounds.records_max, bytes: bounds.bytes_max, is_first: true };
             let mut fetched = Vec::new();
             for id in partitions {
                 if room.records == 0 || (room.bytes == 0 && !fetched.is_empty()) {
@@ -95,8 +98,8 @@ impl Shard {
                         // Taken before anything is read, so that progress meanwhile is not missed.
                         waiting.push(live.news().waiting());
                         waiting.push(live.partition.log.progress().waiting());
-                        let is_first = fetched.is_empty();
-                        self.acquire(&live, member, bounds.mode, &mut room, is_first).await
+                        room.is_first = fetched.is_empty();
+                        self.acquire(&live, (member, bounds.mode), &mut room, &mut taking).await
                     }
                     Err(error) => Err(error),
                 };
@@ -109,8 +112,9 @@ impl Shard {
             if !fetched.is_empty() || partitions.is_empty() || left.is_zero() {
                 let bytes = fetched.iter().filter_map(|one| one.result.as_ref().ok());
                 self.metrics().fetched(bytes.map(|(pieces, _)| pieces.len()).sum());
-                return fetched;
+                return (fetched, taking.finish());
             }
+            drop(taking);
             futures_lite::future::or(first_of(waiting), sleep(left)).await;
         }
     }
@@ -129,10 +133,9 @@ impl Shard {
     async fn acquire(
         &self,
         live: &LiveShare,
-        member: &MemberId,
-        mode: AcquireMode,
+        (member, mode): (&MemberId, AcquireMode),
         room: &mut Room,
-        is_first: bool,
+        taking: &mut Taking<'_>,
     ) -> Result<(Pieces, Vec<Acquired>), ShareFetchError> {
         let partition = &live.partition;
         let isolation = live.settings().isolation;
@@ -144,8 +147,14 @@ impl Shard {
             if limit <= from {
                 break;
             }
-            let first_batch = if is_first { FirstBatch::Always } else { FirstBatch::IfItFits };
-            let bytes_max = room.bytes.min(READ_BYTES_MAX);
+            let first_batch = if room.is_first { FirstBatch::Always } else { FirstBatch::IfItFits };
+            let batch_bytes = partition.config.max_message_bytes as usize;
+            let bounds = (room.bytes.min(READ_BYTES_MAX), first_batch);
+            let place = (&*partition.log, from);
+            let bytes_max = taking.room(place, bounds, batch_bytes, || room.bytes).await;
+            if bytes_max == 0 && !room.is_first {
+                break;
+            }
             let request = ReadRequest { offset: from, limit, bytes_max, first_batch };
             let read = match partition.log.read(request).await {
                 Ok(read) => read,
@@ -178,6 +187,7 @@ impl Shard {
                 continue;
             }
             let pieces = part_of(&read.pieces, &batches, &positions, &acquired);
+            taking.add(&pieces);
             room.take(&pieces, &acquired);
             return Ok((pieces, acquired));
         }
@@ -189,6 +199,7 @@ impl Shard {
 struct Room {
     records: usize,
     bytes: usize,
+    is_first: bool,
 }
 
 impl Room {

@@ -92,7 +92,7 @@ impl Scene {
             wait_max: wait,
         };
         let member = MemberId::from(member);
-        let mut fetched =
+        let (mut fetched, _) =
             self.shard.share_fetch((&self.group, &member), &[PARTITION], bounds).await;
         let Some(one) = fetched.pop() else { return Vec::new() };
         let (pieces, acquired) = one.result.unwrap();

@@ -110,7 +110,7 @@ impl Fetch {
             resolve(shard, key, wanted, may)
         });
         let wanted: Vec<FetchPartition> = wanted.collect();
-        let fetched = shard.fetch(&wanted, self.bounds).await;
+        let (fetched, memory) = shard.fetch(&wanted, self.bounds).await;
         if let Some(charge) = charge {
             let found = fetched.iter().filter_map(|one| one.batches.as_ref().ok());
             let bytes = found.map(Pieces::len).sum();
@@ -144,7 +144,7 @@ impl Fetch {
             ..FetchResponse::default()
         };
         let frame = corelog_wire::encode_response(correlation_id, version, &response)?;
-        Ok(Reply::with_records(frame, answer.records))
+        Ok(Reply::with_records(frame, answer.records).keeping(memory))
     }
 }
 

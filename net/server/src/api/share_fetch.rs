@@ -194,7 +194,7 @@ impl ShareFetch {
         }
         refuse_unreadable(&mut said, |id| check_topic(access, right, image, id));
         let said = acknowledge(shard, &key, said).await;
-        let mut answer = Answer::default();
+        let (mut answer, mut memory) = (Answer::default(), None);
         if closes {
             let partitions = sessions.borrow_mut().close(&key);
             shard.share_release((&key.0, &key.1), partitions);
@@ -207,9 +207,9 @@ impl ShareFetch {
                 let checked = check_topic(access, right, image, *id);
                 checked.map_err(|code| answer.refuse(*id, code)).is_ok()
             });
-            for one in shard.share_fetch((&key.0, &key.1), &partitions, bounds).await {
-                answer.add(one);
-            }
+            let (fetched, kept) = shard.share_fetch((&key.0, &key.1), &partitions, bounds).await;
+            fetched.into_iter().for_each(|one| answer.add(one));
+            memory = kept;
         }
         for (id, result) in said {
             let data = answer.partition(id);
@@ -227,7 +227,7 @@ impl ShareFetch {
             ..ShareFetchResponse::default()
         };
         let frame = corelog_wire::encode_response(correlation_id, version, &response)?;
-        Ok(Reply::with_records(frame, records))
+        Ok(Reply::with_records(frame, records).keeping(memory))
     }
 }
 

@@ -49,7 +49,14 @@ pub(super) static KEYS: &[Key] = &[
         "corelog.inflight.bytes",
         Kind::Integer { min: MIB, max: 1024 * GIB, unit: Bytes },
         "128MiB",
-        "Memory of one core for requests and answers in work; beyond it sockets are not read.",
+        "Memory of one core for requests in work; beyond it sockets are not read.",
+    ),
+    Key::broker(
+        "corelog.answer.bytes",
+        Kind::Integer { min: MIB, max: 1024 * GIB, unit: Bytes },
+        "64MiB",
+        "Memory of one core for records that were read from disk and are being sent; fetches that \
+         find little of it left read less.",
     ),
     Key::broker(
         "corelog.disk.reserve.bytes",
@@ -62,6 +69,13 @@ pub(super) static KEYS: &[Key] = &[
         Kind::Integer { min: 1, max: 3_600_000, unit: Milliseconds },
         "30s",
         "A request that has begun must arrive within this time, or its connection is closed.",
+    ),
+    Key::broker(
+        "corelog.answer.write.timeout.ms",
+        Kind::Integer { min: 1, max: 3_600_000, unit: Milliseconds },
+        "30s",
+        "In each time so long a client must take 32 KiB a second of an answer, or its connection \
+         is closed.",
     ),
     Key::broker(
         "corelog.metrics.listen",

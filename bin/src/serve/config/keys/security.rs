@@ -76,6 +76,13 @@ pub(super) static KEYS: &[Key] = &[
         "Whether clients show certificates. With SASL only if set for the listener itself.",
     ),
     Key::broker(
+        "corelog.ssl.crl.location",
+        Kind::Text,
+        "",
+        "File with lists of revoked certificates (CRL) in PEM, one of each authority in the chains \
+         of clients. Without a list that counts no certificate of that authority does.",
+    ),
+    Key::broker(
         "ssl.enabled.protocols",
         Kind::Choices(&["TLSv1.2", "TLSv1.3"]),
         "TLSv1.2,TLSv1.3",

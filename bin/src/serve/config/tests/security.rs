@@ -47,6 +47,19 @@ fn a_listener_takes_its_own_keys_before_those_of_all() {
 }
 
 #[test]
+fn lists_of_revoked_certificates_need_a_listener_that_asks_for_certificates() {
+    let text = "listeners=SSL://:9093\nssl.keystore.location=/a\nssl.truststore.location=/b\n";
+    let set = "corelog.ssl.crl.location=/crl.pem\n";
+    assert_eq!(tls(&format!("{text}ssl.client.auth=required")).revoked, None);
+    let revoked = tls(&format!("{text}ssl.client.auth=requested\n{set}")).revoked;
+    assert_eq!(revoked, Some("/crl.pem".into()));
+    refuse(&format!("{text}{set}"), "no listener asks clients for certificates");
+    refuse(set, "no listener asks clients for certificates");
+    let own = "listener.name.ssl.corelog.ssl.crl.location=/crl.pem\n";
+    refuse(&format!("{text}{own}"), "SSL asks clients for no certificates");
+}
+
+#[test]
 fn a_key_store_may_stand_in_the_configuration() {
     let config = tls("listeners=SSL://:9093\nssl.keystore.key=hunter2\n\
                       ssl.keystore.certificate.chain=-----BEGIN\\n");
