@@ -57,13 +57,15 @@ await() {
   done
 }
 
-# $1: name. $2: port. The rest: settings KEY=VALUE.
+# $1: name. $2: port. The rest: settings KEY=VALUE. Groups wait neither for more members nor long
+# for those that were killed.
 start_broker() {
   local name=$1 port=$2 setting settings=()
   shift 2
   for setting in "$@"; do settings+=(--set "$setting"); done
   start "$name" "$program" serve --data-dir "$work/$name.data" --listen "127.0.0.1:$port" \
-    --set corelog.metrics.listen= "${settings[@]}"
+    --set corelog.metrics.listen= --set group.initial.rebalance.delay.ms=0 \
+    --set group.min.session.timeout.ms=1000 "${settings[@]}"
   await 60 "broker $name is ready" answers "$port"
 }
 

@@ -1,6 +1,6 @@
 // An unmodified node-rdkafka: rdkafka.js write|read|group|transactions BOOTSTRAP NODES. It stands
-// on Debian's librdkafka; what that administers, others show. It makes null of what is empty, so it
-// writes topics that the others do not read.
+// on the librdkafka that it brings; what that administers, others show. It makes null of what is
+// empty, so it writes topics that the others do not read.
 
 const assert = require('node:assert')
 const { promisify } = require('node:util')
@@ -143,10 +143,12 @@ async function member(group, topic, settings) {
 }
 
 // Two members share a topic, one leaves, and a third goes on where they were.
-async function group() {
-  const [name, topic] = ['others.node-rdkafka.group', 'others.node-rdkafka.plain.none']
+async function share(protocol) {
+  const [name, topic] = [`others.node-rdkafka.${protocol}`, 'others.node-rdkafka.plain.none']
+  const settings = { 'group.protocol': protocol }
   const numbers = new Set()
-  const [first, second] = await Promise.all([member(name, topic), member(name, topic)])
+  const both = [1, 2].map(() => member(name, topic, settings))
+  const [first, second] = await Promise.all(both)
   const read = async (consumer) => {
     for (const { timestamp } of await call(consumer, 'consume', 500)) numbers.add(timestamp)
   }
@@ -167,12 +169,16 @@ async function group() {
   }
   await takeOver(first)
   await disconnect(first)
-  const third = await member(name, topic)
+  const third = await member(name, topic, settings)
   await takeOver(third)
   const offsets = await call(third, 'committed', third.assignments(), 20_000)
   assert.strictEqual(offsets.reduce((sum, { offset }) => sum + offset, 0), records)
   await disconnect(third)
-  passed('shares a topic in a group')
+  passed(`shares a topic in a ${protocol} group`)
+}
+
+async function group() {
+  for (const protocol of ['classic', 'consumer']) await share(protocol)
 }
 
 async function transactional(id) {

@@ -127,7 +127,7 @@ final class ShareModes {
                 check(record.deliveryCount().orElse((short) 0) == 1, "it was delivered again");
             }
             say(first, records, AcknowledgeType.ACCEPT);
-            check(second.poll(Duration.ofMillis(LOCK_MILLIS * 2)).isEmpty(), "something comes again");
+            check(second.poll(Duration.ofMillis(LOCK_MILLIS + 1000)).isEmpty(), "something comes again");
         }
     }
 

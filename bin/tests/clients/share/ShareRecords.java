@@ -124,6 +124,9 @@ final class ShareRecords {
                         consumer.commitSync(Duration.ofSeconds(60));
                 boolean isKnown = results.values().stream().noneMatch(Optional::isPresent);
                 (isKnown ? done : open).putAll(said);
+                if (accepted == 0) {
+                    System.out.println("begun");
+                }
                 accepted += said.size();
             }
         } catch (RuntimeException | InterruptedException problem) {

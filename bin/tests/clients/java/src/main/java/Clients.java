@@ -184,10 +184,8 @@ public final class Clients {
                 case "group" -> {
                     Groups.run(admin, topicOf("plain.none"), "classic");
                     pass("shares a topic in a classic group");
-                    if (!VERSION.startsWith("3.")) {
-                        Groups.run(admin, topicOf("plain.none"), "consumer");
-                        pass("shares a topic in a group of the new protocol");
-                    }
+                    Groups.run(admin, topicOf("plain.none"), "consumer");
+                    pass("shares a topic in a group of the new protocol");
                 }
                 case "transactions" -> {
                     Transactions.run(admin, "java-" + VERSION);

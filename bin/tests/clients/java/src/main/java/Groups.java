@@ -19,10 +19,7 @@ final class Groups {
     private static KafkaConsumer<String, String> member(
             String group, String topic, String protocol) {
         Properties settings = Clients.settings();
-        // Older versions know one protocol and no name for it.
-        if (!protocol.equals("classic")) {
-            settings.put("group.protocol", protocol);
-        }
+        settings.put("group.protocol", protocol);
         settings.put("group.id", group);
         settings.put("auto.offset.reset", "earliest");
         settings.put("enable.auto.commit", "false");
