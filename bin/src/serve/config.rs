@@ -122,7 +122,7 @@ pub struct TopicRules {
 pub struct ClientLimits {
     /// Largest request; a longer one closes its connection.
     pub request_bytes_max: u64,
-    /// A request that has begun must arrive within this time.
+    /// In each time so long a client must send its bytes of a request that has begun.
     pub frame_read_ms_max: u64,
     /// A connection without requests for this long is closed.
     pub idle_ms_max: u64,

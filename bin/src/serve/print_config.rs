@@ -152,6 +152,33 @@ mod tests {
     }
 
     #[test]
+    fn the_defaults_of_the_protections_are_those_of_the_documentation() {
+        let json = serde_json::to_value(printed("")).unwrap();
+        let document = include_str!("../../../docs/security.md");
+        for (key, value, written) in [
+            ("socket.request.max.bytes", 100 << 20, "| 100 MiB;"),
+            ("sasl.server.max.receive.size", 64 << 10, "| 64 KiB (Kafka: 512 KiB) |"),
+            ("corelog.inflight.bytes", 128 << 20, "| 128 MiB for each core"),
+            ("corelog.answer.bytes", 64 << 20, "| 64 MiB for each core"),
+            ("connections.max.idle.ms", 600_000, "| 10 min |"),
+            ("corelog.login.timeout.ms", 10_000, "| 10 s (Kafka: none) |"),
+            ("corelog.frame.read.timeout.ms", 30_000, "30 s"),
+            ("corelog.answer.write.timeout.ms", 30_000, "over 30 s at a time"),
+            ("connection.failed.authentication.delay.ms", 100, "| answered after 100 ms,"),
+            ("corelog.failed.logins.per.ip.max", 600, "| 600 in a minute on a core"),
+            ("connections.max.reauth.ms", 0, "| counts for ever, as in Kafka;"),
+        ] {
+            let settings = json["settings"].as_array().unwrap();
+            let setting = settings.iter().find(|setting| setting["key"] == key).unwrap();
+            assert_eq!(setting["value"], value, "{key}");
+            let is_row =
+                |line: &&str| line.starts_with("| ") && line.contains(&format!("| `{key}`"));
+            let row = document.lines().find(is_row).expect(key);
+            assert!(row.contains(written), "{key}: {row}");
+        }
+    }
+
+    #[test]
     fn scripts_get_typed_values_with_their_source() {
         let json = serde_json::to_value(printed("log.dir=/a\nmetrics.num.samples=2")).unwrap();
         let setting = |key: &str| {

@@ -314,6 +314,47 @@ fn a_frame_that_comes_byte_by_byte_ends_its_connection() {
 }
 
 #[test]
+fn a_request_that_waits_for_budget_is_not_cut_off() {
+    const HELD_BYTES: usize = 8 << 20;
+    const PIECE_BYTES: usize = 64 << 10;
+    const PIECES: usize = 8;
+    let folder = DataFolder::new();
+    let mut launch = Launch::new(folder.path(), folder.data())
+        .set("corelog.metrics.listen", "127.0.0.1:0")
+        .set("corelog.frame.read.timeout.ms", "1000")
+        .set("socket.request.max.bytes", "8388608")
+        .set("fetch.max.bytes", "8388608")
+        .set("corelog.inflight.bytes", "8MiB");
+    let broker = launch.start();
+    let mut request = header(0, 9, true);
+    request.resize(HELD_BYTES, 0);
+    let bytes = frame(HELD_BYTES as i32, &request);
+    let (begin, rest) = bytes.split_at(bytes.len() - PIECES * PIECE_BYTES);
+    let mut holder = TcpStream::connect(broker.address(0)).expect("the broker accepts");
+    holder.write_all(begin).expect("the broker reads it");
+    let in_work = || sum(&samples(&broker), "corelog_inflight_bytes");
+    wait_until("a request that has all of the budget", || in_work() >= HELD_BYTES as f64);
+    let endpoint = launch.endpoint();
+    let waiter = std::thread::spawn(move || {
+        let mut connection = Connection::open(&endpoint, &quick()).expect("the broker accepts");
+        let memory = vec![0; 1 << 20];
+        let data = PartitionProduceData { index: 0, records: Records::Bytes(&memory) };
+        let (name, partition_data) = ("unknown".into(), vec![data]);
+        let topic_data = vec![TopicProduceData { name, partition_data, ..Default::default() }];
+        let request =
+            ProduceRequest { acks: -1, timeout_ms: 1_000, topic_data, ..Default::default() };
+        connection.call_in(9, &request).map(drop)
+    });
+    // Slow, but not too slow, and for longer than a request may take to come.
+    for piece in rest.chunks(PIECE_BYTES) {
+        std::thread::sleep(Duration::from_millis(400));
+        holder.write_all(piece).expect("the broker goes on reading");
+    }
+    let answered = waiter.join().expect("the waiter ends");
+    assert!(answered.is_ok(), "{answered:?}");
+}
+
+#[test]
 fn a_connection_without_requests_is_closed() {
     let folder = DataFolder::new();
     let launch = Launch::new(folder.path(), folder.data());

@@ -25,6 +25,7 @@ use crate::metrics::{samples, sum};
 use crate::support::{Authority, Broker, DataFolder, Launch, create_topic, wait_until};
 
 mod bounds;
+mod logins;
 mod revocation;
 
 const LOGIN_TIME_MS: u64 = 1_000;

@@ -21,6 +21,9 @@ use crate::transport::Transport;
 
 const COALESCED_BYTES_MAX: usize = 256 << 10;
 const COALESCED_REPLIES_MAX: usize = 64;
+/// Answers that are there already, of one connection, and wait until those before are taken; one
+/// may be larger. More requests are not read until then.
+const WAITING_BYTES_MAX: usize = 1 << 20;
 
 /// A request that was started and whose answer is still to come; `None` closes the connection.
 pub(crate) type PendingReply = Pin<Box<dyn Future<Output = Option<Reply>>>>;
@@ -32,7 +35,7 @@ pub struct ConnectionBounds {
     pub frame_bytes_max: usize,
     /// A connection without a request for this long is closed.
     pub idle_max: Duration,
-    /// A started frame must end within this time.
+    /// In each time so long a peer must send its bytes of a frame that has begun, or all the rest.
     pub frame_time_max: Duration,
     /// In each time so long a peer must take its bytes of an answer, or it is cut off.
     pub answer_period: Duration,
@@ -52,6 +55,13 @@ struct Queue {
     pending: RefCell<VecDeque<(PendingReply, Permit)>>,
     changed: Signal,
     no_more: Cell<bool>,
+}
+
+impl Queue {
+    fn push(&self, pending: PendingReply, slot: Permit) {
+        self.pending.borrow_mut().push_back((pending, slot));
+        self.changed.notify();
+    }
 }
 
 /// Serves a connection until either side ends it. It was `opened` at that time.
@@ -90,6 +100,7 @@ impl Reading<'_> {
         let limits = self.bounds.frame_limits();
         let mut frames = FrameReader::new(self.transport.clone(), limits, budget);
         let slots = Permits::new(self.bounds.requests_max);
+        let waiting = Permits::new(WAITING_BYTES_MAX);
         let peer = self.transport.peer();
         let account = Rc::new(Account::default());
         loop {
@@ -124,9 +135,13 @@ impl Reading<'_> {
             frames.recycle(frame.into_memory());
             let is_last = matches!(started, Started::LastReply(_));
             match started {
+                Started::Ready(reply) => {
+                    let part = waiting.take(reply.wire_len()).await;
+                    let reply = Some(reply.waiting(part));
+                    queue.push(Box::pin(std::future::ready(reply)), slot);
+                }
                 Started::Reply(pending) | Started::LastReply(pending) => {
-                    queue.pending.borrow_mut().push_back((pending, slot));
-                    queue.changed.notify();
+                    queue.push(pending, slot);
                 }
                 Started::NoReply => {}
                 Started::Close(why) => {

@@ -37,6 +37,8 @@ use crate::transaction_requests::is_of_transactions;
 
 /// What became of a frame.
 pub(crate) enum Started {
+    /// The answer is there.
+    Ready(Box<Reply>),
     /// An answer will come.
     Reply(PendingReply),
     /// An answer will come, and then the connection ends.
@@ -237,6 +239,12 @@ impl Dispatcher {
             })
         };
         match started {
+            Started::Ready(mut reply) => {
+                if let Some(time) = throttle_time(&self.shard, &charge) {
+                    reply.set_throttle_time(time);
+                }
+                Started::Ready(reply)
+            }
             Started::Reply(pending) => Started::Reply(told(charge, pending)),
             Started::LastReply(pending) => Started::LastReply(told(charge, pending)),
             Started::NoReply => {
@@ -404,7 +412,7 @@ impl Dispatcher {
                 },
             },
         };
-        Ok(Started::Reply(Box::pin(std::future::ready(Some(Reply::new(frame))))))
+        Ok(Started::Ready(Box::new(Reply::new(frame))))
     }
 
     async fn metadata(

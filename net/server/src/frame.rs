@@ -9,6 +9,7 @@ use corelog_wire::ApiKey;
 use corelog_wire::frame::{FRAME_PREFIX_BYTES, FrameError, peek_frame_len};
 
 use crate::api::settings::CONTROL_REQUEST_BYTES_MAX;
+use crate::pace::Pace;
 use crate::transport::Transport;
 
 /// What a connection reads at once while its requests are small, and while they are not.
@@ -32,8 +33,8 @@ pub(crate) enum ReadFrameError {
     /// Nothing came for too long.
     #[error("idle for {0:?}")]
     Idle(Duration),
-    /// A started frame did not end in time.
-    #[error("a frame took longer than {0:?}")]
+    /// Too little of a started frame came.
+    #[error("too little of a frame came within {0:?}")]
     Slow(Duration),
     /// The client did not log in in time.
     #[error("no login within {0:?}")]
@@ -116,9 +117,7 @@ impl FrameReader {
         if self.start == self.end {
             self.wait_for_bytes().await?;
         }
-        let slow = self.limits.frame_time;
-        let frame = timeout(slow, self.rest_of_frame(bytes_max)).await;
-        frame.map_err(|_| ReadFrameError::Slow(slow))?
+        self.rest_of_frame(bytes_max).await
     }
 
     async fn wait_for_bytes(&mut self) -> Result<(), ReadFrameError> {
@@ -146,34 +145,39 @@ impl FrameReader {
     }
 
     async fn rest_of_frame(&mut self, bytes_max: usize) -> Result<Frame, ReadFrameError> {
+        let mut arrival = Arrival::new(self.limits.frame_time);
         let len = loop {
             let present = &self.buffer[self.start..self.end];
             if let Some(len) = peek_frame_len(present, bytes_max)? {
                 break len;
             }
-            self.fill().await?;
+            self.fill(&mut arrival).await?;
         };
         self.start += FRAME_PREFIX_BYTES;
         if len > CONTROL_REQUEST_BYTES_MAX {
-            check_api(len, self.api().await?)?;
+            check_api(len, self.api(&mut arrival).await?)?;
         }
-        let (memory, budget) = self.body(len).await?;
+        let (memory, budget) = self.body(len, &mut arrival).await?;
         Ok(Frame { memory, len, arrived: now(), budget })
     }
 
     /// The API that the frame is for, before the rest of it is read.
-    async fn api(&mut self) -> Result<i16, ReadFrameError> {
+    async fn api(&mut self, arrival: &mut Arrival) -> Result<i16, ReadFrameError> {
         loop {
             if let Some(api) = self.buffer[self.start..self.end].first_chunk() {
                 return Ok(i16::from_be_bytes(*api));
             }
-            self.fill().await?;
+            self.fill(arrival).await?;
         }
     }
 
     /// The bytes of a frame, and the budget they hold. Only a frame that has begun in earnest is
     /// given budget: one that announces much and sends little would keep it from others.
-    async fn body(&mut self, len: usize) -> Result<(Vec<u8>, Option<Permit>), ReadFrameError> {
+    async fn body(
+        &mut self,
+        len: usize,
+        arrival: &mut Arrival,
+    ) -> Result<(Vec<u8>, Option<Permit>), ReadFrameError> {
         let buffered = len.min(self.end - self.start);
         let whole = buffered == len;
         let mut memory = if whole { Vec::new() } else { self.recycled.take().unwrap_or_default() };
@@ -193,23 +197,17 @@ impl FrameReader {
                 memory.resize(len.min(filled + growth), 0);
             }
             let target = len.min(memory.len());
-            let count = self.transport.read(&mut memory[filled..target]).await?;
-            if count == 0 {
-                return Err(ReadFrameError::Truncated);
-            }
+            let count = arrival.read(&self.transport, &mut memory[filled..target]).await?;
             filled += count;
         }
         Ok((memory, budget))
     }
 
-    async fn fill(&mut self) -> Result<(), ReadFrameError> {
+    async fn fill(&mut self, arrival: &mut Arrival) -> Result<(), ReadFrameError> {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        let count = self.transport.read(&mut self.buffer[self.end..]).await?;
-        if count == 0 {
-            return Err(ReadFrameError::Truncated);
-        }
+        let count = arrival.read(&self.transport, &mut self.buffer[self.end..]).await?;
         self.end += count;
         self.grow_if_full();
         Ok(())
@@ -220,6 +218,44 @@ impl FrameReader {
     fn grow_if_full(&mut self) {
         if self.end == self.buffer.len() && self.end < READ_BYTES {
             self.buffer.resize(READ_BYTES, 0);
+        }
+    }
+}
+
+/// The bytes of a frame that has begun. Only the time counts in which the peer is waited for: what
+/// the core's budget takes is not the peer's fault.
+struct Arrival {
+    period: Duration,
+    pace: Pace,
+}
+
+impl Arrival {
+    fn new(period: Duration) -> Self {
+        Self { period, pace: Pace::new(period) }
+    }
+
+    /// The next bytes, at least one.
+    async fn read(
+        &mut self,
+        transport: &Transport,
+        target: &mut [u8],
+    ) -> Result<usize, ReadFrameError> {
+        loop {
+            let begun = now();
+            let read = timeout(self.pace.left(), transport.read(target)).await;
+            let count = match read {
+                Ok(count) => Some(count?),
+                Err(_) => None,
+            };
+            if count == Some(0) {
+                return Err(ReadFrameError::Truncated);
+            }
+            if !self.pace.keeps(begun.elapsed(), count.unwrap_or(0)) {
+                return Err(ReadFrameError::Slow(self.period));
+            }
+            if let Some(count) = count {
+                return Ok(count);
+            }
         }
     }
 }

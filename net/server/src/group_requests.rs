@@ -28,6 +28,7 @@ use crate::dispatch::{
     AUTO_CREATE_TIME_MAX, Context, Dispatcher, RequestError, Started, finish, new_topic_id,
 };
 use crate::error::KafkaError;
+use crate::reply::Reply;
 use crate::share_requests::forget_states;
 
 /// Whether requests of this API go to coordinators, or look for one.
@@ -106,7 +107,7 @@ pub(crate) fn answered<'a>(
     response: &impl Message<'a>,
 ) -> Result<Started, RequestError> {
     let frame = encode_response(context.correlation_id, context.version, response)?;
-    Ok(later(std::future::ready(Ok(frame))))
+    Ok(Started::Ready(Box::new(Reply::new(frame))))
 }
 
 impl Dispatcher {

@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use std::pin::pin;
 use std::time::Duration;
 
-use corelog_io::{Slice, now, timeout};
+use corelog_io::{Permit, Slice, now, timeout};
 use corelog_shard::AnswerMemory;
 use corelog_wire::frame::EncodedFrame;
 
@@ -22,6 +22,8 @@ pub(crate) struct Reply {
     records: Vec<Slice>,
     /// Goes back to the core's budget with the records.
     _memory: Option<AnswerMemory>,
+    /// Goes back to what may wait at the connection.
+    _waits: Option<Permit>,
 }
 
 impl Reply {
@@ -38,12 +40,17 @@ impl Reply {
             external == present,
             "the slices are what the head announces: {external} {present}"
         );
-        Self { frame, records, _memory: None }
+        Self { frame, records, _memory: None, _waits: None }
     }
 
     /// Holds what its records keep of the core's budget.
     pub(crate) fn keeping(self, memory: Option<AnswerMemory>) -> Self {
         Self { _memory: memory, ..self }
+    }
+
+    /// Holds its part of what may wait at its connection.
+    pub(crate) fn waiting(self, part: Permit) -> Self {
+        Self { _waits: Some(part), ..self }
     }
 
     /// Tells the client how long it shall wait, where its API has a place for that.

@@ -68,7 +68,8 @@ pub(super) static KEYS: &[Key] = &[
         "corelog.frame.read.timeout.ms",
         Kind::Integer { min: 1, max: 3_600_000, unit: Milliseconds },
         "30s",
-        "A request that has begun must arrive within this time, or its connection is closed.",
+        "In each time so long a client must send 32 KiB a second of a request that has begun, or \
+         the rest of it, or its connection is closed.",
     ),
     Key::broker(
         "corelog.answer.write.timeout.ms",
