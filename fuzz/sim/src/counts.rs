@@ -81,6 +81,14 @@ counts! {
     MembershipCounts
     /// Crashes.
     crashes: once_in 2,
+    /// Ids that new members of classic groups were told to join with.
+    named: once_in 2,
+    /// Heartbeats that classic groups heard.
+    beats: once_in 2,
+    /// Members of classic groups that were told to join the next generation.
+    rebalances: once_in 2,
+    /// Static members that came back in the place of the one they were.
+    replaced: once_in 4,
     /// Members that joined.
     joined: once_in 1,
     /// Assignments that members were told.

@@ -10,8 +10,9 @@ use std::thread::available_parallelism;
 use std::time::Instant;
 
 use clap::Parser;
-use corelog_sim::chain::{Chain, play};
-use corelog_sim::counts::ChainCounts;
+use corelog_sim::chain::{self, Chain, ChainOutcome};
+use corelog_sim::counts::{ChainCounts, MembershipCounts};
+use corelog_sim::membership::{self, Membership, MembershipOutcome};
 use corelog_sim::{Outcome, Scenario, sweep};
 
 const SEEDS_A_LINE: u64 = 250;
@@ -35,6 +36,9 @@ struct Arguments {
     /// Run chains of transactions on a whole broker instead.
     #[arg(long)]
     chains: bool,
+    /// Run groups and their members on a whole broker instead.
+    #[arg(long, conflicts_with = "chains")]
+    memberships: bool,
     /// Tell what happened in each run.
     #[arg(short, long)]
     verbose: bool,
@@ -56,6 +60,9 @@ fn main() -> ExitCode {
     let count = seeds.end - seeds.start;
     if arguments.chains {
         return run_chains(seeds, arguments.coverage, arguments.verbose);
+    }
+    if arguments.memberships {
+        return run_memberships(seeds, arguments.coverage, arguments.verbose);
     }
     let threads = arguments.threads.or(available_parallelism().ok()).map_or(1, NonZero::get);
     let (began, done) = (Instant::now(), AtomicU64::new(0));
@@ -84,24 +91,53 @@ fn run_chains(seeds: Range<u64>, coverage: bool, verbose: bool) -> ExitCode {
     let (count, began) = (seeds.end - seeds.start, Instant::now());
     let (mut counts, mut failed) = (ChainCounts::default(), 0);
     for seed in seeds {
-        let outcome = play(&Chain::of_seed(seed));
-        counts.add(&outcome.counts);
-        failed += u64::from(!outcome.findings.is_empty());
-        if verbose || !outcome.findings.is_empty() {
-            println!("chain {seed}, trace {:#018x}", outcome.trace_hash);
-        }
-        if verbose {
-            outcome.story.iter().for_each(|line| println!("  {line}"));
-        }
-        outcome.findings.iter().for_each(|finding| println!("  FAILED: {finding}"));
+        let ChainOutcome { findings, story, counts: of_seed, trace_hash, .. } =
+            chain::play(&Chain::of_seed(seed));
+        counts.add(&of_seed);
+        failed += u64::from(!findings.is_empty());
+        print_whole(&format!("chain {seed}, trace {trace_hash:#018x}"), &findings, &story, verbose);
     }
     println!("{counts}");
     let missing = if coverage { counts.missing(count) } else { Vec::new() };
-    for line in &missing {
+    conclude("chains", count, began, failed, &missing)
+}
+
+/// So have groups.
+fn run_memberships(seeds: Range<u64>, coverage: bool, verbose: bool) -> ExitCode {
+    let (count, began) = (seeds.end - seeds.start, Instant::now());
+    let (mut counts, mut failed) = (MembershipCounts::default(), 0);
+    for seed in seeds {
+        let run = Membership::of_seed(seed);
+        let MembershipOutcome { findings, story, counts: of_seed, trace_hash } =
+            membership::play(&run);
+        counts.add(&of_seed);
+        failed += u64::from(!findings.is_empty());
+        let head = format!("group {seed}, {:?}, trace {trace_hash:#018x}", run.dialect);
+        print_whole(&head, &findings, &story, verbose);
+    }
+    println!("{counts}");
+    let missing = if coverage { counts.missing(count) } else { Vec::new() };
+    conclude("groups", count, began, failed, &missing)
+}
+
+/// Tells of a run of a whole broker.
+fn print_whole(head: &str, findings: &[String], story: &[String], verbose: bool) {
+    if verbose || !findings.is_empty() {
+        println!("{head}");
+    }
+    if verbose {
+        story.iter().for_each(|line| println!("  {line}"));
+    }
+    findings.iter().for_each(|finding| println!("  FAILED: {finding}"));
+}
+
+/// Tells what came of all of them.
+fn conclude(what: &str, count: u64, began: Instant, failed: u64, missing: &[String]) -> ExitCode {
+    for line in missing {
         println!("FAILED: too rare: {line}");
     }
     let seconds = began.elapsed().as_secs_f64();
-    println!("{count} chains, {:.1} a second, {failed} failed", count as f64 / seconds);
+    println!("{count} {what}, {:.1} a second, {failed} failed", count as f64 / seconds);
     if failed == 0 && missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -1,9 +1,15 @@
-//! Members of a consumer group (KIP-848) on a broker of two cores that crashes: they join, give
+//! Members of a group, of KIP-848 or classic, on a broker of two cores that crashes: they join, give
 //! partitions up and get others, commit how far they are, stall, leave and come back. What is
-//! claimed: a partition has one owner at a time, as far as members know; what was acknowledged as
-//! committed is committed, and no committed offset goes back; a member that is out commits nothing.
+//! claimed: a partition has one owner at a time, as far as members know, or in a generation; what
+//! is committed stays until somebody commits again; a member that is out or of an older generation
+//! is not heard.
 
+mod classic_member;
+mod classic_requests;
+mod commits;
+mod generations;
 mod member;
+mod offsets;
 mod play;
 mod world;
 
@@ -16,12 +22,23 @@ use crate::scenario::Ending;
 pub struct Membership {
     /// Where all its randomness comes from.
     pub seed: u64,
+    /// What they speak.
+    pub dialect: Dialect,
     /// How many members there are at most.
     pub members: u64,
     /// How each life ends, before the last look.
     pub lives: Vec<Ending>,
     /// What is broken on purpose.
     pub broken: Misrule,
+}
+
+/// What the members of a group speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// One heartbeat for all (KIP-848).
+    Consumer,
+    /// Join, sync, heartbeat and leave, and a leader that assigns.
+    Classic,
 }
 
 /// The rule that a negative control breaks.
@@ -33,12 +50,16 @@ pub enum Misrule {
     Disk,
     /// Members say that they gave up partitions, and keep them a while.
     Keeping,
+    /// A leader gives one partition to two members.
+    Doubling,
+    /// A member that was silent for too long speaks with the id and generation of another.
+    Posing,
 }
 
 const STEPS_LOG2_MAX: u32 = 14;
 
 impl Membership {
-    /// The run of a seed.
+    /// The run of a seed. Every other one is classic.
     pub fn of_seed(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed ^ 0x9e0b);
         let lives = (0..random.usize(2..5)).map(|_| {
@@ -51,7 +72,8 @@ impl Membership {
             }
         });
         let lives = lives.collect();
-        Self { seed, members: random.u64(2..6), lives, broken: Misrule::Nothing }
+        let dialect = if seed.is_multiple_of(2) { Dialect::Consumer } else { Dialect::Classic };
+        Self { seed, dialect, members: random.u64(2..6), lives, broken: Misrule::Nothing }
     }
 
     /// The same with a rule broken.

@@ -1,4 +1,4 @@
-//! One member: heartbeats, and commits for what it owns.
+//! One member of KIP-848: heartbeats, and commits for what it owns.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -8,33 +8,20 @@ use std::time::Duration;
 use corelog_coordinator::consumer_group::{
     ConsumerGroupHeartbeat, GroupError, HeartbeatReply, JOINS, LEAVES, MemberId, Partitions,
 };
-use corelog_coordinator::input::{CommitOffsets, OffsetToCommit};
-use corelog_coordinator::offsets::TopicPartition;
 use corelog_coordinator::{Input, Reply, RequestId};
 use corelog_io::sleep;
-use corelog_model::{ErrorCode, LeaderEpoch, Offset, PartitionId};
+use corelog_model::{ErrorCode, Offset};
 
 use super::Misrule;
+use super::offsets::{Committer, GROUP, commit, committed};
 use super::world::{Known, World};
-use crate::broker::{Broker, PARTITIONS, SOURCE, TARGET, pause};
+use crate::broker::{Broker, SOURCE, TARGET, pause};
 
-pub(super) const GROUP: &str = "members";
 /// Longer than a session.
 const STALL: Duration = Duration::from_secs(60);
 const REBALANCE: Duration = Duration::from_secs(20);
 /// What a member that keeps what it gave up does so for.
 const KEEPS: Duration = Duration::from_secs(2);
-
-/// The name of a partition of either topic.
-fn name_of(broker: &Broker, id: PartitionId) -> TopicPartition {
-    let all = [SOURCE, TARGET]
-        .into_iter()
-        .flat_map(|topic| (0..PARTITIONS).map(move |index| (topic, index)));
-    let mut partitions = all.map(|(topic, index)| broker.partition(topic, index).1);
-    let found = partitions.find(|partition| partition.log.id() == id);
-    let found = found.expect("members are assigned partitions that there are");
-    (found.topic.clone(), found.log.id().index)
-}
 
 fn beat(known: &Known, epoch: i32) -> ConsumerGroupHeartbeat {
     let names: BTreeSet<Arc<str>> = [SOURCE, TARGET].map(Arc::from).into();
@@ -66,40 +53,9 @@ async fn ask(broker: &Broker, beat: ConsumerGroupHeartbeat) -> Result<HeartbeatR
     }
 }
 
-/// Commits an offset as a member in an epoch.
-async fn commit(
-    broker: &Broker,
-    (member, epoch): (&str, i32),
-    id: PartitionId,
-    offset: Offset,
-) -> Result<(), ErrorCode> {
-    let (topic, partition) = name_of(broker, id);
-    let (topic_id, leader_epoch, metadata) = (id.topic, LeaderEpoch::NONE, String::new());
-    let offset = OffsetToCommit { topic, topic_id, partition, offset, leader_epoch, metadata };
-    let commit = |request| {
-        Input::CommitOffsets(CommitOffsets {
-            request,
-            group: GROUP.to_owned(),
-            generation: epoch,
-            member_id: member.to_owned(),
-            instance_id: None,
-            may_carry_epoch: true,
-            retention: None,
-            offsets: vec![offset],
-        })
-    };
-    let (_, coordinator) = broker.group(GROUP);
-    match coordinator.ask(commit).await {
-        Some(Reply::CommitOffsets(results)) => results[0].result,
-        _ => Err(ErrorCode::CoordinatorNotAvailable),
-    }
-}
-
-/// What is committed for a partition.
-pub(super) fn committed(broker: &Broker, id: PartitionId) -> Result<Option<Offset>, ErrorCode> {
-    let (_, coordinator) = broker.group(GROUP);
-    let found = coordinator.fetch_offsets(GROUP, Some(&[name_of(broker, id)]))?;
-    Ok(found.into_iter().find_map(|one| one.committed).map(|value| value.offset))
+/// Who it is when it commits.
+fn committer(id: &str, epoch: i32) -> Committer {
+    Committer { id: id.to_owned(), instance_id: None, generation: epoch }
 }
 
 /// A member does its part for so many rounds.
@@ -136,7 +92,7 @@ async fn round(world: &World, broker: &Broker, number: u64, known: &mut Known) {
         (Some(epoch), 1) => stall(world, broker, number, known, epoch).await,
         (Some(epoch), _) => {
             speak(world, broker, number, known, epoch).await;
-            work(world, broker, number, known).await;
+            work(world, broker, known).await;
         }
         (None, _) => {
             known.id = world.new_id(number);
@@ -153,7 +109,7 @@ async fn stall(world: &World, broker: &Broker, number: u64, known: &mut Known, e
     world.count(|counts| counts.stalled += 1);
     sleep(STALL).await;
     for partition in owned {
-        let late = commit(broker, (&id, epoch), partition, Offset::ZERO).await;
+        let late = commit(world, broker, &committer(&id, epoch), partition, Offset::ZERO).await;
         world.count(|counts| counts.late += 1);
         if late.is_ok() && world.owner(partition).is_some_and(|owner| owner != number) {
             world.find(format!("{id} is out, and committed for {partition}"));
@@ -206,17 +162,15 @@ async fn speak(world: &World, broker: &Broker, number: u64, known: &mut Known, e
 }
 
 /// Goes on with what is committed, and commits a little more.
-async fn work(world: &World, broker: &Broker, number: u64, known: &Known) {
+async fn work(world: &World, broker: &Broker, known: &Known) {
     let Some(epoch) = known.epoch else { return };
     for partition in &known.owned {
         let Ok(offset) = committed(broker, *partition) else { continue };
         world.check(*partition, offset);
         let next = Offset(offset.map_or(1, |offset| offset.0 + 1 + world.below(5) as i64));
-        let result = commit(broker, (&known.id, epoch), *partition, next).await;
-        if result.is_ok() {
+        let by = committer(&known.id, epoch);
+        if commit(world, broker, &by, *partition, next).await.is_ok() {
             world.count(|counts| counts.commits += 1);
-            world.acknowledge(*partition, next);
         }
-        world.tell(format!("{} ({number}) commits {next} of {partition}: {result:?}", known.id));
     }
 }

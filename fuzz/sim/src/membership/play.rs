@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use corelog_io::sim::{DiskFaults, End, Machine, Tearing};
 use corelog_io::{spawn, timeout};
-use corelog_model::ErrorCode;
+use corelog_model::{ErrorCode, Offset};
 
-use super::member::{committed, take_part};
+use super::offsets::{Committer, commit, committed, partitions};
 use super::world::World;
-use super::{Membership, Misrule};
-use crate::broker::{Broker, PARTITIONS, SOURCE, Start, TARGET, pause};
+use super::{Dialect, Membership, Misrule, classic_member, member};
+use crate::broker::{Broker, Start, pause};
 use crate::counts::MembershipCounts;
 use crate::scenario::Ending;
 
@@ -29,6 +29,8 @@ pub struct MembershipOutcome {
     pub story: Vec<String>,
     /// How often.
     pub counts: MembershipCounts,
+    /// Any difference between two runs shows here.
+    pub trace_hash: u64,
 }
 
 /// Plays a run from its first life to the last look. A panic is a finding like any other.
@@ -58,6 +60,7 @@ pub fn play(run: &Membership) -> MembershipOutcome {
         findings: world.findings.take(),
         story: world.story.take(),
         counts: world.counts.take(),
+        trace_hash: machine.trace_hash(),
     }
 }
 
@@ -68,7 +71,7 @@ fn live(machine: &Machine, world: &Rc<World>, ending: Option<Ending>) {
         Some(Ending::Kill(steps)) => machine.kill_after(steps),
         Some(Ending::Close | Ending::Drop) | None => {}
     }
-    world.is_ending.set(false);
+    world.begin_life();
     let session = session(Rc::clone(world), ending);
     let end = machine.run(async move { Box::pin(timeout(PATIENCE, session)).await });
     world.tell(format!("{end:?} after {} steps", machine.steps()));
@@ -89,7 +92,11 @@ async fn session(world: Rc<World>, ending: Option<Ending>) -> Result<(), String>
     if ending.is_some() {
         let part = |number| {
             let rounds = 1 + world.below(ROUNDS);
-            spawn(take_part(Rc::clone(&world), Rc::clone(&broker), number, rounds))
+            let (world, broker) = (Rc::clone(&world), Rc::clone(&broker));
+            match world.run.dialect {
+                Dialect::Consumer => spawn(member::take_part(world, broker, number, rounds)),
+                Dialect::Classic => spawn(classic_member::take_part(world, broker, number, rounds)),
+            }
         };
         let members: Vec<_> = (0..world.run.members).map(part).collect();
         for member in members {
@@ -99,19 +106,21 @@ async fn session(world: Rc<World>, ending: Option<Ending>) -> Result<(), String>
     broker.stop().await
 }
 
-/// What was acknowledged is committed.
+/// What was acknowledged is committed. There is an offset for every partition then, without which
+/// an empty group would be forgotten, and its generations would begin anew.
 async fn look(world: &World, broker: &Broker) -> Result<(), String> {
-    for topic in [SOURCE, TARGET] {
-        for index in 0..PARTITIONS {
-            let id = broker.partition(topic, index).1.log.id();
-            let offset = loop {
-                match committed(broker, id) {
-                    Ok(offset) => break offset,
-                    Err(ErrorCode::CoordinatorLoadInProgress) => pause().await,
-                    Err(code) => return Err(format!("offsets cannot be read: {code}")),
-                }
-            };
-            world.check(id, offset);
+    for id in partitions(broker) {
+        let offset = loop {
+            match committed(broker, id) {
+                Ok(offset) => break offset,
+                Err(ErrorCode::CoordinatorLoadInProgress) => pause().await,
+                Err(code) => return Err(format!("offsets cannot be read: {code}")),
+            }
+        };
+        world.check(id, offset);
+        if offset.is_none() && world.findings.borrow().is_empty() {
+            let result = commit(world, broker, &Committer::nobody(), id, Offset::ZERO).await;
+            result.map_err(|code| format!("an empty group takes no offset: {code}"))?;
         }
     }
     Ok(())

@@ -8,6 +8,8 @@ use corelog_coordinator::consumer_group::Partitions;
 use corelog_model::{Offset, PartitionId};
 
 use super::Membership;
+use super::commits::Commits;
+use super::generations::Generations;
 use crate::counts::MembershipCounts;
 
 /// A member, as its client knows itself. It outlives crashes of the broker.
@@ -15,7 +17,7 @@ use crate::counts::MembershipCounts;
 pub(super) struct Known {
     /// The name it has in the group; it gets another one each time it joins.
     pub(super) id: String,
-    /// The epoch it has reached; none when it is not in the group.
+    /// The epoch or generation it has reached; none when it is not in the group.
     pub(super) epoch: Option<i32>,
     /// What it was told that it may own.
     pub(super) owned: Partitions,
@@ -28,8 +30,8 @@ pub(super) struct World {
     joins: Cell<u64>,
     /// Who owns which partition.
     owners: RefCell<BTreeMap<PartitionId, u64>>,
-    /// The highest offset that was acknowledged as committed.
-    committed: RefCell<BTreeMap<PartitionId, Offset>>,
+    pub(super) commits: RefCell<Commits>,
+    pub(super) generations: RefCell<Generations>,
     pub(super) findings: RefCell<Vec<String>>,
     pub(super) story: RefCell<Vec<String>>,
     pub(super) counts: RefCell<MembershipCounts>,
@@ -45,7 +47,8 @@ impl World {
             members: RefCell::default(),
             joins: Cell::new(0),
             owners: RefCell::default(),
-            committed: RefCell::default(),
+            commits: RefCell::default(),
+            generations: RefCell::default(),
             findings: RefCell::default(),
             story: RefCell::default(),
             counts: RefCell::default(),
@@ -98,19 +101,24 @@ impl World {
         self.owners.borrow().get(&partition).copied()
     }
 
-    /// An offset was acknowledged.
-    pub(super) fn acknowledge(&self, partition: PartitionId, offset: Offset) {
-        let mut committed = self.committed.borrow_mut();
-        let highest = committed.entry(partition).or_insert(offset);
-        *highest = offset.max(*highest);
-    }
-
     /// An offset was read as committed.
     pub(super) fn check(&self, partition: PartitionId, offset: Option<Offset>) {
-        let acknowledged = self.committed.borrow().get(&partition).copied();
         self.count(|counts| counts.looks += 1);
-        if offset < acknowledged {
-            self.find(format!("{partition} is at {offset:?}, {acknowledged:?} was acknowledged"));
+        let checked = self.commits.borrow_mut().check(partition, offset);
+        self.hold(checked);
+    }
+
+    /// A claim was looked at.
+    pub(super) fn hold(&self, claim: Result<(), String>) {
+        if let Err(what) = claim {
+            self.find(what);
         }
+    }
+
+    /// A broker starts, after another one ended somehow.
+    pub(super) fn begin_life(&self) {
+        self.is_ending.set(false);
+        self.commits.borrow_mut().crash();
+        self.generations.borrow_mut().crash();
     }
 }
