@@ -2,6 +2,7 @@
 //! run.
 
 mod groups;
+mod steady;
 mod transactions;
 
 use std::collections::VecDeque;
@@ -42,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<Vec<Figure>> {
     let run = Duration::from_secs(arguments.seconds);
     let mut bench =
         Bench { arguments: arguments.clone(), run, figures: Vec::new(), directories: 0 };
-    let measures: [(&str, Measure); 11] = [
+    let measures: [(&str, Measure); 12] = [
         ("latency", Bench::durable_latency),
         ("ingest", Bench::ingest),
         ("partitions", Bench::many_partitions),
@@ -52,6 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<Vec<Figure>> {
         ("restart", Bench::restart_after_kill),
         ("heartbeats", Bench::heartbeats),
         ("rebalance", Bench::rebalance),
+        ("steady", Bench::steady_members),
         ("commit", Bench::offset_commit),
         ("transactions", Bench::transactions),
     ];
