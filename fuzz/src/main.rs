@@ -49,19 +49,19 @@ enum Command {
 
 fn run(target: &Target, time: Duration, seed: u64) {
     let begun = Instant::now();
-    let mut count = 0u64;
+    let (mut count, mut heaviest) = (0u64, 0);
     for input in mutation::inputs(target, seed) {
         if time <= begun.elapsed() {
             break;
         }
-        let outcome = std::panic::catch_unwind(|| target.check(&input));
-        if outcome.is_err() {
+        let Ok(taken) = std::panic::catch_unwind(|| target.weigh(&input)) else {
             println!("{}: this input breaks a promise:\n{}", target.name, seeds::to_hex(&input));
             std::process::exit(1);
-        }
+        };
+        heaviest = heaviest.max(taken);
         count += 1;
     }
-    println!("{}: {count} inputs", target.name);
+    println!("{}: {count} inputs, {heaviest} bytes of memory at most", target.name);
 }
 
 fn write_seeds(target: &Target, folder: &Path) -> io::Result<()> {

@@ -41,11 +41,6 @@ fn a_disk_that_does_not_sync_forgets_what_was_acknowledged() {
 }
 
 #[test]
-fn a_disk_that_does_not_sync_gives_a_generation_twice() {
-    check(Misrule::Disk, &["has two assignments", "has two leaders", "joined"]);
-}
-
-#[test]
 fn a_leader_that_gives_a_partition_twice_is_noticed() {
     check(Misrule::Doubling, &["has two owners in"]);
 }

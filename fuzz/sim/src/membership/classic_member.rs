@@ -118,12 +118,10 @@ impl Member {
     async fn joined(&mut self, joined: Joined) {
         let Joined { member_id, generation, leader, .. } = &joined;
         let replaced = self.previous.take().filter(|previous| previous != member_id);
-        let mut generations = self.world.generations.borrow_mut();
         if let Some(previous) = replaced {
-            generations.leave(&previous);
+            self.world.generations.borrow_mut().leave(&previous);
         }
-        let claim = generations.join(member_id, *generation, leader);
-        drop(generations);
+        let claim = self.world.generations.borrow_mut().join(member_id, *generation, leader);
         self.world.hold(claim);
         self.world.count(|counts| counts.joined += 1);
         self.know(Known { id: member_id.clone(), ..Known::default() });

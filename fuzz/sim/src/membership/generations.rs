@@ -69,7 +69,7 @@ impl Generations {
         id: &str,
         generation: i32,
         plan: usize,
-        owned: &[PartitionId],
+        part: &[PartitionId],
     ) -> Result<(), String> {
         self.stored = self.stored.max(generation);
         self.newest = self.newest.max(generation);
@@ -79,12 +79,12 @@ impl Generations {
         }
         let identity = identity(id);
         let given = self.plans.get(plan).and_then(|plan| plan.get(identity));
-        if given.is_none_or(|given| given != owned) {
+        if given.is_none_or(|given| given != part) {
             return Err(format!(
-                "{id} is told {owned:?} in {generation}, the leader said {given:?}"
+                "{id} is told {part:?} in {generation}, the leader said {given:?}"
             ));
         }
-        for partition in owned {
+        for partition in part {
             let owner = self.owners.entry((generation, *partition));
             let owner = owner.or_insert_with(|| identity.to_owned());
             if owner != identity {
