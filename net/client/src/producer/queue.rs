@@ -61,12 +61,20 @@ pub(crate) struct PartitionQueue {
     is_recovering: bool,
     /// A batch with a sequence failed for good, so those behind it need new ones.
     has_gap: bool,
-    /// The sequence behind a batch that expired and may be in the log or not. Those that have a
-    /// sequence already will tell; new ones wait.
-    unresolved: Option<Sequence>,
-    /// The sequences cannot go on: the rest goes in another epoch (KIP-360).
-    needs_epoch: bool,
+    course: Course,
     pause_until: Duration,
+}
+
+/// Whether the sequences can go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    /// They can.
+    Open,
+    /// A batch before this sequence expired and may be in the log or not. Those that have their
+    /// sequence already will tell; new ones wait.
+    Unresolved(Sequence),
+    /// They cannot: the rest goes in another epoch (KIP-360).
+    Over,
 }
 
 #[derive(Debug)]
@@ -102,8 +110,7 @@ impl PartitionQueue {
             expected_sequence: Sequence(0),
             is_recovering: false,
             has_gap: false,
-            unresolved: None,
-            needs_epoch: false,
+            course: Course::Open,
             pause_until: Duration::ZERO,
         }
     }
@@ -165,7 +172,7 @@ impl PartitionQueue {
     /// its way it grows instead: many small batches would wait for as many answers.
     pub(crate) fn close_if_due(&mut self, now: Duration, linger: Duration, in_flight_max: usize) {
         let may_leave = self.ready.is_empty()
-            && !self.needs_epoch
+            && self.course != Course::Over
             && !self.is_recovering
             && self.pause_until <= now
             && self.has_place(in_flight_max);
@@ -177,7 +184,7 @@ impl PartitionQueue {
     /// Whether a batch could go out now, if its leader is known.
     pub(crate) fn is_ready(&self, now: Duration, in_flight_max: usize) -> bool {
         !self.ready.is_empty()
-            && !self.needs_epoch
+            && self.course != Course::Over
             && !self.is_recovering
             && self.pause_until <= now
             && self.has_place(in_flight_max)
@@ -228,7 +235,7 @@ impl PartitionQueue {
     fn may_number(&self, identity: Option<Identity>) -> bool {
         let is_numbered = self.ready.front().is_some_and(|batch| batch.sequence.is_some());
         let is_current = self.identity == identity || self.in_flight.is_empty();
-        is_numbered || (is_current && self.unresolved.is_none())
+        is_numbered || (is_current && self.course == Course::Open)
     }
 
     /// Goes on in the epoch of the producer, where another partition needed a new one.
@@ -241,7 +248,7 @@ impl PartitionQueue {
 
     /// The identity of its sequences, once nothing is on its way, if they cannot go on.
     pub(crate) fn outdated(&self) -> Option<Identity> {
-        self.identity.filter(|_| self.needs_epoch && self.in_flight.is_empty())
+        self.identity.filter(|_| self.course == Course::Over && self.in_flight.is_empty())
     }
 
     /// Goes on with another id or epoch and sequences from 0.
@@ -257,8 +264,7 @@ impl PartitionQueue {
         self.next_sequence = Sequence(0);
         self.expected_sequence = Sequence(0);
         self.has_gap = false;
-        self.unresolved = None;
-        self.needs_epoch = false;
+        self.course = Course::Open;
     }
 
     /// Takes the answer for the batch of a request. `pause` is the time to wait after the given
@@ -282,8 +288,10 @@ impl PartitionQueue {
 
     fn delivered(&mut self, batch: Batch, offset: Offset) -> Verdict {
         self.is_first_alone = false;
-        // Nothing is appended behind a gap, so what expired before it is in the log.
-        self.unresolved = None;
+        if let Course::Unresolved(_) = self.course {
+            // Nothing is appended behind a gap, so what expired before it is in the log.
+            self.course = Course::Open;
+        }
         self.expected_sequence = batch.next_sequence().unwrap_or(self.expected_sequence);
         Verdict::Delivered(batch, offset)
     }
@@ -306,11 +314,11 @@ impl PartitionQueue {
             }
             // The server has forgotten the producer, or what it has is not what it acknowledged.
             ErrorCode::OutOfOrderSequenceNumber | ErrorCode::UnknownProducerId if may_renew => {
-                self.needs_epoch = true;
+                self.course = Course::Over;
                 self.wait_again(now + pause(batch.attempts), batch)
             }
             ErrorCode::InvalidProducerEpoch if may_renew => {
-                self.needs_epoch = true;
+                self.course = Course::Over;
                 self.is_recovering = true;
                 Verdict::Failed(batch)
             }
@@ -340,7 +348,7 @@ impl PartitionQueue {
 
     /// Whether batches before it are missing that may still come.
     fn is_early(&self, batch: &Batch) -> bool {
-        let is_behind_expired = self.unresolved.is_some() && batch.sequence == self.unresolved;
+        let is_behind_expired = batch.sequence.map(Course::Unresolved) == Some(self.course);
         batch.sequence != Some(self.expected_sequence) && !is_behind_expired
     }
 
@@ -375,8 +383,9 @@ impl PartitionQueue {
         self.is_recovering = false;
         let has_gap = std::mem::take(&mut self.has_gap);
         let can_tell = self.ready.front().is_some_and(|batch| batch.sequence.is_some());
-        if self.unresolved.is_some() && (has_gap || !can_tell) {
-            self.needs_epoch = true;
+        let is_unresolved = matches!(self.course, Course::Unresolved(_));
+        if is_unresolved && (has_gap || !can_tell) {
+            self.course = Course::Over;
         } else if has_gap {
             // The server refused what came behind the gap, so these sequences are free.
             self.next_sequence = self.expected_sequence;
@@ -395,7 +404,9 @@ impl PartitionQueue {
             (Some(_), Writes::InTransaction) if batch.is_unsure => {
                 return Some(Verdict::OrderLost(batch));
             }
-            (Some(_), Writes::Alone) if batch.is_unsure => self.unresolved = batch.next_sequence(),
+            (Some(_), Writes::Alone) if batch.is_unsure && self.course != Course::Over => {
+                self.course = batch.next_sequence().map_or(Course::Over, Course::Unresolved);
+            }
             (sequence, _) => self.has_gap |= sequence.is_some(),
         }
         self.settle();
