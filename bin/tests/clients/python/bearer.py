@@ -1,4 +1,4 @@
-"""An authority that signs tokens: keys and signatures of openssl, written as RFC 7515 to 7519 say."""
+"""An authority that signs tokens: openssl's keys and signatures, written as RFC 7515 to 7519 say."""
 
 import base64
 import json
@@ -50,12 +50,14 @@ class Key:
             modulus = bytes.fromhex(modulus.removeprefix("Modulus="))
             return {**said, "kty": "RSA", "n": encoded(modulus), "e": encoded(b"\1\0\1")}
         point = openssl("pkey", "-in", self.path, "-pubout", "-outform", "DER")[-64:]
-        return {**said, "kty": "EC", "crv": "P-256", "x": encoded(point[:32]), "y": encoded(point[32:])}
+        x, y = encoded(point[:32]), encoded(point[32:])
+        return {**said, "kty": "EC", "crv": "P-256", "x": x, "y": y}
 
     def token(self, user, **claims):
         """A token that counts for ten minutes, unless the claims say something else."""
         now = int(time.time())
-        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": user, "iat": now, "exp": now + 600, **claims}
+        usual = {"iss": ISSUER, "aud": AUDIENCE, "sub": user, "iat": now, "exp": now + 600}
+        claims = usual | claims
         head = {"alg": self.algorithm, "kid": self.name}
         signed = f"{encoded(head)}.{encoded(claims)}"
         signature = openssl("dgst", "-sha256", "-sign", self.path, given=signed.encode())

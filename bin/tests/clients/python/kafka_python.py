@@ -169,7 +169,7 @@ class Member(threading.Thread):
 
     def run(self):
         while not self.leaves.is_set():
-            for found in self.consumer.poll(timeout_ms=PATIENCE_MS).values():
+            for found in self.consumer.poll(timeout_ms=100).values():
                 self.numbers.update(record.timestamp for record in found)
                 self.consumer.commit()
             self.share = len(self.consumer.assignment())

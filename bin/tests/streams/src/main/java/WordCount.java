@@ -93,7 +93,12 @@ public final class WordCount {
     }
 
     private static void start(
-            String bootstrap, String folder, String name, String guarantee, int threads, String to) {
+            String bootstrap,
+            String folder,
+            String name,
+            String guarantee,
+            int threads,
+            String to) {
         Properties settings = settings(bootstrap);
         settings.put("application.id", name);
         settings.put("processing.guarantee", guarantee);
@@ -127,14 +132,15 @@ public final class WordCount {
     }
 
     /** Without {@code once} counts may be too high. */
-    private static boolean isDone(Map<String, Long> found, Map<String, Long> expected, boolean once) {
+    private static boolean isDone(
+            Map<String, Long> found, Map<String, Long> expected, boolean once) {
         return once
             ? found.equals(expected)
             : expected.keySet().stream()
                 .allMatch(word -> found.getOrDefault(word, 0L) >= expected.get(word));
     }
 
-    /** Waits until every word has its count; if once, no count may have been skipped or repeated. */
+    /** Waits until every word has its count; if once, no count may be skipped or repeated. */
     private static void check(String bootstrap, String topic, boolean once) {
         Map<String, Long> expected = expected();
         Properties settings = settings(bootstrap);

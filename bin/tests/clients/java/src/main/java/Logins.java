@@ -83,7 +83,7 @@ public final class Logins {
         return total(metrics, "successful-reauthentication-total") >= again;
     }
 
-    /** Writes and reads until both have logged in again so often: each record comes once, in order. */
+    /** Until both have logged in again so often each record that is written comes once, in order. */
     private static void flow(String name, Properties settings, int again) throws Exception {
         String topic = "logins." + name.replace(' ', '-') + "." + Clients.VERSION;
         settings.put("group.id", topic);
@@ -94,20 +94,24 @@ public final class Logins {
         List<Future<RecordMetadata>> sent = new ArrayList<>();
         int read = 0;
         long until = System.nanoTime() + PATIENCE.toNanos();
-        try (KafkaProducer<String, String> producer = new KafkaProducer<>(settings, text, text);
-                KafkaConsumer<String, String> consumer = new KafkaConsumer<>(settings, back, back)) {
+        try (var producer = new KafkaProducer<>(settings, text, text);
+                var consumer = new KafkaConsumer<>(settings, back, back)) {
             producer.send(new ProducerRecord<>(topic, 0, null, "0")).get(30, TimeUnit.SECONDS);
             consumer.subscribe(List.of(topic));
             int written = 1;
             while (read < written) {
                 Clients.check(System.nanoTime() < until, name + ": " + read + " of " + written);
                 boolean isEnough = written >= RECORDS_MIN
-                    && hasLoggedIn(producer.metrics(), again) && hasLoggedIn(consumer.metrics(), again);
+                    && hasLoggedIn(producer.metrics(), again)
+                    && hasLoggedIn(consumer.metrics(), again);
                 for (int more = isEnough ? 0 : 5; more > 0; more--) {
-                    sent.add(producer.send(new ProducerRecord<>(topic, 0, null, "" + written++)));
+                    ProducerRecord<String, String> next =
+                        new ProducerRecord<>(topic, 0, null, "" + written++);
+                    sent.add(producer.send(next));
                 }
                 for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(20))) {
-                    Clients.check(record.value().equals("" + read), record + " is not number " + read);
+                    boolean isNext = record.value().equals("" + read);
+                    Clients.check(isNext, record + " is not number " + read);
                     read++;
                 }
             }
