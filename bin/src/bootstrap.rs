@@ -44,14 +44,24 @@ impl Bootstrap {
 
     /// Connects to the first server that answers.
     pub fn connect(&self) -> Result<Cluster, Failure> {
-        let config = ClientConfig {
+        let connected = Cluster::connect(&self.endpoints()?, self.client_config()?);
+        connected.map_err(|error| failure("cannot connect", &error))
+    }
+
+    /// The same for a command that runs a tokio runtime.
+    pub async fn connect_async(&self) -> Result<corelog_client::Cluster, Failure> {
+        let (endpoints, config) = (self.endpoints()?, self.client_config()?);
+        let connected = corelog_client::Cluster::connect(&endpoints, config).await;
+        connected.map_err(|error| failure("cannot connect", &error))
+    }
+
+    fn client_config(&self) -> Result<ClientConfig, Failure> {
+        Ok(ClientConfig {
             client_id: "corelog".to_owned(),
             operation_timeout: OPERATION_TIMEOUT,
             security: self.security()?,
             ..ClientConfig::default()
-        };
-        let connected = Cluster::connect(&self.endpoints()?, config);
-        connected.map_err(|error| failure("cannot connect", &error))
+        })
     }
 }
 
