@@ -1,8 +1,6 @@
 //! `corelog user`: the users that log in with SCRAM. Passwords come from a file or from standard
 //! input, never from the command line, which everybody on the machine can read.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
@@ -17,9 +15,7 @@ use crate::bootstrap::Bootstrap;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::{Output, Report, Table};
-
-/// Largest password that is read.
-const PASSWORD_BYTES_MAX: u64 = 4096;
+use crate::password;
 
 /// The command line of `user`.
 #[derive(Debug, clap::Args)]
@@ -110,29 +106,17 @@ impl Add {
     }
 
     fn password(&self) -> Result<Secret, Failure> {
-        let refuse = |why: String| {
+        let read = if self.password_file == Path::new("-") {
+            password::of_reader(std::io::stdin().lock())
+        } else {
+            password::of_file(&self.password_file)
+        };
+        read.map_err(|error| {
             let what = format!("cannot read the password of {}", self.name);
             let hint = "write it into a file that nobody else can read, as its first line";
-            Failure::new(Exit::Usage, what, why, hint)
-        };
-        let line = if self.password_file == Path::new("-") {
-            first_line(std::io::stdin().lock())
-        } else {
-            File::open(&self.password_file).and_then(|file| first_line(BufReader::new(file)))
-        };
-        let line = line.map_err(|error| refuse(error.to_string()))?;
-        if line.is_empty() {
-            Err(refuse("the first line is empty".into()))
-        } else {
-            Ok(line.into())
-        }
+            Failure::new(Exit::Usage, what, error, hint)
+        })
     }
-}
-
-fn first_line(reader: impl BufRead) -> std::io::Result<String> {
-    let mut line = String::new();
-    reader.take(PASSWORD_BYTES_MAX).read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
 }
 
 /// Every user.
@@ -186,14 +170,6 @@ impl Remove {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_password_is_one_line_of_bounded_length() {
-        let read = |text: &str| first_line(text.as_bytes()).unwrap();
-        assert_eq!(read("a b \r\nc"), "a b ");
-        assert_eq!(read(""), "");
-        assert_eq!(read(&"x".repeat(5000)).len(), 4096);
-    }
 
     #[test]
     fn only_scram_has_users_here() {

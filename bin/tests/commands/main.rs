@@ -4,6 +4,7 @@
 
 mod bench;
 mod configs;
+mod connection;
 mod consume;
 mod group;
 mod plan;
