@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use corelog_client::admin::{RemovePassword, SetPassword};
 use corelog_client::blocking::Admin;
-use corelog_security::scram::Hash;
+use corelog_security::scram::{Hash, ITERATIONS_DEFAULT};
 use corelog_security::{Mechanism, Secret};
 use serde::Serialize;
 
@@ -42,7 +42,7 @@ struct Add {
     #[arg(long, value_name = "NAME", default_value = "SCRAM-SHA-512", value_parser = hash)]
     mechanism: Hash,
     /// How often the password is hashed, by the client at each login
-    #[arg(long, value_name = "N", default_value = "8192")]
+    #[arg(long, value_name = "N", default_value_t = ITERATIONS_DEFAULT)]
     iterations: NonZeroU32,
     /// File whose first line is the password; - is standard input
     #[arg(long, value_name = "FILE", default_value = "-")]
@@ -169,7 +169,24 @@ impl Remove {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+    use corelog_security::scram::ScramKeys;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        add: Add,
+    }
+
+    #[test]
+    fn a_new_user_cannot_be_told_from_nobody() {
+        let add = Command::try_parse_from(["add", "carol"]).unwrap().add;
+        let nobody = ScramKeys::of_nobody(add.mechanism, "carol", b"secret");
+        assert_eq!(add.iterations.get(), nobody.iterations);
+        assert_eq!(add.iterations, ITERATIONS_DEFAULT);
+    }
 
     #[test]
     fn only_scram_has_users_here() {
