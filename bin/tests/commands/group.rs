@@ -65,6 +65,13 @@ fn offsets_are_reset_shown_and_deleted() {
     assert_eq!(reset(&["--to", "@99999999999999"]), expected);
     let expected = [(0, [end(0), Some(0)]), (1, [end(1), Some(0)])];
     assert_eq!(reset(&["--to", "@0"]), expected);
+    // Both have 0 now.
+    let expected = [(0, [Some(0), Some(2)]), (1, [Some(0), Some(1)])];
+    assert_eq!(reset(&["--to", "+2", "--dry-run"]), expected);
+    let expected = [(0, [Some(0), Some(0)]), (1, [Some(0), Some(0)])];
+    for unmoved in ["current", "-1", "P9999D", "1970-01-01T00:00"] {
+        assert_eq!(reset(&["--to", unmoved]), expected, "{unmoved}");
+    }
     let table = server.prints(&["group", "describe", "g"], "");
     assert!(table.starts_with("group\tstate\tassignor\tmembers\tlag\ng\tEmpty\t-\t0\t4\n"));
     server.prints(&["group", "delete", "g"], "");
@@ -180,6 +187,8 @@ fn failures_about_groups_say_what_to_try() {
     check(&server, &reset, ["offsets of group x", "no group x", "--topic"]);
     let topic = [&reset[..], &["--topic", "u"]].concat();
     check(&server, &topic, ["offsets of group x", "no topic u", "corelog topic list"]);
+    let shift = ["group", "reset-offsets", "x", "--to", "-1", "--topic", "t"];
+    check(&server, &shift, ["offsets of group x", "no offset in t-", "--to earliest"]);
     let partition = [&reset[..], &["--topic", "t:7"]].concat();
     check(&server, &partition, ["offsets of group x", "none has number 7", "topic describe"]);
     let output = server.run(&["group", "reset-offsets", "x", "--to", "first"], "");
