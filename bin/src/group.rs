@@ -19,9 +19,11 @@ use crate::output::Output;
 
 use self::destination::{Destination, Place, Selection};
 use self::report::{Deleted, Described, Listed, Reset};
+use self::share::DescribedShare;
 
 mod destination;
 mod report;
+mod share;
 mod time;
 
 /// The states of a group without members, in Kafka's words.
@@ -39,7 +41,8 @@ pub struct Arguments {
 enum Action {
     /// Shows every group
     List(List),
-    /// Shows the members of a group, its offsets, and how far it is behind
+    /// Shows the members of a group, its offsets, how far it is behind, and of how many partitions
+    /// that is not known
     Describe(Describe),
     /// Sets the offsets of a group without members
     ResetOffsets(ResetOffsets),
@@ -142,8 +145,11 @@ impl Describe {
     fn run(&self, output: &mut Output) -> Result<(), Failure> {
         let mut admin = Admin::new(self.bootstrap.connect()?);
         let what = format!("cannot describe group {}", self.name);
-        let described = self.describe(&mut admin).map_err(|error| failure(&what, &error))?;
-        let Some(described) = described else {
+        let fails = |error| failure(&what, &error);
+        if let Some(described) = self.describe(&mut admin).map_err(fails)? {
+            return output.show(&described);
+        }
+        let Some(described) = self.describe_share(&mut admin).map_err(fails)? else {
             let why = format!("there is no group {}", self.name);
             return Err(Failure::new(Exit::Failed, what, why, "corelog group list shows them"));
         };
@@ -158,6 +164,12 @@ impl Describe {
         look_up(admin, &partitions)?;
         let ends = offsets_of(admin, &partitions, Moment::End)?;
         Ok(Some(Described::new(&group, &committed, &ends)))
+    }
+
+    fn describe_share(&self, admin: &mut Admin) -> Result<Option<DescribedShare>, ClientError> {
+        let Some(group) = admin.describe_share_group(&self.name)? else { return Ok(None) };
+        let offsets = admin.share_group_offsets(&self.name)?;
+        Ok(Some(DescribedShare::new(&group, &offsets)))
     }
 }
 
@@ -245,7 +257,9 @@ impl ResetOffsets {
             let (Some(beginning), Some(end)) = (of(&beginnings), of(&ends)) else { continue };
             let committed = before.get(&at).map(|stored| stored.offset);
             match self.to.within(&Place { beginning, end, found: of(&found), committed }) {
-                Some(offset) => drop(after.insert(at, offset)),
+                Some(offset) => {
+                    after.insert(at, offset);
+                }
                 None => missing = Some(at),
             }
         }
