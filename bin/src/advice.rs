@@ -42,7 +42,7 @@ pub fn advice_on(error: &ClientError) -> &'static str {
         | ClientError::Response { .. }
         | ClientError::Surplus { .. }
         | ClientError::Missing { .. } => {
-            "check that a Kafka listener is there, and what it wants (TLS: --command-config)"
+            "check that a Kafka listener is there, and what it wants (TLS: --tls-ca)"
         }
         ClientError::Request { .. } => "shorten the names or values on the command line",
         ClientError::Version { .. } => "use a newer server",

@@ -1,6 +1,5 @@
 //! Which servers a command talks to, and the connection to their cluster.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use corelog_client::blocking::Cluster;
@@ -8,7 +7,7 @@ use corelog_client::security::ClientSecurity;
 use corelog_client::{ClientConfig, Endpoint};
 
 use crate::advice::failure;
-use crate::command_config;
+use crate::connection::Connection;
 use crate::failure::Failure;
 
 /// How long a command tries: somebody is waiting in front of it.
@@ -16,6 +15,7 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The servers to begin with. Every command that talks to a cluster has this argument.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Connection")]
 pub struct Bootstrap {
     /// Servers to begin with, separated by commas
     #[arg(
@@ -26,9 +26,9 @@ pub struct Bootstrap {
         default_value = "127.0.0.1:9092"
     )]
     pub bootstrap: String,
-    /// How to encrypt and log in: a file with the properties of Kafka's clients
-    #[arg(long, value_name = "FILE", env = "CORELOG_COMMAND_CONFIG")]
-    pub command_config: Option<PathBuf>,
+    /// How to encrypt and log in.
+    #[command(flatten)]
+    pub connection: Connection,
 }
 
 impl Bootstrap {
@@ -39,20 +39,29 @@ impl Bootstrap {
 
     /// How connections to them are secured.
     pub fn security(&self) -> Result<ClientSecurity, Failure> {
-        let security = self.command_config.as_deref().map(command_config::read).transpose()?;
-        Ok(security.unwrap_or_default())
+        self.connection.security()
     }
 
     /// Connects to the first server that answers.
     pub fn connect(&self) -> Result<Cluster, Failure> {
-        let config = ClientConfig {
+        let connected = Cluster::connect(&self.endpoints()?, self.client_config()?);
+        connected.map_err(|error| failure("cannot connect", &error))
+    }
+
+    /// The same for a command that runs a tokio runtime.
+    pub async fn connect_async(&self) -> Result<corelog_client::Cluster, Failure> {
+        let (endpoints, config) = (self.endpoints()?, self.client_config()?);
+        let connected = corelog_client::Cluster::connect(&endpoints, config).await;
+        connected.map_err(|error| failure("cannot connect", &error))
+    }
+
+    fn client_config(&self) -> Result<ClientConfig, Failure> {
+        Ok(ClientConfig {
             client_id: "corelog".to_owned(),
             operation_timeout: OPERATION_TIMEOUT,
             security: self.security()?,
             ..ClientConfig::default()
-        };
-        let connected = Cluster::connect(&self.endpoints()?, config);
-        connected.map_err(|error| failure("cannot connect", &error))
+        })
     }
 }
 
@@ -62,7 +71,7 @@ mod tests {
     use crate::failure::Exit;
 
     fn bootstrap(text: &str) -> Bootstrap {
-        Bootstrap { bootstrap: text.to_owned(), command_config: None }
+        Bootstrap { bootstrap: text.to_owned(), connection: Connection::default() }
     }
 
     #[test]

@@ -1,10 +1,12 @@
-//! `--command-config`: how a command encrypts and logs in, under the names of Kafka's clients.
+//! How a command encrypts and logs in, under the names of Kafka's clients: what a profile file
+//! says, and what [`crate::connection`] lays over it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use corelog_client::security::{ClientSecurity, Login, Tls};
 use corelog_security::jaas::LoginModule;
+use corelog_security::scram::Hash;
 use corelog_security::tls::{ClientTls, Identity, ServerNames, Versions};
 use corelog_security::{Mechanism, Protocol, Secret};
 
@@ -14,37 +16,67 @@ use crate::serve::config::properties;
 /// Largest file that is read.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Keys that have an effect; all others that clients of Kafka know are passed over.
-struct Properties(BTreeMap<String, String>);
+/// Properties of a client. Those without an effect here are passed over.
+#[derive(Clone, Default)]
+pub(crate) struct Properties(BTreeMap<String, String>);
 
-impl Properties {
-    fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
-    }
+/// Who logs in, as far as it is said outside of the properties.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Credentials {
+    /// The user. With one, nothing is taken from a login module: its password is another user's.
+    pub(crate) user: Option<String>,
+    /// The password, or the token of OAUTHBEARER.
+    pub(crate) password: Option<Secret>,
 }
 
 /// Reads a file of client properties.
 pub fn read(path: &Path) -> Result<ClientSecurity, Failure> {
-    let refuse = |why: String| {
-        let what = format!("cannot use {}", path.display());
-        let hint = "write Kafka's names: security.protocol, sasl.mechanism, sasl.jaas.config, \
-                    ssl.truststore.location (PEM) ...";
-        Failure::new(Exit::Usage, what, why, hint)
-    };
-    parse(&file(path).map_err(refuse)?).map_err(refuse)
+    let refuse = |why| refused(path, why);
+    let properties = Properties::parse(&file(path).map_err(refuse)?).map_err(refuse)?;
+    properties.security(&Credentials::default()).map_err(refuse)
 }
 
-fn parse(text: &str) -> Result<ClientSecurity, String> {
-    let entries = properties::parse(text).map_err(|error| error.to_string())?;
-    let entries = entries.into_iter().map(|entry| (entry.key, entry.value));
-    let properties = Properties(entries.collect());
-    let protocol: Protocol = match properties.text("security.protocol") {
-        None => Protocol::default(),
-        Some(name) => name.parse().map_err(|error| format!("security.protocol={name} {error}"))?,
-    };
-    let tls = if protocol.has_tls() { Some(tls(&properties)?) } else { None };
-    let login = if protocol.has_sasl() { Some(login(&properties)?) } else { None };
-    Ok(ClientSecurity { tls, login })
+/// The failure of a command that was given such a file.
+pub(crate) fn refused(path: &Path, why: String) -> Failure {
+    let what = format!("cannot use {}", path.display());
+    let hint = "write Kafka's names: security.protocol, sasl.mechanism, sasl.jaas.config, \
+                ssl.truststore.location (PEM) ...";
+    Failure::new(Exit::Usage, what, why, hint)
+}
+
+impl Properties {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let entries = properties::parse(text).map_err(|error| error.to_string())?;
+        Ok(Self(entries.into_iter().map(|entry| (entry.key, entry.value)).collect()))
+    }
+
+    /// Sets one, and what is said beside it no more.
+    pub(crate) fn replace(&mut self, name: &str, value: impl Into<String>, beside: &[&str]) {
+        for name in beside {
+            self.0.remove(*name);
+        }
+        self.0.insert(name.to_owned(), value.into());
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// Kafka's `security.protocol`.
+    pub(crate) fn protocol(&self) -> Result<Protocol, String> {
+        match self.text("security.protocol") {
+            None => Ok(Protocol::default()),
+            Some(name) => name.parse().map_err(|error| format!("security.protocol={name} {error}")),
+        }
+    }
+
+    /// What they ask for.
+    pub(crate) fn security(&self, credentials: &Credentials) -> Result<ClientSecurity, String> {
+        let protocol = self.protocol()?;
+        let tls = if protocol.has_tls() { Some(tls(self)?) } else { None };
+        let login = if protocol.has_sasl() { Some(login(self, credentials)?) } else { None };
+        Ok(ClientSecurity { tls, login })
+    }
 }
 
 fn tls(properties: &Properties) -> Result<Tls, String> {
@@ -79,35 +111,54 @@ fn tls(properties: &Properties) -> Result<Tls, String> {
     Tls::new(&settings).map_err(|error| error.to_string())
 }
 
-fn login(properties: &Properties) -> Result<Login, String> {
-    let name = properties.text("sasl.mechanism").ok_or("sasl.mechanism is missing")?;
-    let mechanism: Mechanism =
-        name.parse().map_err(|error| format!("sasl.mechanism={name} {error}"))?;
-    let jaas = properties.text("sasl.jaas.config").ok_or("sasl.jaas.config is missing")?;
-    let module = LoginModule::parse(jaas).map_err(|error| format!("sasl.jaas.config {error}"))?;
-    let option = |name: &str| {
-        module.option(name).cloned().ok_or_else(|| format!("sasl.jaas.config has no {name}"))
+fn login(properties: &Properties, credentials: &Credentials) -> Result<Login, String> {
+    let mechanism: Mechanism = match properties.text("sasl.mechanism") {
+        Some(name) => name.parse().map_err(|error| format!("sasl.mechanism={name} {error}"))?,
+        None if credentials.user.is_some() => Mechanism::Scram(Hash::Sha512),
+        None => return Err("sasl.mechanism is missing".to_owned()),
+    };
+    let module = match properties.text("sasl.jaas.config") {
+        Some(jaas) if credentials.user.is_none() => {
+            let module = LoginModule::parse(jaas);
+            Some(module.map_err(|error| format!("sasl.jaas.config {error}"))?)
+        }
+        _ => None,
+    };
+    let option = |name: &str| match &module {
+        Some(module) => {
+            module.option(name).cloned().ok_or_else(|| format!("sasl.jaas.config has no {name}"))
+        }
+        None if credentials.user.is_some() => {
+            Err("the password is missing: --sasl-password-file or CORELOG_SASL_PASSWORD".to_owned())
+        }
+        None => Err("sasl.jaas.config is missing, and so is --sasl-user".to_owned()),
+    };
+    let user = || match &credentials.user {
+        Some(user) => Ok(user.clone()),
+        None => Ok::<_, String>(option("username")?.reveal().to_owned()),
+    };
+    let password = |name: &str| match &credentials.password {
+        Some(password) => Ok(password.clone()),
+        None => option(name),
     };
     Ok(match mechanism {
-        Mechanism::Plain => {
-            let user = option("username")?.reveal().to_owned();
-            Login::Plain { user, password: option("password")? }
-        }
+        Mechanism::Plain => Login::Plain { user: user()?, password: password("password")? },
         Mechanism::Scram(hash) => {
-            let user = option("username")?.reveal().to_owned();
-            let password = option("password")?;
+            let (user, password) = (user()?, password("password")?);
             let is_true = |it: &Secret| it.reveal().eq_ignore_ascii_case("true");
-            if module.option("tokenauth").is_some_and(is_true) {
+            let module = module.as_ref();
+            if module.and_then(|module| module.option("tokenauth")).is_some_and(is_true) {
                 Login::DelegationToken { hash, id: user, password }
             } else {
                 Login::Scram { hash, user, password }
             }
         }
-        Mechanism::OauthBearer => Login::Bearer { token: option("token")? },
+        Mechanism::OauthBearer => Login::Bearer { token: password("token")? },
     })
 }
 
-fn file(path: &Path) -> Result<String, String> {
+/// Reads a file of bounded length.
+pub(crate) fn file(path: &Path) -> Result<String, String> {
     use std::io::Read;
 
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
@@ -119,9 +170,11 @@ fn file(path: &Path) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use corelog_security::scram::Hash;
-
     use super::*;
+
+    fn parse(text: &str) -> Result<ClientSecurity, String> {
+        Properties::parse(text)?.security(&Credentials::default())
+    }
 
     const SCRAM: &str = "sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule \
                          required username=\"alice\" password=\"hunter2\";";

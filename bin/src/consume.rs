@@ -1,40 +1,52 @@
-//! `corelog consume`: prints the records of a topic.
+//! `corelog consume`: prints the records of a topic, read by itself or as a member of a group.
 
 use std::ops::ControlFlow;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use corelog_client::ConsumerConfig;
 use corelog_client::blocking::Consumer;
-use corelog_client::consumer::{ConsumedRecord, From, IsolationLevel, Partitions, Until};
+use corelog_client::consumer::{From, IsolationLevel, Partitions, Until};
 use corelog_model::{Offset, Timestamp};
 
 use crate::advice::failure;
 use crate::bootstrap::Bootstrap;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::output::{Format, Output};
+use crate::output::Output;
 
+use self::member::GroupProtocol;
+use self::printer::{Line, Printer};
 use self::template::Template;
 
 mod json_line;
+mod member;
+mod printer;
 mod template;
 
 /// How long one wait for records may be before signals are looked at.
 const WAIT: Duration = Duration::from_millis(200);
-/// How much text is collected before it is printed.
-const PRINT_BYTES: usize = 256 * 1024;
 
 /// The command line of `consume`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Topic to read
     topic: String,
+    /// Read as a member of this group, which goes on where it has come to. What was printed is
+    /// committed, so a record may be printed again, but none is left out
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+    /// Who shares out the partitions of the group: one of its members (classic), or the coordinator
+    /// (consumer, KIP-848) [default: classic, as in Kafka]
+    #[arg(long, value_name = "NAME", requires = "group")]
+    group_protocol: Option<GroupProtocol>,
     /// Where to begin: beginning, end, an offset, or @ and a time in milliseconds since 1970
-    #[arg(long, value_name = "WHERE", default_value = "beginning")]
-    from: Start,
+    /// [default: beginning]. With --group, beginning or end, and only where the group has no offset
+    /// yet [default: end]
+    #[arg(long, value_name = "WHERE")]
+    from: Option<Start>,
     /// Partition to read; may be repeated [default: all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "group")]
     partition: Vec<i32>,
     /// Stop after so many records
     #[arg(long, value_name = "N")]
@@ -42,6 +54,9 @@ pub struct Arguments {
     /// Stop where the partitions end at the beginning of the command
     #[arg(long)]
     until_end: bool,
+    /// Stop when no record has come for so many milliseconds
+    #[arg(long, value_name = "N")]
+    timeout_ms: Option<u64>,
     /// Which records count: read_uncommitted takes all, read_committed leaves out those of
     /// transactions that are open or aborted
     #[arg(long, value_name = "LEVEL", default_value = "read_uncommitted")]
@@ -93,31 +108,50 @@ impl Isolation {
     }
 }
 
+impl Arguments {
+    fn what(&self) -> String {
+        format!("cannot consume {}", self.topic)
+    }
+
+    /// Whether records have been missing for longer than they may.
+    fn is_over(&self, last_record: Instant) -> bool {
+        self.timeout_ms.is_some_and(|limit| last_record.elapsed() >= Duration::from_millis(limit))
+    }
+}
+
 /// Runs the command.
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
+    let printer = Printer::new(&arguments.format, output, arguments.count);
+    match &arguments.group {
+        Some(group) => member::run(arguments, group, printer),
+        None => read(arguments, printer),
+    }
+}
+
+/// Reads without a group.
+fn read(arguments: &Arguments, mut printer: Printer<'_>) -> Result<(), Failure> {
     let interrupt = Interrupt::watch()?;
-    let what = || format!("cannot consume {}", arguments.topic);
     let cluster = arguments.bootstrap.connect()?;
     let config =
         ConsumerConfig { isolation: arguments.isolation.level(), ..ConsumerConfig::default() };
-    let mut consumer = Consumer::new(cluster, config).map_err(|error| failure(what(), &error))?;
+    let fails = |error| failure(arguments.what(), &error);
+    let mut consumer = Consumer::new(cluster, config).map_err(fails)?;
     let partitions = match arguments.partition.as_slice() {
         [] => Partitions::All,
         partitions => Partitions::These(partitions),
     };
     let until = if arguments.until_end { Until::End } else { Until::Forever };
-    consumer
-        .assign(&arguments.topic, partitions, arguments.from.0, until)
-        .map_err(|error| failure(what(), &error))?;
-    let left = arguments.count.unwrap_or(u64::MAX);
-    let mut printer = Printer { template: &arguments.format, output, text: Vec::new(), left };
-    while printer.left > 0 && !consumer.is_done() {
+    let from = arguments.from.map_or(From::Beginning, |start| start.0);
+    consumer.assign(&arguments.topic, partitions, from, until).map_err(fails)?;
+    let mut last_record = Instant::now();
+    while !printer.is_done() && !consumer.is_done() && !arguments.is_over(last_record) {
         if interrupt.is_raised() {
-            let done = format!("Ctrl-C came after {} records", printer.printed(arguments.count));
+            let done = format!("Ctrl-C came after {} records", printer.printed());
             return Err(Interrupt::failure("interrupted", done));
         }
+        let before = printer.printed();
         let mut problem = Ok(());
-        let polled = consumer.poll(WAIT, |record| match printer.print(record) {
+        let polled = consumer.poll(WAIT, |record| match printer.print(&Line::from(record)) {
             Ok(flow) => flow,
             Err(failure) => {
                 problem = Err(failure);
@@ -127,43 +161,12 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
         // What was read before an error is printed before it is reported.
         printer.flush()?;
         problem?;
-        polled.map_err(|error| failure(what(), &error))?;
+        polled.map_err(fails)?;
+        if printer.printed() > before {
+            last_record = Instant::now();
+        }
     }
     Ok(())
-}
-
-struct Printer<'p> {
-    template: &'p Template,
-    output: &'p mut Output,
-    text: Vec<u8>,
-    /// How many records are still wanted.
-    left: u64,
-}
-
-impl Printer<'_> {
-    fn print(&mut self, record: &ConsumedRecord<'_>) -> Result<ControlFlow<()>, Failure> {
-        match self.output.format() {
-            Format::Json => json_line::write(record, &mut self.text)?,
-            Format::Terminal { .. } | Format::Plain => self.template.write(record, &mut self.text),
-        }
-        self.left -= 1;
-        if self.text.len() >= PRINT_BYTES {
-            self.flush()?;
-        }
-        Ok(if self.left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    }
-
-    fn printed(&self, count: Option<u64>) -> u64 {
-        count.unwrap_or(u64::MAX) - self.left
-    }
-
-    fn flush(&mut self) -> Result<(), Failure> {
-        if !self.text.is_empty() {
-            self.output.bytes(&self.text)?;
-            self.text.clear();
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

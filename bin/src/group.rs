@@ -2,13 +2,14 @@
 //! deletes them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use corelog_client::admin::GroupDescription;
 use corelog_client::blocking::Admin;
 use corelog_client::group::CommittedOffset;
 use corelog_client::offsets::Moment;
 use corelog_client::{ClientError, TopicPartition, Topics};
-use corelog_model::{ErrorCode, Offset};
+use corelog_model::{ErrorCode, Offset, Timestamp};
 
 use crate::advice::{advice_on, failure};
 use crate::bootstrap::Bootstrap;
@@ -16,11 +17,14 @@ use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 
-use self::destination::{Destination, Selection};
+use self::destination::{Destination, Place, Selection};
 use self::report::{Deleted, Described, Listed, Reset};
+use self::share::DescribedShare;
 
 mod destination;
 mod report;
+mod share;
+mod time;
 
 /// The states of a group without members, in Kafka's words.
 const EMPTY: &str = "Empty";
@@ -37,7 +41,8 @@ pub struct Arguments {
 enum Action {
     /// Shows every group
     List(List),
-    /// Shows the members of a group, its offsets, and how far it is behind
+    /// Shows the members of a group, its offsets, how far it is behind, and of how many partitions
+    /// that is not known
     Describe(Describe),
     /// Sets the offsets of a group without members
     ResetOffsets(ResetOffsets),
@@ -63,9 +68,11 @@ struct Describe {
 struct ResetOffsets {
     /// Name of the group; with --topic, it may be a new one
     name: String,
-    /// Where to: earliest, latest, an offset, or @ and a time in milliseconds since 1970; an offset
-    /// stays within what a partition holds
-    #[arg(long, value_name = "WHERE")]
+    /// Where to: earliest, latest, current (with --topic, the end where there is no offset yet), an
+    /// offset, +N or -N records from where the group is, @ and a time in milliseconds since 1970,
+    /// a time such as 2026-11-29T08:30:00 (UTC, or with an offset such as +01:00), or P1DT12H for
+    /// that long ago; an offset stays within what a partition holds
+    #[arg(long, value_name = "WHERE", allow_hyphen_values = true)]
     to: Destination,
     /// A topic, or some of its partitions; may be repeated [default: all that have an offset]
     #[arg(long, value_name = "TOPIC[:N,N]")]
@@ -138,8 +145,11 @@ impl Describe {
     fn run(&self, output: &mut Output) -> Result<(), Failure> {
         let mut admin = Admin::new(self.bootstrap.connect()?);
         let what = format!("cannot describe group {}", self.name);
-        let described = self.describe(&mut admin).map_err(|error| failure(&what, &error))?;
-        let Some(described) = described else {
+        let fails = |error| failure(&what, &error);
+        if let Some(described) = self.describe(&mut admin).map_err(fails)? {
+            return output.show(&described);
+        }
+        let Some(described) = self.describe_share(&mut admin).map_err(fails)? else {
             let why = format!("there is no group {}", self.name);
             return Err(Failure::new(Exit::Failed, what, why, "corelog group list shows them"));
         };
@@ -154,6 +164,12 @@ impl Describe {
         look_up(admin, &partitions)?;
         let ends = offsets_of(admin, &partitions, Moment::End)?;
         Ok(Some(Described::new(&group, &committed, &ends)))
+    }
+
+    fn describe_share(&self, admin: &mut Admin) -> Result<Option<DescribedShare>, ClientError> {
+        let Some(group) = admin.describe_share_group(&self.name)? else { return Ok(None) };
+        let offsets = admin.share_group_offsets(&self.name)?;
+        Ok(Some(DescribedShare::new(&group, &offsets)))
     }
 }
 
@@ -170,7 +186,12 @@ impl ResetOffsets {
         }
         let before = admin.group_offsets(&self.name).map_err(fails)?;
         let partitions = self.partitions(&mut admin, &before).map_err(fails)?;
-        let after = self.destinations(&mut admin, &partitions).map_err(fails)?;
+        let after = self.destinations(&mut admin, &partitions, &before).map_err(fails)?;
+        let (after, missing) = after;
+        if let Some(at) = missing {
+            let hint = "write --to earliest, latest, or an offset; + and - count from where it is";
+            return Err(refused(format!("it has no offset in {at}"), hint));
+        }
         if after.is_empty() {
             return Err(match group {
                 None => refused(
@@ -212,12 +233,13 @@ impl ResetOffsets {
         Ok(partitions)
     }
 
-    /// The offset of each partition that is there.
+    /// The offset of each partition that is there, and one for which there is none to count from.
     fn destinations(
         &self,
         admin: &mut Admin,
         partitions: &BTreeSet<TopicPartition>,
-    ) -> Result<BTreeMap<TopicPartition, Offset>, ClientError> {
+        before: &BTreeMap<TopicPartition, CommittedOffset>,
+    ) -> Result<(BTreeMap<TopicPartition, Offset>, Option<TopicPartition>), ClientError> {
         let metadata = admin.cluster().metadata();
         let there = partitions.iter().filter(|at| metadata.partition(at).is_some());
         let partitions: BTreeSet<TopicPartition> = there.cloned().collect();
@@ -225,17 +247,29 @@ impl ResetOffsets {
         partitions.iter().try_for_each(|at| metadata.require_leader(at).map(drop))?;
         let beginnings = offsets_of(admin, &partitions, Moment::Beginning)?;
         let ends = offsets_of(admin, &partitions, Moment::End)?;
-        let found = match self.to {
-            Destination::Moment(moment) => offsets_of(admin, &partitions, moment)?,
-            Destination::Offset(_) => BTreeMap::new(),
+        let found = match self.to.moment(now()) {
+            Some(moment) => offsets_of(admin, &partitions, moment)?,
+            None => BTreeMap::new(),
         };
-        let destination = |at: &TopicPartition| {
-            let of = |offsets: &BTreeMap<_, Option<Offset>>| offsets.get(at).copied().flatten();
-            let (beginning, end) = (of(&beginnings)?, of(&ends)?);
-            Some((at.clone(), self.to.within(beginning, end, of(&found))))
-        };
-        Ok(partitions.iter().filter_map(destination).collect())
+        let (mut after, mut missing) = (BTreeMap::new(), None);
+        for at in partitions {
+            let of = |offsets: &BTreeMap<_, Option<Offset>>| offsets.get(&at).copied().flatten();
+            let (Some(beginning), Some(end)) = (of(&beginnings), of(&ends)) else { continue };
+            let committed = before.get(&at).map(|stored| stored.offset);
+            match self.to.within(&Place { beginning, end, found: of(&found), committed }) {
+                Some(offset) => {
+                    after.insert(at, offset);
+                }
+                None => missing = Some(at),
+            }
+        }
+        Ok((after, missing))
     }
+}
+
+fn now() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }
 
 impl Delete {

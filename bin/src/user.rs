@@ -1,14 +1,12 @@
 //! `corelog user`: the users that log in with SCRAM. Passwords come from a file or from standard
 //! input, never from the command line, which everybody on the machine can read.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use corelog_client::admin::{RemovePassword, SetPassword};
 use corelog_client::blocking::Admin;
-use corelog_security::scram::Hash;
+use corelog_security::scram::{Hash, ITERATIONS_DEFAULT};
 use corelog_security::{Mechanism, Secret};
 use serde::Serialize;
 
@@ -17,9 +15,7 @@ use crate::bootstrap::Bootstrap;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::{Output, Report, Table};
-
-/// Largest password that is read.
-const PASSWORD_BYTES_MAX: u64 = 4096;
+use crate::password;
 
 /// The command line of `user`.
 #[derive(Debug, clap::Args)]
@@ -46,7 +42,7 @@ struct Add {
     #[arg(long, value_name = "NAME", default_value = "SCRAM-SHA-512", value_parser = hash)]
     mechanism: Hash,
     /// How often the password is hashed, by the client at each login
-    #[arg(long, value_name = "N", default_value = "8192")]
+    #[arg(long, value_name = "N", default_value_t = ITERATIONS_DEFAULT)]
     iterations: NonZeroU32,
     /// File whose first line is the password; - is standard input
     #[arg(long, value_name = "FILE", default_value = "-")]
@@ -110,29 +106,17 @@ impl Add {
     }
 
     fn password(&self) -> Result<Secret, Failure> {
-        let refuse = |why: String| {
+        let read = if self.password_file == Path::new("-") {
+            password::of_reader(std::io::stdin().lock())
+        } else {
+            password::of_file(&self.password_file)
+        };
+        read.map_err(|error| {
             let what = format!("cannot read the password of {}", self.name);
             let hint = "write it into a file that nobody else can read, as its first line";
-            Failure::new(Exit::Usage, what, why, hint)
-        };
-        let line = if self.password_file == Path::new("-") {
-            first_line(std::io::stdin().lock())
-        } else {
-            File::open(&self.password_file).and_then(|file| first_line(BufReader::new(file)))
-        };
-        let line = line.map_err(|error| refuse(error.to_string()))?;
-        if line.is_empty() {
-            Err(refuse("the first line is empty".into()))
-        } else {
-            Ok(line.into())
-        }
+            Failure::new(Exit::Usage, what, error, hint)
+        })
     }
-}
-
-fn first_line(reader: impl BufRead) -> std::io::Result<String> {
-    let mut line = String::new();
-    reader.take(PASSWORD_BYTES_MAX).read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
 }
 
 /// Every user.
@@ -185,14 +169,23 @@ impl Remove {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+    use corelog_security::scram::ScramKeys;
+
     use super::*;
 
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        add: Add,
+    }
+
     #[test]
-    fn a_password_is_one_line_of_bounded_length() {
-        let read = |text: &str| first_line(text.as_bytes()).unwrap();
-        assert_eq!(read("a b \r\nc"), "a b ");
-        assert_eq!(read(""), "");
-        assert_eq!(read(&"x".repeat(5000)).len(), 4096);
+    fn a_new_user_cannot_be_told_from_nobody() {
+        let add = Command::try_parse_from(["add", "carol"]).unwrap().add;
+        let nobody = ScramKeys::of_nobody(add.mechanism, "carol", b"secret");
+        assert_eq!(add.iterations.get(), nobody.iterations);
+        assert_eq!(add.iterations, ITERATIONS_DEFAULT);
     }
 
     #[test]

@@ -25,6 +25,12 @@ pub(super) struct Resources {
     /// A transactional id; * is all of them
     #[arg(long, value_name = "NAME")]
     transactional_id: Vec<String>,
+    /// A delegation token, by its id; * is all of them
+    #[arg(long, value_name = "ID")]
+    delegation_token: Vec<String>,
+    /// A user that tokens are made for or seen of, as in User:alice; * is all of them
+    #[arg(long, value_name = "PRINCIPAL")]
+    user_principal: Vec<String>,
     /// The cluster itself
     #[arg(long)]
     cluster: bool,
@@ -112,6 +118,8 @@ impl Resources {
         of(ResourceType::Topic, &self.topic)
             .chain(of(ResourceType::Group, &self.group))
             .chain(of(ResourceType::TransactionalId, &self.transactional_id))
+            .chain(of(ResourceType::DelegationToken, &self.delegation_token))
+            .chain(of(ResourceType::User, &self.user_principal))
             .chain(cluster)
     }
 }
@@ -124,7 +132,8 @@ impl Given {
     ) -> Result<Vec<AclCreation<'static>>, Failure> {
         const WHAT: &str = "cannot add ACLs";
         if resources.is_empty() {
-            let hint = "name one with --topic, --group, --transactional-id or --cluster";
+            let hint = "name one with --topic, --group, --transactional-id, --delegation-token, \
+                        --user-principal or --cluster";
             return Err(unfit(WHAT, "no resource is named", hint));
         }
         if self.allow_principal.is_empty() && self.deny_principal.is_empty() {
@@ -325,6 +334,23 @@ mod tests {
         assert_eq!(found.unwrap(), expected.concat());
         let all = added("--group g --allow-principal User:x").unwrap();
         assert_eq!(all, [(3, "g".to_owned(), 3, "User:x".to_owned(), 2, 3)]);
+    }
+
+    #[test]
+    fn tokens_and_users_are_resources() {
+        let allow = "--allow-principal User:x --operation";
+        let of = |kind: i8, name: &str, operation: i8| {
+            vec![(kind, name.to_owned(), 3, "User:x".to_owned(), operation, 3)]
+        };
+        let found = added(&format!("--delegation-token id-1 {allow} describe")).unwrap();
+        assert_eq!(found, of(6, "id-1", 8));
+        let found = added(&format!("--user-principal User:y {allow} create_tokens")).unwrap();
+        assert_eq!(found, of(7, "User:y", 13));
+        let filters = chosen("--user-principal User:y").unwrap();
+        let named = filters.iter().map(|it| (it.resource_type_filter, &it.resource_name_filter));
+        assert_eq!(named.collect::<Vec<_>>(), [(7, &Some("User:y".into()))]);
+        let producer = added("--delegation-token id-1 --producer --allow-principal User:x");
+        assert!(producer.is_err(), "a producer needs nothing on a token");
     }
 
     #[test]

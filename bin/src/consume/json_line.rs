@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 
-use corelog_client::consumer::ConsumedRecord;
 use corelog_model::RecordHeader;
 use serde::Serialize;
 
+use super::printer;
 use crate::base64;
 use crate::failure::{Exit, Failure};
 
@@ -34,7 +34,7 @@ struct Header<'a> {
 }
 
 /// Appends a record.
-pub(super) fn write(record: &ConsumedRecord<'_>, out: &mut Vec<u8>) -> Result<(), Failure> {
+pub(super) fn write(record: &printer::Line<'_>, out: &mut Vec<u8>) -> Result<(), Failure> {
     let (key, key_base64) = text_or_base64(record.key);
     let (value, value_base64) = text_or_base64(record.value);
     let line = Line {
@@ -55,7 +55,7 @@ pub(super) fn write(record: &ConsumedRecord<'_>, out: &mut Vec<u8>) -> Result<()
     Ok(())
 }
 
-fn header(header: RecordHeader<'_>) -> Header<'_> {
+fn header<'r>(header: &RecordHeader<'r>) -> Header<'r> {
     let (value, value_base64) = text_or_base64(header.value);
     // The name of a header is UTF-8 by convention.
     Header { key: String::from_utf8_lossy(header.key), value_base64, value }
@@ -72,26 +72,18 @@ fn text_or_base64(bytes: Option<&[u8]>) -> (Option<&str>, Option<String>) {
 #[cfg(test)]
 mod tests {
     use corelog_client::TopicPartition;
-    use corelog_model::{BatchBuilder, BatchView, Codec, Offset, Timestamp};
+    use corelog_model::{Offset, Timestamp};
 
     use super::*;
 
     fn line(key: Option<&[u8]>, value: Option<&[u8]>) -> String {
-        let headers = [RecordHeader { key: b"h", value: Some(&[0xff]) }];
-        let mut builder = BatchBuilder::new(Codec::None, None);
-        builder.append(Timestamp(12), key, value, &headers);
-        let bytes = builder.build(Offset(4));
-        let (batch, _) = BatchView::parse(&bytes).unwrap();
-        let mut scratch = Vec::new();
-        let record = batch.records(&mut scratch, 0).unwrap().next().unwrap().unwrap();
-        let at = TopicPartition::new("t", 0);
-        let record = ConsumedRecord {
-            at: &at,
-            offset: record.offset,
-            timestamp: record.timestamp,
-            key: record.key,
-            value: record.value,
-            headers: record.headers,
+        let record = printer::Line {
+            at: &TopicPartition::new("t", 0),
+            offset: Offset(4),
+            timestamp: Timestamp(12),
+            key,
+            value,
+            headers: vec![RecordHeader { key: b"h", value: Some(&[0xff]) }],
         };
         let mut out = Vec::new();
         write(&record, &mut out).unwrap();

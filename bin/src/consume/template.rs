@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::str::FromStr;
 
-use corelog_client::consumer::ConsumedRecord;
+use super::printer::Line;
 
 /// A format that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl Template {
     }
 
     /// Appends a record. Null keys and values are empty; the length of null is -1.
-    pub(super) fn write(&self, record: &ConsumedRecord<'_>, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, record: &Line<'_>, out: &mut Vec<u8>) {
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.extend_from_slice(text),
@@ -125,7 +125,7 @@ fn length(bytes: Option<&[u8]>) -> i64 {
 }
 
 /// `name=value,name=value`, as kcat prints them.
-fn headers(record: &ConsumedRecord<'_>, out: &mut Vec<u8>) {
+fn headers(record: &Line<'_>, out: &mut Vec<u8>) {
     for (place, header) in record.headers.iter().enumerate() {
         if place > 0 {
             out.push(b',');
@@ -139,28 +139,21 @@ fn headers(record: &ConsumedRecord<'_>, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use corelog_client::TopicPartition;
-    use corelog_model::{BatchBuilder, BatchView, Codec, Offset, RecordHeader, Timestamp};
+    use corelog_model::{Offset, RecordHeader, Timestamp};
 
     use super::*;
 
     fn printed(template: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> String {
-        let headers = [
-            RecordHeader { key: b"a", value: Some(b"1") },
-            RecordHeader { key: b"b", value: None },
-        ];
-        let mut builder = BatchBuilder::new(Codec::None, None);
-        builder.append(Timestamp(1234), key, value, &headers);
-        let bytes = builder.build(Offset(42));
-        let (batch, _) = BatchView::parse(&bytes).unwrap();
-        let mut scratch = Vec::new();
-        let record = batch.records(&mut scratch, 0).unwrap().next().unwrap().unwrap();
-        let record = ConsumedRecord {
+        let record = Line {
             at: &TopicPartition::new("t", 3),
-            offset: record.offset,
-            timestamp: record.timestamp,
-            key: record.key,
-            value: record.value,
-            headers: record.headers,
+            offset: Offset(42),
+            timestamp: Timestamp(1234),
+            key,
+            value,
+            headers: vec![
+                RecordHeader { key: b"a", value: Some(b"1") },
+                RecordHeader { key: b"b", value: None },
+            ],
         };
         let mut out = Vec::new();
         template.parse::<Template>().unwrap().write(&record, &mut out);

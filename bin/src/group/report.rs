@@ -33,10 +33,29 @@ pub(super) struct Described {
     group: String,
     state: String,
     assignor: String,
-    /// How many records of all partitions the group has not read, as far as that is known.
-    lag: i64,
+    #[serde(flatten)]
+    lag: Lag,
     partitions: Vec<DescribedPartition>,
     members: Vec<DescribedMember>,
+}
+
+/// How far a group is behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Lag {
+    /// How many records of all partitions it has not read, as far as that is known.
+    pub(super) lag: i64,
+    /// Of how many partitions that is not known: they have no offset yet, or no leader.
+    pub(super) partitions_without_lag: usize,
+}
+
+impl Lag {
+    pub(super) fn of(lags: impl Iterator<Item = Option<i64>>) -> Self {
+        let nothing = Self { lag: 0, partitions_without_lag: 0 };
+        lags.fold(nothing, |sum, lag| match lag {
+            Some(lag) => Self { lag: sum.lag.saturating_add(lag), ..sum },
+            None => Self { partitions_without_lag: sum.partitions_without_lag + 1, ..sum },
+        })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -148,12 +167,11 @@ impl Described {
             host: member.host.clone(),
             partitions: member.assigned.len(),
         };
-        let lags = partitions.iter().filter_map(|partition| partition.lag);
         Self {
             group: description.group.clone(),
             state: description.state.clone(),
             assignor: description.assignor.clone(),
-            lag: lags.fold(0, i64::saturating_add),
+            lag: Lag::of(partitions.iter().map(|partition| partition.lag)),
             partitions,
             members: description.members.iter().map(member).collect(),
         }
@@ -167,7 +185,8 @@ impl Report for Described {
             self.state.clone(),
             word(&self.assignor),
             self.members.len().to_string(),
-            self.lag.to_string(),
+            self.lag.lag.to_string(),
+            self.lag.partitions_without_lag.to_string(),
         ];
         let partition = |partition: &DescribedPartition| {
             vec![
@@ -188,7 +207,7 @@ impl Report for Described {
                 member.partitions.to_string(),
             ]
         };
-        let columns = ["group", "state", "assignor", "members", "lag"];
+        let columns = ["group", "state", "assignor", "members", "lag", "without lag"];
         let mut tables = vec![Table::new(columns, vec![head])];
         if !self.partitions.is_empty() {
             let columns = ["topic", "partition", "committed", "end", "lag", "member"];
@@ -256,12 +275,12 @@ impl Report for Deleted {
     }
 }
 
-fn shown(value: Option<impl ToString>) -> String {
+pub(super) fn shown(value: Option<impl ToString>) -> String {
     value.map_or_else(|| NOTHING.to_owned(), |value| value.to_string())
 }
 
 /// A word that may be missing.
-fn word(text: &str) -> String {
+pub(super) fn word(text: &str) -> String {
     shown(Some(text).filter(|text| !text.is_empty()))
 }
 
@@ -298,7 +317,7 @@ mod tests {
         assert_eq!(
             text,
             [
-                "group\tstate\tassignor\tmembers\tlag\ng\tStable\t-\t1\t5\n",
+                "group\tstate\tassignor\tmembers\tlag\twithout lag\ng\tStable\t-\t1\t5\t2\n",
                 "topic\tpartition\tcommitted\tend\tlag\tmember\n\
                  t\t0\t4\t9\t5\t-\n\
                  t\t1\t12\t10\t0\tm-1\n\
@@ -309,6 +328,7 @@ mod tests {
         );
         let json = serde_json::to_value(&described).unwrap();
         assert_eq!((&json["lag"], &json["partitions"][0]["lag"]), (&5.into(), &5.into()));
+        assert_eq!(json["partitions_without_lag"], 2);
         assert_eq!(json["partitions"][2]["committed"], serde_json::Value::Null);
     }
 

@@ -6,8 +6,8 @@ use corelog_wire::api::join_group::JoinGroupRequestProtocol;
 use corelog_wire::api::leave_group::MemberIdentity;
 use corelog_wire::api::sync_group::SyncGroupRequestAssignment;
 use corelog_wire::{
-    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, SyncGroupRequest,
-    SyncGroupResponse,
+    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
+    ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse, SyncGroupRequest, SyncGroupResponse,
 };
 
 use super::failure;
@@ -65,8 +65,19 @@ fn offsets_are_reset_shown_and_deleted() {
     assert_eq!(reset(&["--to", "@99999999999999"]), expected);
     let expected = [(0, [end(0), Some(0)]), (1, [end(1), Some(0)])];
     assert_eq!(reset(&["--to", "@0"]), expected);
+    // Both have 0 now.
+    let expected = [(0, [Some(0), Some(2)]), (1, [Some(0), Some(1)])];
+    assert_eq!(reset(&["--to", "+2", "--dry-run"]), expected);
+    let expected = [(0, [Some(0), Some(0)]), (1, [Some(0), Some(0)])];
+    for unmoved in ["current", "-1", "P9999D", "1970-01-01T00:00"] {
+        assert_eq!(reset(&["--to", unmoved]), expected, "{unmoved}");
+    }
     let table = server.prints(&["group", "describe", "g"], "");
-    assert!(table.starts_with("group\tstate\tassignor\tmembers\tlag\ng\tEmpty\t-\t0\t4\n"));
+    assert!(
+        table.starts_with(
+            "group\tstate\tassignor\tmembers\tlag\twithout lag\ng\tEmpty\t-\t0\t4\t0\n"
+        )
+    );
     server.prints(&["group", "delete", "g"], "");
     assert!(names().is_empty());
 }
@@ -148,6 +159,7 @@ fn a_group_with_members_is_shown_and_left_as_it_is() {
         (&member.id.clone().into(), &member.id.clone().into())
     );
     assert_eq!(rows(&described, ["committed", "lag"]), [(0, [None, None])]);
+    assert_eq!((&described["lag"], &described["partitions_without_lag"]), (&0.into(), &1.into()));
     let reset = ["group", "reset-offsets", "g", "--to", "earliest", "--topic", "t"];
     check(&server, &reset, ["offsets of group g", "Stable and has 1 members", "stop them"]);
     check(
@@ -158,6 +170,35 @@ fn a_group_with_members_is_shown_and_left_as_it_is() {
     member.leave();
     server.prints(&reset, "");
     server.prints(&["group", "delete", "g"], "");
+}
+
+#[test]
+fn a_share_group_is_described_with_its_members() {
+    let server = with_records();
+    let endpoints = Endpoint::parse_list(server.address()).unwrap();
+    let config = ClientConfig { client_id: "sharer".to_owned(), ..ClientConfig::default() };
+    let mut cluster = Cluster::connect(&endpoints, config).unwrap();
+    let member_id = "5bf9dd3a-2f1f-4d55-9ad4-06fbc0f6b2e1";
+    let join = ShareGroupHeartbeatRequest {
+        group_id: "s".into(),
+        member_id: member_id.into(),
+        member_epoch: 0,
+        rack_id: None,
+        subscribed_topic_names: Some(vec!["t".into()]),
+    };
+    let reply = cluster.with_retries(|cluster| cluster.call(Target::Group("s".into()), &join));
+    let reply = reply.unwrap();
+    let joined: ShareGroupHeartbeatResponse<'_> = reply.decode().unwrap();
+    assert_eq!(joined.error_code, 0, "{:?}", joined.error_message);
+    let described = server.json(&["group", "describe", "s", "--json"]);
+    assert_eq!((&described["kind"], &described["group"]), (&"Share".into(), &"s".into()));
+    let shown = &described["members"][0];
+    assert_eq!(
+        (&shown["client_id"], &shown["member"]),
+        (&"sharer".into(), &member_id.to_owned().into())
+    );
+    let described = server.prints(&["group", "describe", "s"], "");
+    assert!(described.starts_with("share group\tstate\t"), "{described}");
 }
 
 /// Checks that a command fails, and what of its message must be there.
@@ -180,6 +221,8 @@ fn failures_about_groups_say_what_to_try() {
     check(&server, &reset, ["offsets of group x", "no group x", "--topic"]);
     let topic = [&reset[..], &["--topic", "u"]].concat();
     check(&server, &topic, ["offsets of group x", "no topic u", "corelog topic list"]);
+    let shift = ["group", "reset-offsets", "x", "--to", "-1", "--topic", "t"];
+    check(&server, &shift, ["offsets of group x", "no offset in partition t-", "--to earliest"]);
     let partition = [&reset[..], &["--topic", "t:7"]].concat();
     check(&server, &partition, ["offsets of group x", "none has number 7", "topic describe"]);
     let output = server.run(&["group", "reset-offsets", "x", "--to", "first"], "");

@@ -4,6 +4,8 @@
 
 mod bench;
 mod configs;
+mod connection;
+mod consume;
 mod group;
 mod plan;
 mod quota;

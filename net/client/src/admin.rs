@@ -9,6 +9,7 @@ mod nodes;
 mod quotas;
 mod reassignments;
 mod replicas;
+mod share_groups;
 mod tokens;
 mod topics;
 mod transactions;
@@ -27,6 +28,7 @@ pub use nodes::{ClusterDescription, DescribeCluster};
 pub use quotas::{AlterQuotas, ListQuotas, QuotaEntity, QuotaPart, Quotas};
 pub use reassignments::{ListReassignments, OngoingReassignment, ReassignPartition};
 pub use replicas::DescribeLogDirs;
+pub use share_groups::{DescribeShareGroup, DescribeShareOffsets, ShareOffset};
 pub use tokens::{CreateToken, DelegationToken, ExpireToken, ListTokens, RenewToken, TokenProof};
 pub use topics::{AddPartitions, CreateTopic, CreatedTopic, DeleteRecords, DeleteTopic, NewTopic};
 pub use transactions::{

@@ -2,14 +2,13 @@
 //! are made from the id of a token and a key that only brokers have, so nothing of it is kept.
 
 use std::fmt;
-use std::num::NonZeroU32;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::hmac;
 use subtle::ConstantTimeEq;
 
-use crate::scram::{Hash, ITERATIONS_MIN, ScramKeys};
+use crate::scram::{Hash, ITERATIONS_DEFAULT, ScramKeys};
 use crate::{Secret, random_bytes};
 
 /// Bytes of what proves a token.
@@ -46,9 +45,8 @@ impl DelegationKey {
 
     /// The keys of SCRAM of the token of this id, whether there is one or not. Takes milliseconds.
     pub fn scram_keys(&self, hash: Hash, id: &str, salt: Vec<u8>) -> ScramKeys {
-        let iterations = NonZeroU32::new(ITERATIONS_MIN).expect("it is not zero");
-        let salted = hash.salted(&password(&self.proof(id)), &salt, iterations);
-        ScramKeys::of_salted(hash, &salted, salt, ITERATIONS_MIN)
+        let salted = hash.salted(&password(&self.proof(id)), &salt, ITERATIONS_DEFAULT);
+        ScramKeys::of_salted(hash, &salted, salt, ITERATIONS_DEFAULT.get())
     }
 }
 

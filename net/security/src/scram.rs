@@ -21,6 +21,11 @@ pub use server::ScramServer;
 /// The fewest rounds of hashing a password, as in Kafka.
 pub const ITERATIONS_MIN: u32 = 4096;
 
+/// The rounds of whoever does not choose them, as with Kafka's tools. Those of nobody are the same,
+/// so that they do not tell who exists.
+pub const ITERATIONS_DEFAULT: NonZeroU32 =
+    NonZeroU32::new(ITERATIONS_MIN).expect("the fewest rounds are above zero");
+
 /// The most rounds that a client does because a server says so.
 pub const ITERATIONS_MAX: u32 = 1_000_000;
 
@@ -106,7 +111,7 @@ impl ScramKeys {
         let mut salt = of("salt");
         salt.truncate(SALT_BYTES);
         let (stored_key, server_key) = (of("stored"), of("server"));
-        Self { salt, iterations: ITERATIONS_MIN, stored_key, server_key }
+        Self { salt, iterations: ITERATIONS_DEFAULT.get(), stored_key, server_key }
     }
 
     /// Whether a proof is that of the password behind the keys.

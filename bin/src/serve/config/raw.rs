@@ -14,13 +14,13 @@ use super::keys::{self, Key, Kind, Meaning};
 use super::problem::Problem;
 use super::properties;
 use super::source::Source;
+use crate::connection;
 
 /// Largest configuration file that is read. Kafka's own is 7 KiB.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Variables that begin with `CORELOG_` and are not keys.
-const OTHER_VARIABLES: [&str; 4] =
-    ["CORELOG_BOOTSTRAP", "CORELOG_COMMAND_CONFIG", "CORELOG_CONFIG", "CORELOG_LOG"];
+/// Variables that begin with `CORELOG_` and are not keys, beside those of commands that connect.
+const OTHER_VARIABLES: [&str; 3] = ["CORELOG_BOOTSTRAP", "CORELOG_CONFIG", "CORELOG_LOG"];
 
 /// Everything that was typed, in the order in which it was read.
 #[derive(Debug, Default)]
@@ -120,7 +120,8 @@ impl RawConfig {
         });
         // The order of the environment is no order; names give a stable one.
         for (variable, value) in ours.collect::<BTreeMap<_, _>>() {
-            if OTHER_VARIABLES.contains(&variable.as_str()) {
+            let name = variable.as_str();
+            if OTHER_VARIABLES.contains(&name) || connection::VARIABLES.contains(&name) {
                 continue;
             }
             let Ok(value) = value.into_string() else {

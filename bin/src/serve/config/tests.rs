@@ -248,6 +248,7 @@ fn unknown_variables_are_refused_and_other_programs_variables_are_not_ours() {
     let given = Given::default()
         .variable("CORELOG_LOG", "debug")
         .variable("CORELOG_BOOTSTRAP", "a:1")
+        .variable("CORELOG_SASL_PASSWORD", "wonder")
         .variable("CORELOG_POLL_US", "50")
         .variable("OTHER", "x");
     assert_eq!(given.config().poll_us, 50);

@@ -26,7 +26,7 @@ pub struct GroupListing {
     pub protocol_type: String,
     /// `Stable`, `Empty`, ...; none where the server does not tell.
     pub state: Option<String>,
-    /// `Classic` or `Consumer`; none where the server does not tell.
+    /// `Classic`, `Consumer` or `Share`; none where the server does not tell.
     pub kind: Option<String>,
 }
 
@@ -208,7 +208,7 @@ fn consumer_member(member: &Member<'_>) -> GroupMember {
     }
 }
 
-fn partitions_of(assignment: &Assignment<'_>) -> BTreeSet<TopicPartition> {
+pub(super) fn partitions_of(assignment: &Assignment<'_>) -> BTreeSet<TopicPartition> {
     let topics = assignment.topic_partitions.iter();
     let partitions = topics.flat_map(|topic| {
         topic.partitions.iter().map(|number| TopicPartition::new(&topic.topic_name, *number))
@@ -244,6 +244,6 @@ impl Operation for DeleteGroup {
     }
 }
 
-fn about(group: &str) -> String {
+pub(super) fn about(group: &str) -> String {
     format!("group {group}")
 }

@@ -15,10 +15,11 @@ use crate::admin::{
     AbortTransaction, ActiveProducer, AddPartitions, AlterConfigs, AlterMode, AlterQuotas,
     ClusterDescription, ConfigChange, ConfigEntry, CreateAcls, CreateTopic, CreatedTopic,
     DeleteAcls, DeleteGroup, DeleteRecords, DeleteTopic, DescribeClassicGroup, DescribeCluster,
-    DescribeConfigs, DescribeConsumerGroup, DescribeProducers, DescribeTransaction,
-    GroupDescription, GroupListing, ListAcls, ListGroups, ListQuotas, ListReassignments,
-    ListTransactions, NewTopic, OngoingReassignment, QuotaEntity, Quotas, ReassignPartition,
-    Resource, TransactionDescription, TransactionFilter, TransactionListing,
+    DescribeConfigs, DescribeConsumerGroup, DescribeProducers, DescribeShareGroup,
+    DescribeShareOffsets, DescribeTransaction, GroupDescription, GroupListing, ListAcls,
+    ListGroups, ListQuotas, ListReassignments, ListTransactions, NewTopic, OngoingReassignment,
+    QuotaEntity, Quotas, ReassignPartition, Resource, ShareOffset, TransactionDescription,
+    TransactionFilter, TransactionListing,
 };
 use crate::group::CommittedOffset;
 use crate::metadata::Topic;
@@ -155,6 +156,26 @@ impl Admin {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// A share group and its members; none if there is no share group of that name.
+    pub async fn describe_share_group(
+        &self,
+        group: &str,
+    ) -> Result<Option<GroupDescription>, ClientError> {
+        match self.cluster.perform(&DescribeShareGroup { group: group.into() }).await {
+            // A server without share groups does not know the question.
+            Err(ClientError::Version { .. }) => Ok(None),
+            described => described,
+        }
+    }
+
+    /// How far a share group is with each of its partitions.
+    pub async fn share_group_offsets(
+        &self,
+        group: &str,
+    ) -> Result<BTreeMap<TopicPartition, ShareOffset>, ClientError> {
+        self.cluster.perform(&DescribeShareOffsets { group: group.into() }).await
     }
 
     /// Deletes a group without members, and its offsets.

@@ -12,12 +12,12 @@ use crate::admin::{
     AbortTransaction, ActiveProducer, AddPartitions, AlterConfigs, AlterMode, AlterQuotas,
     ClusterDescription, ConfigChange, ConfigEntry, CreateAcls, CreateToken, CreateTopic,
     CreatedTopic, DelegationToken, DeleteAcls, DeleteGroup, DeleteTopic, DescribeClassicGroup,
-    DescribeCluster, DescribeConfigs, DescribeConsumerGroup, DescribeProducers,
-    DescribeTransaction, ExpireToken, GroupDescription, GroupListing, ListAcls, ListGroups,
-    ListQuotas, ListReassignments, ListTokens, ListTransactions, ListUsers, NewTopic,
-    OngoingReassignment, QuotaEntity, Quotas, ReassignPartition, RemovePassword, RenewToken,
-    Resource, ScramUsers, SetPassword, TransactionDescription, TransactionFilter,
-    TransactionListing,
+    DescribeCluster, DescribeConfigs, DescribeConsumerGroup, DescribeProducers, DescribeShareGroup,
+    DescribeShareOffsets, DescribeTransaction, ExpireToken, GroupDescription, GroupListing,
+    ListAcls, ListGroups, ListQuotas, ListReassignments, ListTokens, ListTransactions, ListUsers,
+    NewTopic, OngoingReassignment, QuotaEntity, Quotas, ReassignPartition, RemovePassword,
+    RenewToken, Resource, ScramUsers, SetPassword, ShareOffset, TransactionDescription,
+    TransactionFilter, TransactionListing,
 };
 use crate::blocking::cluster::Cluster;
 use crate::group::offsets::{self, NAMED_TOPICS_MAX, all};
@@ -143,6 +143,26 @@ impl Admin {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// A share group and its members; none if there is no share group of that name.
+    pub fn describe_share_group(
+        &mut self,
+        group: &str,
+    ) -> Result<Option<GroupDescription>, ClientError> {
+        match self.cluster.perform(&DescribeShareGroup { group: group.into() }) {
+            // A server without share groups does not know the question.
+            Err(ClientError::Version { .. }) => Ok(None),
+            described => described,
+        }
+    }
+
+    /// How far a share group is with each of its partitions.
+    pub fn share_group_offsets(
+        &mut self,
+        group: &str,
+    ) -> Result<BTreeMap<TopicPartition, ShareOffset>, ClientError> {
+        self.cluster.perform(&DescribeShareOffsets { group: group.into() })
     }
 
     /// Deletes a group without members, and its offsets.
