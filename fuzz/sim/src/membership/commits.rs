@@ -112,10 +112,6 @@ mod tests {
     const PARTITION: PartitionId =
         PartitionId { topic: TopicId::from_bytes([1; 16]), index: PartitionIndex(0) };
 
-    fn at(offset: i64) -> Option<Offset> {
-        Some(Offset(offset))
-    }
-
     /// Whether each of these may be read, each on its own.
     #[track_caller]
     fn check(make: impl Fn(&mut Commits), may: &[Option<Offset>], may_not: &[Option<Offset>]) {
@@ -136,7 +132,7 @@ mod tests {
                 commits.end(begun, Ok(()));
             }
         };
-        check(make, &[at(3)], &[None, at(5)]);
+        check(make, &[Some(Offset(3))], &[None, Some(Offset(5))]);
     }
 
     #[test]
@@ -144,17 +140,17 @@ mod tests {
         let open = |commits: &mut Commits| {
             commits.begin(PARTITION, Offset(5));
         };
-        check(open, &[None, at(5)], &[at(4)]);
+        check(open, &[None, Some(Offset(5))], &[Some(Offset(4))]);
         let dead = |commits: &mut Commits| {
             commits.begin(PARTITION, Offset(5));
             commits.crash();
         };
-        check(dead, &[None, at(5)], &[at(4)]);
+        check(dead, &[None, Some(Offset(5))], &[Some(Offset(4))]);
         let lost = |commits: &mut Commits| {
             let begun = commits.begin(PARTITION, Offset(5));
             commits.end(begun, Err(ErrorCode::CoordinatorNotAvailable));
         };
-        check(lost, &[None, at(5)], &[at(4)]);
+        check(lost, &[None, Some(Offset(5))], &[Some(Offset(4))]);
     }
 
     #[test]
@@ -163,7 +159,7 @@ mod tests {
             let begun = commits.begin(PARTITION, Offset(5));
             commits.end(begun, Err(ErrorCode::IllegalGeneration));
         };
-        check(make, &[None], &[at(5)]);
+        check(make, &[None], &[Some(Offset(5))]);
     }
 
     #[test]
@@ -174,7 +170,7 @@ mod tests {
             commits.end(second, Ok(()));
             commits.end(first, Ok(()));
         };
-        check(make, &[at(5), at(6)], &[None]);
+        check(make, &[Some(Offset(5)), Some(Offset(6))], &[None]);
     }
 
     #[test]
@@ -182,8 +178,8 @@ mod tests {
         let make = |commits: &mut Commits| {
             commits.begin(PARTITION, Offset(5));
             commits.crash();
-            assert_eq!(commits.check(PARTITION, at(5)), Ok(()));
+            assert_eq!(commits.check(PARTITION, Some(Offset(5))), Ok(()));
         };
-        check(make, &[at(5)], &[None]);
+        check(make, &[Some(Offset(5))], &[None]);
     }
 }
