@@ -176,8 +176,8 @@ impl CompareArguments {
         let of_pids = self.broker_pids.iter().map(|named| ("--broker-pid", &named.name));
         let of_configs = self.target_configs.iter().map(|named| ("--target-config", &named.name));
         let of_metrics = self.broker_metrics.iter().map(|named| ("--broker-metrics", &named.name));
-        let mut named = of_pids.chain(of_configs).chain(of_metrics);
-        if let Some((flag, name)) = named.find(|named| !is_target(named.1)) {
+        let mut mentioned = of_pids.chain(of_configs).chain(of_metrics);
+        if let Some((flag, name)) = mentioned.find(|mentioned| !is_target(mentioned.1)) {
             let why = format!("{flag} names {name}, no target does");
             return refuse(why, &format!("write {flag} with the name of a --target"));
         }

@@ -5,6 +5,7 @@ use std::fs;
 use crate::server::Server;
 
 #[path = "../process/support/certificates.rs"]
+#[expect(dead_code, reason = "nothing is revoked here")]
 mod certificates;
 
 const USERS: &str = "listener.name.plaintext.plain.sasl.jaas.config=\

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use corelog_sim::chain::{self, Chain, ChainOutcome};
 use corelog_sim::counts::{ChainCounts, MembershipCounts};
 use corelog_sim::membership::{self, Membership, MembershipOutcome};
@@ -33,15 +33,23 @@ struct Arguments {
     /// Fail too when a fault or a rare path did not happen as often as it must.
     #[arg(long)]
     coverage: bool,
-    /// Run chains of transactions on a whole broker instead.
-    #[arg(long)]
-    chains: bool,
-    /// Run groups and their members on a whole broker instead.
-    #[arg(long, conflicts_with = "chains")]
-    memberships: bool,
+    /// What is run.
+    #[arg(long, value_enum, default_value_t)]
+    workload: Workload,
     /// Tell what happened in each run.
     #[arg(short, long)]
     verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Workload {
+    /// The storage engine, with many faults of its disk.
+    #[default]
+    Storage,
+    /// Chains of transactions on a whole broker.
+    Chains,
+    /// Groups and their members on a whole broker.
+    Memberships,
 }
 
 fn parse_range(text: &str) -> Result<Range<u64>, String> {
@@ -58,11 +66,12 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let seeds = arguments.seed.map_or(arguments.seeds, |seed| seed..seed + 1);
     let count = seeds.end - seeds.start;
-    if arguments.chains {
-        return run_chains(seeds, arguments.coverage, arguments.verbose);
-    }
-    if arguments.memberships {
-        return run_memberships(seeds, arguments.coverage, arguments.verbose);
+    match arguments.workload {
+        Workload::Storage => {}
+        Workload::Chains => return run_chains(seeds, arguments.coverage, arguments.verbose),
+        Workload::Memberships => {
+            return run_memberships(seeds, arguments.coverage, arguments.verbose);
+        }
     }
     let threads = arguments.threads.or(available_parallelism().ok()).map_or(1, NonZero::get);
     let (began, done) = (Instant::now(), AtomicU64::new(0));
@@ -126,9 +135,13 @@ fn print_whole(head: &str, findings: &[String], story: &[String], verbose: bool)
         println!("{head}");
     }
     if verbose {
-        story.iter().for_each(|line| println!("  {line}"));
+        for line in story {
+            println!("  {line}");
+        }
     }
-    findings.iter().for_each(|finding| println!("  FAILED: {finding}"));
+    for finding in findings {
+        println!("  FAILED: {finding}");
+    }
 }
 
 /// Tells what came of all of them.

@@ -41,7 +41,7 @@ pub(super) async fn read(
         wait_max: Duration::ZERO,
         isolation: IsolationLevel::Committed,
     };
-    let mut fetched = shard.fetch(&[wanted], bounds).await;
+    let (mut fetched, _memory) = shard.fetch(&[wanted], bounds).await;
     let fetched = fetched.pop().ok_or("a fetch of one partition has one answer")?;
     records(fetched, offset, rules).map_err(|error| format!("{topic}-{index} at {offset}: {error}"))
 }

@@ -222,7 +222,7 @@ impl Sender {
             Input::Tick => {}
             Input::Answered { request, answers } => self.answered(now, request, &answers),
             Input::Lost { request, error } => self.lost(now, request, &error),
-            Input::Identified(result) => self.identified(now, result),
+            Input::Identified(result) => self.identified(now, result.ok()),
         }
         let mut outputs = Vec::new();
         if self.order_lost.is_none() {
@@ -343,14 +343,13 @@ impl Sender {
         }
     }
 
-    fn identified(&mut self, now: Duration, result: Result<Identity, ClientError>) {
-        let pause = match result {
-            Ok(identity) => {
-                self.identity = Some(identity);
-                Duration::ZERO
-            }
+    fn identified(&mut self, now: Duration, identity: Option<Identity>) {
+        let pause = if identity.is_some() {
+            self.identity = identity;
+            Duration::ZERO
+        } else {
             // The records that wait for it have their own time.
-            Err(_) => self.config.retry_pause_max,
+            self.config.retry_pause_max
         };
         self.identifying = Identifying::NotBefore(now + pause);
     }

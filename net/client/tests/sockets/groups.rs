@@ -56,7 +56,6 @@ fn coordinate(asked: &Asked, endpoint: &Endpoint, commits: &Mutex<Vec<i64>>) -> 
                 name: "t".into(),
                 topic_id: TOPIC_ID,
                 partitions: vec![partition],
-                ..Default::default()
             };
             let group = OffsetFetchResponseGroup {
                 group_id: "g".into(),

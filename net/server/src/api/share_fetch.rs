@@ -208,7 +208,9 @@ impl ShareFetch {
                 checked.map_err(|code| answer.refuse(*id, code)).is_ok()
             });
             let (fetched, kept) = shard.share_fetch((&key.0, &key.1), &partitions, bounds).await;
-            fetched.into_iter().for_each(|one| answer.add(one));
+            for one in fetched {
+                answer.add(one);
+            }
             memory = kept;
         }
         for (id, result) in said {
