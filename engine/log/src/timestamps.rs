@@ -108,8 +108,8 @@ impl PartitionLog {
 }
 
 /// The first record of a batch from `from` on that is wanted. Nobody has looked at the records of a
-/// compressed batch before: where they cannot be read or have offsets of others, the header speaks for the first of them, so
-/// that whoever reads on from there misses nothing.
+/// compressed batch before: where they cannot be read, or have offsets of other batches, the header
+/// speaks for the first of them, so that whoever reads on from there misses nothing.
 fn record_in(
     batch: &BatchView<'_>,
     from: Offset,

@@ -1,6 +1,6 @@
-//! When a leader writes a producer's batch anew before it stores it: in the codec of the topic, with
-//! the offsets 0, 1, 2 and so on, and with the largest timestamp that its records have. A batch that
-//! is right already is stored as it came.
+//! When a leader writes a producer's batch anew before it stores it: in the codec of the topic,
+//! with the offsets 0, 1, 2 and so on, and with the largest timestamp that its records have. A
+//! batch that is right already is stored as it came.
 //!
 //! The records of a compressed batch are read only where the topic asks for it, or where the header
 //! says something that cannot be accepted. All else would cost each produce a decompression.

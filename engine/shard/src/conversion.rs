@@ -31,8 +31,8 @@ thread_local! {
 }
 
 /// The batch that a topic stores in place of what a producer sent at `now`; none if it is stored as
-/// it came. Others get their turn after one that cost much: a megabyte takes a millisecond or a few
-/// to decompress, and between some (lz4, snappy) and some hundreds (the highest levels) to compress.
+/// it came. Others get their turn after one that cost much: to compress takes longest, at the
+/// highest levels of gzip and zstd most of all.
 pub(crate) async fn convert(
     config: &TopicConfig,
     sent: &BatchView<'_>,
