@@ -51,7 +51,7 @@ pub struct Objective {
 pub enum ObjectiveError {
     /// A word that is no metric.
     #[error(
-        "{0:?} is no metric: write p99.9, max, e2e.p99, e2e.max, rate, received, catch-up or bytes-per-cpu"
+        "{0:?} is no metric: write p99.9, max, e2e.p99, rate, received, catch-up or bytes-per-cpu"
     )]
     Metric(String),
     /// A text that is no bound of a latency.

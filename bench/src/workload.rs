@@ -89,8 +89,8 @@ impl Load {
 /// Where messages without a key go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spread {
-    /// To one partition until the bytes of a batch went there, then to another by chance, as Kafka's
-    /// clients do (KIP-794).
+    /// To one partition until the bytes of a batch went there, then to another by chance, as
+    /// Kafka's clients do (KIP-794).
     Sticky,
     /// To the next partition with each message.
     RoundRobin,

@@ -1,8 +1,8 @@
 //! Fuzz targets: one function for each parser that meets bytes from outside, a socket or a disk. A
 //! target panics when a promise is broken; refusing its input is never a failure. libFuzzer calls
 //! them (`fuzz_targets/`), and so does the seeded runner of the tests, which needs no nightly
-//! compiler. What an input makes a parser allocate is bounded too: a length that is believed before its
-//! bytes are there shows as memory long before it shows as a crash.
+//! compiler. What an input makes a parser allocate is bounded too: a length that is believed before
+//! its bytes are there shows as memory long before it shows as a crash.
 
 pub mod batch;
 pub mod checkpoint;

@@ -98,16 +98,22 @@ impl Scene {
     }
 
     fn stored_in(&mut self, topic: &str) -> Vec<u8> {
+        self.fetch_in(11, topic).expect("the partition can be read")
+    }
+
+    fn fetch_in(&mut self, version: i16, topic: &str) -> Result<Vec<u8>, ErrorCode> {
         let partition = FetchPartition { partition_max_bytes: BYTES_MAX, ..Default::default() };
         let topic =
             FetchTopic { topic: topic.into(), partitions: vec![partition], ..Default::default() };
         let topics = vec![topic];
         let request = FetchRequest { max_bytes: BYTES_MAX, topics, ..Default::default() };
-        let reply = self.connection.call_in(11, &request).expect("a fetch is answered");
+        let reply = self.connection.call_in(version, &request).expect("a fetch is answered");
         let response: FetchResponse<'_> = reply.decode().expect("the answer can be read");
         let partition = &response.responses[0].partitions[0];
-        assert_eq!(partition.error_code, ErrorCode::None.code());
-        partition.records.bytes().to_vec()
+        match ErrorCode::from_code(partition.error_code).expect("a code of Kafka's") {
+            ErrorCode::None => Ok(partition.records.bytes().to_vec()),
+            code => Err(code),
+        }
     }
 }
 
@@ -170,6 +176,9 @@ fn a_topic_stores_every_batch_in_its_own_codec() {
         assert_eq!(codecs, [Some(stored); 5]);
         let expected = values.iter().map(|value| value.clone().into_bytes());
         assert_eq!(records(&batches), (0..).zip(expected).collect::<Vec<_>>());
+        let old = scene.fetch_in(9, topic).err();
+        let unknown = (stored == Codec::Zstd).then_some(ErrorCode::UnsupportedCompressionType);
+        assert_eq!(old, unknown, "version 9 of {stored}");
     }
 }
 

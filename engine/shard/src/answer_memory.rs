@@ -1,5 +1,5 @@
 //! The memory that answers keep of disk reads until they are sent. Readers that take their answers
-//! slowly would pin any amount of it, so a core has a budget, and what finds little left reads less.
+//! slowly would pin any amount of it, so a core has a budget, and who finds little left reads less.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -110,9 +110,9 @@ impl<'a> Taking<'a> {
         Self { budget, memory: None, kept: 0, is_short: false }
     }
 
-    /// Bytes of at most `bytes_max` that may be read of a log from an offset on. The first read from
-    /// disk takes for the whole answer what is `wanted`, or a batch of `batch_bytes` at least, so
-    /// that no answer keeps some while it waits for more. Only what has nothing to tell yet waits.
+    /// Bytes of at most `bytes_max` that may be read of a log from an offset on. The first read of
+    /// the disk takes for the whole answer what is `wanted`, or a batch of `batch_bytes` at least,
+    /// so that no answer keeps some while it waits for more. Only one with nothing to tell waits.
     pub(crate) async fn room(
         &mut self,
         (log, offset): (&PartitionLog, Offset),

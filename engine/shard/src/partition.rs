@@ -15,6 +15,10 @@ pub enum PartitionRefusal {
     /// Who asks may not do that with it. Whoever asks the shard on behalf of others says so.
     #[error("there is no right to do this with the topic")]
     Unauthorized,
+    /// Who asks is too old for the codec of the topic: UNSUPPORTED_COMPRESSION_TYPE. Whoever asks
+    /// the shard on behalf of others says so.
+    #[error("the topic is compressed with zstd, which this version of the request does not know")]
+    UnknownCodec,
     /// Another node leads it: NOT_LEADER_OR_FOLLOWER, with the leader for KIP-951.
     #[error("node {leader} leads the partition in epoch {epoch:?}")]
     NotLeader {

@@ -1,5 +1,5 @@
-//! Members of a group, of KIP-848 or classic, on a broker of two cores that crashes: they join, give
-//! partitions up and get others, commit how far they are, stall, leave and come back. What is
+//! Members of a group, of KIP-848 or classic, on a broker of two cores that crashes: they join,
+//! give partitions up and get others, commit how far they are, stall, leave and come back. What is
 //! claimed: a partition has one owner at a time, as far as members know, or in a generation; what
 //! is committed stays until somebody commits again; a member that is out or of an older generation
 //! is not heard.

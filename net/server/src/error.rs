@@ -244,6 +244,7 @@ pub(crate) fn partition_code(refusal: PartitionRefusal, named_by: NamedBy) -> Er
         (PartitionRefusal::Unknown, NamedBy::Id) => ErrorCode::UnknownTopicId,
         (PartitionRefusal::Unknown, NamedBy::Name) => ErrorCode::UnknownTopicOrPartition,
         (PartitionRefusal::Unauthorized, _) => ErrorCode::TopicAuthorizationFailed,
+        (PartitionRefusal::UnknownCodec, _) => ErrorCode::UnsupportedCompressionType,
         (PartitionRefusal::NotLeader { .. }, _) => ErrorCode::NotLeaderOrFollower,
         (PartitionRefusal::Fenced { .. }, _) => ErrorCode::FencedLeaderEpoch,
         (PartitionRefusal::UnknownEpoch { .. }, _) => ErrorCode::UnknownLeaderEpoch,

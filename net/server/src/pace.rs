@@ -1,5 +1,5 @@
-//! How fast a peer must send what it has begun, and take what it is sent. Who is slower keeps memory
-//! from others.
+//! How fast a peer must send what it has begun, and take what it is sent. Who is slower keeps
+//! memory from others.
 
 use std::time::Duration;
 

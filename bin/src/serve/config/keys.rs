@@ -190,9 +190,12 @@ pub fn of_listener(name: &str) -> Option<(String, &str)> {
 
 /// What the name of a key for one listener means, without the listener.
 pub fn find_of_listener(name: &str) -> Option<Meaning> {
-    let of_broker = broker::KEYS.iter().filter(|key| broker::OF_LISTENERS.contains(&key.name));
-    let keys = security::KEYS.iter().chain(security::OF_MECHANISMS).chain(of_broker);
-    if let Some(key) = keys.into_iter().find(|key| key.name == name && !key.is_own()) {
+    // Kafka's keys about security, and those that are named.
+    let of_security = security::KEYS.iter().chain(security::OF_MECHANISMS);
+    let of_security = of_security.filter(|key| !key.is_own());
+    let named = broker::KEYS.iter().chain(security::KEYS);
+    let named = named.filter(|key| broker::OF_LISTENERS.contains(&key.name));
+    if let Some(key) = of_security.chain(named).find(|key| key.name == name) {
         return Some(Meaning::Known(key));
     }
     // Kafka has others, of which none has an effect; mechanisms may stand in front.

@@ -175,7 +175,7 @@ impl Shard {
         let defaults = image.broker_defaults(config.broker, &config.topic_defaults);
         let (config, errors) = topic.effective_config(&defaults);
         for error in errors {
-            tracing::warn!(topic = %topic.name(), %error, "settings that do not hold as they stand");
+            tracing::warn!(topic = %topic.name(), %error, "a setting does not hold as it stands");
         }
         config
     }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use corelog_io::{Slice, now};
 use corelog_log::{Pieces, ReadError, aborted};
-use corelog_model::{LeaderEpoch, Offset, PartitionIndex, TopicId};
+use corelog_model::topic_config::TopicCompression;
+use corelog_model::{Codec, LeaderEpoch, Offset, PartitionIndex, TopicId};
 use corelog_shard::{
-    FetchBounds, FetchError, FetchPartition, FetchedPartition, IsolationLevel, PartitionRefusal,
-    Shard,
+    FetchBounds, FetchError, FetchPartition, FetchedPartition, IsolationLevel, Partition,
+    PartitionRefusal, Shard,
 };
 use corelog_wire::api::fetch::{AbortedTransaction, FetchableTopicResponse, PartitionData};
 use corelog_wire::{EncodeError, FetchRequest, FetchResponse, Records, Text};
@@ -22,6 +23,7 @@ use crate::fetch_session::{SessionCache, SessionRequest, TopicKey, Wanted};
 use crate::quota::Charge;
 use crate::reply::Reply;
 
+const FIRST_VERSION_WITH_ZSTD: i16 = 10;
 const FIRST_VERSION_WITH_IDS: i16 = 13;
 const FIRST_VERSION_WITH_LEADERS: i16 = 16;
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -107,7 +109,11 @@ impl Fetch {
             Readable { shard, access, is_of_replica: self.is_of_replica, last: None };
         let wanted = fetch.partitions.iter().map(|(key, wanted)| {
             let may = readable.has(&key.0);
-            resolve(shard, key, wanted, may)
+            let mut found = resolve(shard, key, wanted, may);
+            if version < FIRST_VERSION_WITH_ZSTD {
+                found.partition = found.partition.and_then(without_zstd);
+            }
+            found
         });
         let wanted: Vec<FetchPartition> = wanted.collect();
         let (fetched, memory) = shard.fetch(&wanted, self.bounds).await;
@@ -215,6 +221,15 @@ fn resolve(
         offset: Offset(wanted.offset),
         bytes_max: usize::try_from(wanted.bytes_max).unwrap_or(0),
         leader_epoch: LeaderEpoch(wanted.leader_epoch),
+    }
+}
+
+/// Refuses a partition that is stored in zstd, as Kafka does for clients that cannot read that
+/// (KIP-110).
+fn without_zstd(partition: Partition) -> Result<Partition, PartitionRefusal> {
+    match partition.config.compression {
+        TopicCompression::Codec(Codec::Zstd, _) => Err(PartitionRefusal::UnknownCodec),
+        TopicCompression::Codec(..) | TopicCompression::Producer => Ok(partition),
     }
 }
 

@@ -284,6 +284,7 @@ pub(crate) fn leader_of(refusal: PartitionRefusal) -> Option<LeaderIdAndEpoch> {
         }
         PartitionRefusal::Unknown
         | PartitionRefusal::Unauthorized
+        | PartitionRefusal::UnknownCodec
         | PartitionRefusal::Fenced { .. }
         | PartitionRefusal::UnknownEpoch { .. } => None,
     }

@@ -13,7 +13,8 @@ const DELAY: Kind = Kind::Integer { min: 1, max: i64::MAX, unit: Milliseconds };
 const SOCKET_BUFFER: Kind = Kind::Integer { min: -1, max: i32::MAX as i64, unit: Bytes };
 
 /// Names of keys that may also be set for one listener, as `listener.name.NAME.KEY`.
-pub(super) const OF_LISTENERS: &[&str] = &["max.connection.creation.rate"];
+pub(super) const OF_LISTENERS: &[&str] =
+    &["max.connection.creation.rate", "corelog.ssl.crl.location"];
 
 /// In the order in which an operator thinks of them.
 pub(super) static KEYS: &[Key] = &[
