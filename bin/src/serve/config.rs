@@ -355,7 +355,12 @@ fn transaction_rules(settings: &Settings) -> TransactionRules {
 /// Of groups whose coordinator assigns.
 fn consumer_group_rules(settings: &Settings, problems: &mut Vec<Problem>) -> ConsumerGroupConfig {
     let assignors = settings.list("group.consumer.assignors");
-    let assignors: Vec<_> = assignors.iter().filter_map(|name| Assignor::from_name(name)).collect();
+    let named = |name: &String| match name.as_str() {
+        keys::UNIFORM_CLASS => Some(Assignor::Uniform),
+        keys::RANGE_CLASS => Some(Assignor::Range),
+        name => Assignor::from_name(name),
+    };
+    let assignors: Vec<_> = assignors.iter().filter_map(named).collect();
     if assignors.is_empty() {
         let why = "names no assignor".to_owned();
         let hint = "write uniform, range or both";

@@ -15,6 +15,7 @@ mod topic;
 mod transactions;
 mod value;
 
+pub use groups::{RANGE_CLASS, UNIFORM_CLASS};
 pub use value::{Kind, Suffixes, Unit, Value};
 
 /// Prefix of the keys that Kafka does not have.

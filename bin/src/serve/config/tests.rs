@@ -197,6 +197,17 @@ fn a_flag_under_a_weaker_name_wins_over_the_file_under_a_stronger_one() {
 }
 
 #[test]
+fn assignors_may_have_the_names_of_kafkas_classes() {
+    let class = |name: &str| format!("org.apache.kafka.coordinator.group.assignor.{name}Assignor");
+    let text = format!("group.consumer.assignors={},uniform", class("Range"));
+    let assignors = file(&text).config().groups.coordinator.consumer.assignors;
+    assert_eq!(assignors, [Assignor::Range, Assignor::Uniform]);
+    let text = format!("group.consumer.assignors={}", class("Uniform"));
+    let assignors = file(&text).config().groups.coordinator.consumer.assignors;
+    assert_eq!(assignors, [Assignor::Uniform]);
+}
+
+#[test]
 fn milliseconds_win_over_minutes_and_minutes_over_hours() {
     for (text, milliseconds) in [
         ("log.retention.hours=168", "604800000"),

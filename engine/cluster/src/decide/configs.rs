@@ -110,6 +110,9 @@ pub enum ConfigError {
         key: String,
     },
     /// `INVALID_CONFIG`
+    #[error("remote.storage.enable cannot be true: this broker has no tiered storage")]
+    NoTiers,
+    /// `INVALID_CONFIG`
     #[error("config {key} is not a list, nothing can be appended to it or subtracted from it")]
     NotAList {
         /// The config's name.
@@ -133,6 +136,7 @@ impl ConfigError {
             | ConfigError::Range { .. }
             | ConfigError::TooLong { .. }
             | ConfigError::NoValue { .. }
+            | ConfigError::NoTiers
             | ConfigError::NotAList { .. } => ErrorCode::InvalidConfig,
             ConfigError::Duplicate { .. } => ErrorCode::InvalidRequest,
         }
@@ -426,6 +430,9 @@ impl<'a> Key<'a> {
                 return checked.map_err(fails);
             }
         };
+        if row.name == "remote.storage.enable" && value.trim().eq_ignore_ascii_case("true") {
+            return Err(ConfigError::NoTiers);
+        }
         let synonym = row.synonyms.iter().find(|synonym| synonym.name == self.name);
         if synonym.is_none_or(|synonym| synonym.factor == 1) {
             topic_config::validate(row.name, value)?;

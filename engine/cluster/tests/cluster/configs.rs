@@ -225,6 +225,13 @@ fn unknown_and_doubled_resources_and_configs_are_refused() {
 }
 
 #[test]
+fn tiered_storage_cannot_be_switched_on_as_there_is_none() {
+    let set = |value| [(SET, "remote.storage.enable", value)];
+    assert_eq!(refused(&image(), topic(), &set("True")).0, ErrorCode::InvalidConfig);
+    altered(&image(), topic(), &set("false"));
+}
+
+#[test]
 fn a_value_is_needed_to_set_or_edit() {
     for operation in [SET, APPEND, SUBTRACT] {
         let mut request = alteration(topic(), &[(operation, "cleanup.policy", "")]);

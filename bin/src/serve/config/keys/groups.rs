@@ -13,6 +13,11 @@ const SEGMENT: Kind = Kind::Integer { min: 1 << 20, max: i32::MAX as i64, unit: 
 const METADATA: Kind = Kind::Integer { min: 0, max: i16::MAX as i64, unit: Bytes };
 const MINUTES: Kind = Kind::Integer { min: 1, max: i32::MAX as i64, unit: Count };
 
+/// The names of Kafka's own classes, which stand in the files of its older versions.
+pub const UNIFORM_CLASS: &str = "org.apache.kafka.coordinator.group.assignor.UniformAssignor";
+/// As above.
+pub const RANGE_CLASS: &str = "org.apache.kafka.coordinator.group.assignor.RangeAssignor";
+
 pub(super) static KEYS: &[Key] = &[
     Key::broker(
         "group.min.session.timeout.ms",
@@ -72,7 +77,7 @@ pub(super) static KEYS: &[Key] = &[
     Key::broker("group.consumer.max.size", MEMBERS, "10000", "Members of one consumer group."),
     Key::broker(
         "group.consumer.assignors",
-        Kind::Choices(&["uniform", "range"]),
+        Kind::Choices(&["uniform", "range", UNIFORM_CLASS, RANGE_CLASS]),
         "uniform,range",
         "How partitions of consumer groups can be assigned; the first is used when nobody asks.",
     ),
