@@ -1,5 +1,5 @@
-//! Groups of both protocols on a broker that crashes: every claim holds for every seed, and with one
-//! rule broken a claim does not hold.
+//! Groups of both protocols on a broker that crashes: every claim holds for every seed, and with
+//! one rule broken a claim does not hold.
 #![allow(missing_docs, reason = "tests")]
 
 use corelog_sim::counts::MembershipCounts;
