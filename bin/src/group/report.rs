@@ -45,15 +45,15 @@ pub(super) struct Lag {
     /// How many records of all partitions it has not read, as far as that is known.
     pub(super) lag: i64,
     /// Of how many partitions that is not known: they have no offset yet, or no leader.
-    pub(super) partitions_without_lag: usize,
+    pub(super) partitions_of_unknown_lag: usize,
 }
 
 impl Lag {
     pub(super) fn of(lags: impl Iterator<Item = Option<i64>>) -> Self {
-        let nothing = Self { lag: 0, partitions_without_lag: 0 };
+        let nothing = Self { lag: 0, partitions_of_unknown_lag: 0 };
         lags.fold(nothing, |sum, lag| match lag {
             Some(lag) => Self { lag: sum.lag.saturating_add(lag), ..sum },
-            None => Self { partitions_without_lag: sum.partitions_without_lag + 1, ..sum },
+            None => Self { partitions_of_unknown_lag: sum.partitions_of_unknown_lag + 1, ..sum },
         })
     }
 }
@@ -186,7 +186,7 @@ impl Report for Described {
             word(&self.assignor),
             self.members.len().to_string(),
             self.lag.lag.to_string(),
-            self.lag.partitions_without_lag.to_string(),
+            self.lag.partitions_of_unknown_lag.to_string(),
         ];
         let partition = |partition: &DescribedPartition| {
             vec![
@@ -207,7 +207,7 @@ impl Report for Described {
                 member.partitions.to_string(),
             ]
         };
-        let columns = ["group", "state", "assignor", "members", "lag", "without lag"];
+        let columns = ["group", "state", "assignor", "members", "lag", "unknown lag"];
         let mut tables = vec![Table::new(columns, vec![head])];
         if !self.partitions.is_empty() {
             let columns = ["topic", "partition", "committed", "end", "lag", "member"];
@@ -317,7 +317,7 @@ mod tests {
         assert_eq!(
             text,
             [
-                "group\tstate\tassignor\tmembers\tlag\twithout lag\ng\tStable\t-\t1\t5\t2\n",
+                "group\tstate\tassignor\tmembers\tlag\tunknown lag\ng\tStable\t-\t1\t5\t2\n",
                 "topic\tpartition\tcommitted\tend\tlag\tmember\n\
                  t\t0\t4\t9\t5\t-\n\
                  t\t1\t12\t10\t0\tm-1\n\
@@ -328,7 +328,7 @@ mod tests {
         );
         let json = serde_json::to_value(&described).unwrap();
         assert_eq!((&json["lag"], &json["partitions"][0]["lag"]), (&5.into(), &5.into()));
-        assert_eq!(json["partitions_without_lag"], 2);
+        assert_eq!(json["partitions_of_unknown_lag"], 2);
         assert_eq!(json["partitions"][2]["committed"], serde_json::Value::Null);
     }
 

@@ -77,9 +77,9 @@ impl Report for DescribedShare {
             word(&self.assignor),
             self.members.len().to_string(),
             self.lag.lag.to_string(),
-            self.lag.partitions_without_lag.to_string(),
+            self.lag.partitions_of_unknown_lag.to_string(),
         ];
-        let columns = ["share group", "state", "assignor", "members", "lag", "without lag"];
+        let columns = ["share group", "state", "assignor", "members", "lag", "unknown lag"];
         let mut tables = vec![Table::new(columns, vec![head])];
         let partition = |partition: &DescribedPartition| {
             vec![
@@ -136,13 +136,13 @@ mod tests {
         assert_eq!(
             text,
             [
-                "share group\tstate\tassignor\tmembers\tlag\twithout lag\n\
+                "share group\tstate\tassignor\tmembers\tlag\tunknown lag\n\
                  s\tStable\tsimple\t1\t3\t1\n",
                 "topic\tpartition\tstart\tlag\nt\t0\t4\t3\nt\t1\t-\t-\n",
                 "member\tclient id\thost\tpartitions\nm-1\tm\t/127.0.0.1\t2\n",
             ]
         );
         let json = serde_json::to_value(&described).unwrap();
-        assert_eq!((&json["lag"], &json["partitions_without_lag"]), (&3.into(), &1.into()));
+        assert_eq!((&json["lag"], &json["partitions_of_unknown_lag"]), (&3.into(), &1.into()));
     }
 }

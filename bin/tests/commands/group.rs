@@ -75,7 +75,7 @@ fn offsets_are_reset_shown_and_deleted() {
     let table = server.prints(&["group", "describe", "g"], "");
     assert!(
         table.starts_with(
-            "group\tstate\tassignor\tmembers\tlag\twithout lag\ng\tEmpty\t-\t0\t4\t0\n"
+            "group\tstate\tassignor\tmembers\tlag\tunknown lag\ng\tEmpty\t-\t0\t4\t0\n"
         )
     );
     server.prints(&["group", "delete", "g"], "");
@@ -159,7 +159,10 @@ fn a_group_with_members_is_shown_and_left_as_it_is() {
         (&member.id.clone().into(), &member.id.clone().into())
     );
     assert_eq!(rows(&described, ["committed", "lag"]), [(0, [None, None])]);
-    assert_eq!((&described["lag"], &described["partitions_without_lag"]), (&0.into(), &1.into()));
+    assert_eq!(
+        (&described["lag"], &described["partitions_of_unknown_lag"]),
+        (&0.into(), &1.into())
+    );
     let reset = ["group", "reset-offsets", "g", "--to", "earliest", "--topic", "t"];
     check(&server, &reset, ["offsets of group g", "Stable and has 1 members", "stop them"]);
     check(
