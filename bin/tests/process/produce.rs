@@ -16,7 +16,7 @@ use corelog_wire::api::produce::{
 };
 use corelog_wire::{FetchRequest, FetchResponse, ProduceRequest, ProduceResponse, Records};
 
-use crate::support::{Broker, DataFolder, Launch, create_topic, quick};
+use crate::support::{Broker, DataFolder, Launch, create_topic, quick, wait_until};
 
 const BYTES_MAX: i32 = 10 << 20;
 const TOPIC: &str = "stored";
@@ -222,7 +222,12 @@ fn a_converted_batch_stays_in_its_transaction() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.expect("the machine has threads");
     runtime.block_on(commit(&scene.endpoint)).expect("the transaction is committed");
-    let bytes = scene.stored();
+    // Markers follow the answer to the commit.
+    let mut bytes = Vec::new();
+    wait_until("the marker of the transaction", || {
+        bytes = scene.stored();
+        batches(&bytes).len() > 1
+    });
     let [data, marker] = batches(&bytes)[..] else { panic!("one batch and one marker") };
     assert!(data.is_transactional() && marker.is_control());
     assert_eq!(data.codec(), Some(Codec::Gzip));
