@@ -114,8 +114,9 @@ where
             // Whoever watches ends when this task is dropped, with the sender in it.
             let mut is_watched = false;
             let _watched = glommio::spawn_local(poll_fn(move |context| {
-                if !is_watched {
-                    is_watched = wakers.try_send(context.waker().clone()).is_ok();
+                if !std::mem::replace(&mut is_watched, true) {
+                    // Both are there, or nobody wants this executor any more.
+                    let _ = wakers.try_send(context.waker().clone());
                     let _ = awake.try_send(());
                 }
                 Poll::<Infallible>::Pending
@@ -164,7 +165,7 @@ fn watch(pulse: Arc<Pulse>) -> io::Result<Sender<Waker>> {
 
 async fn beat(pulse: Arc<Pulse>) {
     let tasks = || glommio::executor().executor_stats().tasks_executed();
-    let (mut quiet_beats, mut seen) = (0, tasks());
+    let (mut quiet_beats, mut seen) = (0_u32, tasks());
     loop {
         let is_at_work = quiet_beats < QUIET_BEATS_AT_WORK;
         let period = if is_at_work { HEARTBEAT_AT_WORK } else { HEARTBEAT_IDLE };
@@ -174,7 +175,7 @@ async fn beat(pulse: Arc<Pulse>) {
         glommio::timer::sleep(period).await;
         heartbeat_was_late(armed.elapsed().saturating_sub(period));
         let is_quiet = tasks() <= seen + TASKS_OF_A_BEAT;
-        quiet_beats = if is_quiet { u32::saturating_add(quiet_beats, 1) } else { 0 };
+        quiet_beats = if is_quiet { quiet_beats.saturating_add(1) } else { 0 };
         seen = tasks();
     }
 }
